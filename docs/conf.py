@@ -1,0 +1,36 @@
+"""How Sphinx builds these pages: `nox -s docs`, without a network."""
+
+from importlib.metadata import version as installed
+
+import aiohttp
+
+project = "sendblue-async"
+author = "sendblue-async contributors"
+copyright = "2026, sendblue-async contributors"
+version = release = installed("sendblue-async")
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.napoleon",
+]
+exclude_patterns = ["_build"]
+nitpicky = True
+
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+napoleon_numpy_docstring = False
+
+# The names these pages link to, written down so that a build asks nobody for them.
+intersphinx_mapping = {
+    "python": ("https://docs.python.org/3", "inventories/python.txt"),
+    "aiohttp": ("https://docs.aiohttp.org/en/stable", "inventories/aiohttp.txt"),
+}
+
+# aiohttp documents its classes under its own name, not under the modules that define them.
+for documented in (aiohttp.ClientSession, aiohttp.TraceConfig):
+    documented.__module__ = "aiohttp"
+
+html_theme = "furo"
+html_title = f"sendblue-async {release}"

@@ -1,0 +1,146 @@
+"""Every check of this project, as nox sessions: `nox` runs all of them, `nox -s lint` one."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"
+
+ROOT = Path(__file__).parent
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+
+# What the sessions of one run share: the built distributions and the coverage data.
+SHARED = tempfile.TemporaryDirectory(prefix="sendblue-async-nox-")
+DIST = Path(SHARED.name, "dist")
+
+
+def reach_pyenv_versions() -> None:
+    """Make pyenv's shims run all the versions it has, the one now in force staying first."""
+    if shutil.which("pyenv") is None:
+        return
+
+    def pyenv(*arguments: str) -> list[str]:
+        answer = subprocess.run(["pyenv", *arguments], capture_output=True, text=True, check=False)
+        return answer.stdout.strip().splitlines()
+
+    installed = [name for name in pyenv("versions", "--bare") if re.fullmatch(r"3\.[\d.]+", name)]
+    os.environ["PYENV_VERSION"] = ":".join(dict.fromkeys(pyenv("version-name") + installed))
+
+
+def runs(version: str) -> bool:
+    """Whether this Python starts; a shim may exist and point nowhere."""
+    try:
+        return subprocess.run([f"python{version}", "-c", ""], capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+reach_pyenv_versions()
+SUPPORTED = nox.project.python_versions(PROJECT)
+FOUND = [version for version in SUPPORTED if runs(version)]
+if not FOUND:
+    raise SystemExit(f"None of the supported Pythons runs here: {', '.join(SUPPORTED)}.")
+
+
+def group(name: str) -> list[str]:
+    """The requirements of one dependency group of pyproject.toml."""
+    return list(nox.project.dependency_groups(PROJECT, name))
+
+
+def built_wheel(session: nox.Session) -> Path:
+    """The wheel, made from the sdist and once per run: every session sees the same one."""
+    if not DIST.exists():
+        session.install(*group("build"))
+        session.run("python", "-m", "build", "--outdir", str(DIST))
+    [wheel] = DIST.glob("*.whl")
+    return wheel
+
+
+@nox.session(python=FOUND)
+def tests(session: nox.Session) -> None:
+    """Run the suite against the built wheel; what follows `--` goes to pytest, unmeasured."""
+    for version in sorted(set(SUPPORTED) - set(FOUND)):
+        session.warn(f"Python {version} does not run here, so nothing is tested on it.")
+    wheel = built_wheel(session)
+    session.install(f"sendblue-async[cli] @ {wheel.as_uri()}", *group("test"))
+    # A reused environment would keep an older build of the same version.
+    session.install("--force-reinstall", "--no-deps", str(wheel))
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+
+    data = {"COVERAGE_FILE": str(Path(SHARED.name, "coverage"))}
+    # Measures pytest from its first import on, and every program that the tests start.
+    session.run("pytest", env={**data, "COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml")})
+    if session.python == FOUND[-1]:
+        session.run("coverage", "combine", "--quiet", env=data)
+        session.run("coverage", "report", env=data)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of the package and of tests/typing, with mypy and with pyright."""
+    session.install(".[cli,speed]", *group("types"))
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting with ruff."""
+    session.install(*group("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the pages into docs/_build, every warning and unresolved name an error."""
+    session.install(".[cli]", *group("docs"))
+    session.run("sphinx-build", "-W", "-n", "--keep-going", "-E", "docs", "docs/_build")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build sdist and wheel, check what is in them, and use the wheel without its extras."""
+    session.install(*group("build"))
+    wheel = built_wheel(session)
+    session.run("twine", "check", "--strict", *map(str, DIST.iterdir()))
+    check_contents(session, wheel)
+
+    clean = Path(session.create_tmp(), "clean")
+    session.run("python", "-m", "venv", "--clear", str(clean))
+    scripts = clean / ("Scripts" if os.name == "nt" else "bin")
+    python, program = str(scripts / "python"), str(scripts / "sendblue-async")
+    session.run(python, "-m", "pip", "install", "--quiet", str(wheel), external=True)
+    session.run(python, "-I", "-W", "error", "-c", "import sendblue_async", external=True)
+    said = session.run(program, silent=True, success_codes=[1, 2], external=True)
+    if "sendblue-async[cli]" not in said or "Traceback" in said:
+        session.error(f"Without its extra the command line must name sendblue-async[cli]: {said}")
+
+
+def check_contents(session: nox.Session, wheel: Path) -> None:
+    """Fail unless the wheel holds the files of the package, its metadata and nothing else."""
+    package = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "sendblue_async").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    name, version, *_ = wheel.name.split("-")
+    metadata = {
+        f"{name}-{version}.dist-info/{file}"
+        for file in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE")
+    }
+    contents = set(zipfile.ZipFile(wheel).namelist())
+    if "sendblue_async/py.typed" not in contents or contents != package | metadata:
+        session.error(f"Missing or unexpected: {sorted(contents ^ (package | metadata))}")

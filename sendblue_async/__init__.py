@@ -1,0 +1,64 @@
+"""The Python client for creating contacts in Sendblue, asynchronous and blocking.
+
+>>> async with SendblueClient() as client:
+...     response = await client.create_contact("+14155550123", first_name="Ada")
+"""
+
+from ._converter import CLEAR, Clear
+from ._options import Timeouts
+from ._retry import RetryPolicy
+from ._version import __version__
+from .client import SendblueClient
+from .exceptions import (
+    APIError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    ConnectError,
+    ContactExistsError,
+    NotFoundError,
+    Outcome,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    RateLimitError,
+    ResponseFormatError,
+    SendblueError,
+    ServerError,
+    TLSError,
+    UnexpectedRedirectError,
+    ValidationError,
+)
+from .models import Contact, ContactCreate, ContactResponse, RawResponse, ResponseMeta
+from .sync import SyncSendblueClient
+
+__all__ = [
+    "CLEAR",
+    "APIError",
+    "AuthenticationError",
+    "BadRequestError",
+    "Clear",
+    "ConfigurationError",
+    "ConnectError",
+    "Contact",
+    "ContactCreate",
+    "ContactExistsError",
+    "ContactResponse",
+    "NotFoundError",
+    "Outcome",
+    "OutcomeUnknownError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "RawResponse",
+    "ResponseFormatError",
+    "ResponseMeta",
+    "RetryPolicy",
+    "SendblueClient",
+    "SendblueError",
+    "ServerError",
+    "SyncSendblueClient",
+    "TLSError",
+    "Timeouts",
+    "UnexpectedRedirectError",
+    "ValidationError",
+    "__version__",
+]

@@ -1,0 +1,257 @@
+"""The one converter between models and JSON: wire spellings, dates, unknown keys.
+
+Models are attrs classes whose field names are the API's preferred (snake_case) spellings.
+Reading is lenient, because a call that succeeded must never fail on its answer: both spellings
+are taken, and whatever is unknown or of the wrong type is kept in the model's ``extra``.
+Writing leaves out what was not given.
+"""
+
+from __future__ import annotations
+
+import re
+import types
+import warnings
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from enum import Enum
+from functools import cache
+from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import attrs
+import cattrs
+
+from .exceptions import ValidationError
+
+T = TypeVar("T")
+
+
+class Clear(Enum):
+    """The type of :data:`CLEAR`."""
+
+    CLEAR = "CLEAR"
+
+    def __repr__(self) -> str:
+        return "CLEAR"
+
+
+CLEAR: Final = Clear.CLEAR
+"""Pass this as a field's value to send JSON ``null``, which asks the server to clear it.
+
+``None`` is the same as not giving the field at all, so a blank never wipes stored data.
+That the server clears a field on ``null`` is an assumption of this package.
+"""
+
+
+EXTRA: Final = {"role": "extra"}
+"""Metadata of the field that holds keys a model has no field for; they are written back."""
+
+LOCAL: Final = {"role": "local"}
+"""Metadata of a field that is never read from or written to the wire."""
+
+
+@cache
+def _fields(cls: type, role: str | None = None) -> dict[str, Any]:
+    """The names and types of a model's fields on the wire, or of those with a role."""
+    hints = get_type_hints(cls)
+    fields = [field for field in attrs.fields(cls) if field.metadata.get("role") == role]
+    return {field.name: hints[field.name] for field in fields}
+
+
+def camel_case(name: str) -> str:
+    """The camelCase spelling of a snake_case name: ``first_name`` -> ``firstName``."""
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+# The spellings that the reference lists as deprecated for request bodies.
+_DEPRECATED = {
+    "phone_number": "number",
+    "phoneNumber": "number",
+    "firstName": "first_name",
+    "lastName": "last_name",
+    "assignedToEmail": "assigned_to_email",
+    "sendblueNumber": "sendblue_number",
+}
+
+
+def spellings(cls: type) -> dict[str, str]:
+    """Every key under which a model's fields may stand on the wire -> the field's name."""
+    names = _fields(cls)
+    known = {old: name for old, name in _DEPRECATED.items() if name in names}
+    known |= {camel_case(name): name for name in names}
+    return known | {name: name for name in names}
+
+
+def preferred_spellings(given: Mapping[str, Any], cls: type) -> dict[str, Any]:
+    """The same values under their fields' preferred names; ``None`` counts as not given.
+
+    Raises:
+        ValidationError: If a name is no field, or if two spellings of one field differ.
+
+    Warns:
+        DeprecationWarning: For each deprecated spelling, naming the preferred one.
+    """
+    allowed = _fields(cls).keys() | _fields(cls, "extra").keys()
+    fields = {name: value for name, value in given.items() if name in allowed}
+    for name, value in given.items():
+        if name in fields or value is None:
+            continue
+        preferred = _DEPRECATED.get(name)
+        if preferred not in allowed:
+            raise ValidationError(
+                f"{name!r} is not a field of {cls.__name__}; its fields are "
+                f"{', '.join(sorted(allowed))}.",
+                field=str(name),
+            )
+        warnings.warn(
+            f"{name} is deprecated by Sendblue, use {preferred}", DeprecationWarning, stacklevel=3
+        )
+        if fields.get(preferred) not in (None, value):
+            raise ValidationError(
+                f"{preferred} and {name} are two spellings of one field, and were given "
+                f"different values; give {preferred} alone.",
+                field=preferred,
+            )
+        fields[preferred] = value
+    return fields
+
+
+_FRACTION = re.compile(r"\.([0-9]+)")
+
+
+def parse_datetime(value: object) -> datetime:
+    """An aware datetime from an ISO 8601 string; one without an offset is taken as UTC.
+
+    Raises:
+        TypeError: If it is no string.
+        ValueError: If it is no date.
+    """
+    if type(value) is not str:
+        raise TypeError(f"not a string: {value!r}")
+    text = value[:-1] + "+00:00" if value.endswith(("Z", "z")) else value
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        # Python 3.10 reads fractions of three or six digits only.
+        text = _FRACTION.sub(lambda match: f".{match[1][:6]:0<6}", text, count=1)
+        parsed = datetime.fromisoformat(text)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
+
+
+def format_datetime(value: datetime) -> str:
+    """The wire form of an aware datetime: ISO 8601 in UTC with a ``Z``."""
+    return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+def _exactly(kind: type[T]) -> Callable[[object, Any], T]:
+    """A structure hook that takes values of this very type; cattrs' own would coerce."""
+
+    def hook(value: object, _: Any) -> T:
+        if type(value) is not kind:
+            raise TypeError(f"not of type {kind.__name__}: {value!r}")
+        return value
+
+    return hook
+
+
+def _strings(value: object, _: Any) -> tuple[str, ...]:
+    if type(value) is not list or not all(type(item) is str for item in value):
+        raise TypeError(f"not a list of strings: {value!r}")
+    return tuple(value)
+
+
+def _string_mapping(value: object, _: Any) -> dict[str, str]:
+    if type(value) is not dict or not all(type(item) is str for item in value.values()):
+        raise TypeError(f"not an object of strings: {value!r}")
+    return value
+
+
+def _reader(cls: type) -> Callable[..., Any]:
+    """The structure hook of one model, compiled once."""
+    (extra_name,) = _fields(cls, "extra")
+    fields: dict[str, tuple[str, Any, Callable[[Any, Any], Any]]] = {}
+    for name, hint in _fields(cls).items():
+        if get_origin(hint) in (Union, types.UnionType):
+            (hint,) = (kind for kind in get_args(hint) if kind is not type(None))
+        fields[name] = (name, hint, converter.get_structure_hook(hint))
+    fields |= {key: fields[name] for key, name in spellings(cls).items()}
+
+    def read(payload: object, _: Any, **values: Any) -> Any:
+        if type(payload) is not dict:
+            raise TypeError(f"not a JSON object: {payload!r}")
+        extra: dict[str, Any] = {}
+        for key, value in payload.items():
+            field = fields.get(key)
+            if field is None:
+                extra[key] = value
+                continue
+            if value is None:
+                continue
+            name, hint, hook = field
+            if key != name and payload.get(name) is not None:
+                extra[key] = value
+                continue
+            try:
+                values[name] = hook(value, hint)
+            except (TypeError, ValueError):
+                extra[key] = value
+        values[extra_name] = extra
+        return cls(**values)
+
+    return read
+
+
+def _writer(cls: type) -> Callable[[Any], dict[str, Any]]:
+    """The unstructure hook of one model, compiled once."""
+    names = tuple(_fields(cls))
+    (extra_name,) = _fields(cls, "extra")
+
+    def write(model: Any) -> dict[str, Any]:
+        body: dict[str, Any] = {}
+        for name in names:
+            value = getattr(model, name)
+            if value is None:
+                continue
+            body[name] = None if value is CLEAR else converter.unstructure(value)
+        body.update(getattr(model, extra_name))
+        return body
+
+    return write
+
+
+def _make_converter() -> cattrs.Converter:
+    made = cattrs.Converter(detailed_validation=False)
+    made.register_structure_hook_factory(attrs.has, _reader)
+    made.register_unstructure_hook_factory(attrs.has, _writer)
+    for kind in (str, bool, int):
+        made.register_structure_hook(kind, _exactly(kind))
+    made.register_structure_hook_func(lambda hint: hint == tuple[str, ...], _strings)
+    made.register_structure_hook_func(lambda hint: hint == dict[str, str], _string_mapping)
+    made.register_structure_hook(datetime, lambda value, _: parse_datetime(value))
+    made.register_unstructure_hook(datetime, format_datetime)
+    return made
+
+
+converter = _make_converter()
+
+
+def structure(payload: object, cls: type[T], **local: Any) -> T:
+    """The model of this type that a JSON object stands for.
+
+    Args:
+        payload: What ``json.loads`` gave.
+        cls: An attrs class with an :data:`EXTRA` field.
+        local: Values for the model's :data:`LOCAL` fields.
+
+    Raises:
+        TypeError: If ``payload`` is no JSON object. Nothing in the object is an error: a value
+            of the wrong type is kept in ``extra``, and its field reads as ``None``.
+    """
+    read: Callable[..., T] = converter.get_structure_hook(cls)
+    return read(payload, cls, **local)
+
+
+def unstructure(model: Any) -> dict[str, Any]:
+    """The JSON object of a model: preferred spellings, no key for what was not given."""
+    body: dict[str, Any] = converter.unstructure(model)
+    return body

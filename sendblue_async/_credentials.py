@@ -1,0 +1,101 @@
+"""Where the two keys come from, and how they are kept out of sight."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from .exceptions import ConfigurationError
+
+_FILE = Path("~/.sendblue/credentials.json")
+
+
+class Secret(str):
+    """A string that does not show itself in a ``repr``, and so not in a traceback's locals."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class _Key(NamedTuple):
+    argument: str
+    variables: tuple[str, str]
+    entry: str
+
+
+_API_KEY = _Key("api_key", ("SENDBLUE_API_API_KEY", "SENDBLUE_API_KEY"), "apiKey")
+_API_SECRET = _Key("api_secret", ("SENDBLUE_API_API_SECRET", "SENDBLUE_API_SECRET"), "apiSecret")
+
+
+class Credentials(NamedTuple):
+    """The two keys that authenticate every request."""
+
+    api_key: Secret
+    api_secret: Secret
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The two request headers that carry the keys."""
+        return {"sb-api-key-id": self.api_key, "sb-api-secret-key": self.api_secret}
+
+    def redact(self, text: str) -> str:
+        """The text with both keys masked, should a server have sent them back."""
+        for secret in self:
+            text = text.replace(secret, "***")
+        return text
+
+
+def find_credentials(api_key: str | None, api_secret: str | None) -> Credentials:
+    """The two keys: each from its argument, or the environment, or the credentials file.
+
+    The variables are those of Sendblue's reference and SDKs, then the ones most applications
+    set; the file is the one that Sendblue's official command-line tool keeps.
+
+    Raises:
+        ConfigurationError: If a key is nowhere to be found (names every place that was looked
+            in), cannot stand in a header, or if the file is needed and cannot be read.
+    """
+    stored: dict[str, object] | None = None
+    found = []
+    for key, argument in ((_API_KEY, api_key), (_API_SECRET, api_secret)):
+        value: object = argument
+        if value is None:
+            value = next((os.environ[name] for name in key.variables if os.environ.get(name)), None)
+        if value is None:
+            stored = _read_file() if stored is None else stored
+            value = stored.get(key.entry)
+        if value is None or value == "":
+            raise ConfigurationError(
+                f"No {key.argument}: it is not an argument, not in the environment as "
+                f"{key.variables[0]} or {key.variables[1]}, and not in {_FILE} as "
+                f"{key.entry}. Set one of them."
+            )
+        if (
+            not isinstance(value, str)
+            or not (value.isascii() and value.isprintable())
+            or (value != value.strip())
+        ):
+            raise ConfigurationError(
+                f"The {key.argument} cannot be sent in a header: it must be plain ASCII text "
+                "with no line break and no space around it. Check how it was copied."
+            )
+        found.append(Secret(value))
+    return Credentials(*found)
+
+
+def _read_file() -> dict[str, object]:
+    try:
+        content = json.loads(_FILE.expanduser().read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, RuntimeError, ValueError) as error:
+        # Not chained: a JSON error carries the whole document, keys and all.
+        reason = type(error).__name__
+        raise ConfigurationError(f"{_FILE} cannot be read ({reason}).") from None
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{_FILE} cannot be read (not a JSON object).")
+    return content

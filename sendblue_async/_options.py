@@ -1,0 +1,146 @@
+"""What a caller may set about a client, checked when it is set."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import os
+import re
+import ssl
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from attrs import Attribute, field, frozen
+
+from ._credentials import Credentials
+from ._version import __version__
+from .exceptions import ConfigurationError
+
+DEFAULT_BASE_URL = "https://api.sendblue.co"
+
+_URL = re.compile(r"[!-~]+")
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
+_FRAMING = {"content-length", "content-type", "host", "transfer-encoding"}
+
+
+def _positive(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if type(value) not in (int, float) or not 0 < value < math.inf:
+        raise ConfigurationError(
+            f"{attribute.name} must be a number of seconds above 0, not {value!r}."
+        )
+
+
+@frozen(kw_only=True)
+class Timeouts:
+    """How long things may take, in seconds.
+
+    Attributes:
+        connect: Making a connection: DNS, TCP and TLS together. Default 5.
+        attempt: One attempt, from its place in the pool to the last byte of its answer; the
+            wait for that place does not count. Default 20.
+        total: The whole call: queueing, every attempt, every wait and look-up. Default 60.
+
+    Raises:
+        ConfigurationError: If a value is not a finite number above zero.
+    """
+
+    connect: float = field(default=5.0, validator=_positive)
+    attempt: float = field(default=20.0, validator=_positive)
+    total: float = field(default=60.0, validator=_positive)
+
+
+def checked_base_url(base_url: str, *, allow_http: bool) -> str:
+    """The base URL without a slash at its end.
+
+    Raises:
+        ConfigurationError: If it is no web address, holds more than one, or is plain http to a
+            host that is not loopback and ``allow_http`` is false.
+    """
+    try:
+        url = urlsplit(base_url)
+        usable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+        usable = usable and _URL.fullmatch(base_url) is not None
+    except (AttributeError, TypeError, ValueError):
+        usable, url = False, urlsplit("")
+    if not usable:
+        raise ConfigurationError(
+            f"base_url must be a web address such as {DEFAULT_BASE_URL!r}, not {base_url!r}."
+        )
+    if "@" in url.netloc or url.query or url.fragment:
+        raise ConfigurationError("base_url may have no user name, password, query or fragment.")
+    if url.scheme == "http" and not (allow_http or is_loopback(url.hostname or "")):
+        raise ConfigurationError(
+            f"base_url {base_url!r} is not https, so the keys would travel in the clear; "
+            "use https, or pass allow_http=True if that is what you want."
+        )
+    return base_url.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by its name or address alone."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def checked_headers(credentials: Credentials, default_headers: Mapping[Any, Any]) -> dict[str, str]:
+    """The headers of every request: the client's own, the caller's, and the two keys.
+
+    Raises:
+        ConfigurationError: If one of the caller's is no header, or is one the client sets.
+    """
+    headers = {"user-agent": f"sendblue-async/{__version__}", "accept": "application/json"}
+    for name, value in default_headers.items():
+        if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
+            raise ConfigurationError(f"default_headers has {name!r}, which is no header name.")
+        if name.lower() in credentials.headers or name.lower() in _FRAMING:
+            raise ConfigurationError(f"default_headers may not set {name}; the client does.")
+        if not (isinstance(value, str) and _HEADER_VALUE.fullmatch(value)):
+            raise ConfigurationError(
+                f"default_headers has a value for {name} that cannot stand in a header."
+            )
+        headers[name.lower()] = value
+    return headers | credentials.headers
+
+
+def checked_proxy(proxy: str | None) -> str | None:
+    """The URL of a proxy.
+
+    Raises:
+        ConfigurationError: If it is no URL. Does not show it, as it may hold a password.
+    """
+    if proxy is None:
+        return None
+    try:
+        usable = urlsplit(proxy).scheme in ("http", "https") and urlsplit(proxy).hostname
+    except (AttributeError, TypeError, ValueError):
+        usable = False
+    if not usable:
+        raise ConfigurationError("proxy must be a URL such as 'http://proxy.example:3128'.")
+    return proxy
+
+
+def environment_proxy(base_url: str) -> str | None:
+    """The proxy that the environment names for the base URL; never one for this machine."""
+    url = urlsplit(base_url)
+    host = url.hostname or ""
+    if is_loopback(host) or urllib.request.proxy_bypass(host):
+        return None
+    return checked_proxy(urllib.request.getproxies().get(url.scheme))
+
+
+def trusted_certificates(base_url: str) -> ssl.SSLContext | bool:
+    """The certificates to trust: aiohttp's default, or what the environment names now."""
+    if base_url.startswith("https") and (
+        os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
+    ):
+        context = ssl.create_default_context()
+        context.set_alpn_protocols(["http/1.1"])
+        return context
+    return True

@@ -1,0 +1,329 @@
+"""aiohttp underneath: sessions, auth headers, the attempt loop, and what aiohttp's errors mean."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import ssl
+import time
+import warnings
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import aiohttp
+import anyio
+from aiohttp import ClientSession as ClientSession
+from aiohttp import TraceConfig as TraceConfig
+from attrs import define
+from multidict import CIMultiDict
+from yarl import URL
+
+from ._credentials import Credentials
+from ._options import (
+    Timeouts,
+    checked_base_url,
+    checked_headers,
+    checked_proxy,
+    environment_proxy,
+    trusted_certificates,
+)
+from ._pace import Pace
+from ._retry import RULES, Again, Ending, RetryPolicy, RetryThrottle, Rule
+from ._wire import Call, Failure, Reply, error_for, read_reply
+from .exceptions import ConfigurationError, RateLimitError
+
+T = TypeVar("T")
+
+
+@define(eq=False)
+class _Pool:
+    """What belongs to one event loop: a session and its places for requests under way."""
+
+    session: ClientSession
+    places: anyio.Semaphore
+    guard: AsyncGenerator[None, None] | None
+
+
+async def _closing(session: ClientSession) -> AsyncGenerator[None, None]:
+    """Closes the session when it is closed itself.
+
+    An event loop closes its asynchronous generators before it stops, which is the last moment
+    at which a session can be closed, and the only sign of it that a library gets.
+    """
+    try:
+        yield
+    finally:
+        await session.close()
+
+
+class Transport:
+    """Sends calls and repeats them: one session per event loop, made on first use.
+
+    Args:
+        credentials: The two keys.
+        base_url: Scheme, host and port; anything but https only to a loopback host, unless
+            ``allow_http``.
+        max_connections: Requests under way at once, per event loop.
+        rate_limit: Requests per second, or ``None``.
+        default_headers: Headers sent with every request besides those of the transport.
+        proxy: URL of a forward proxy; by default the environment's ``HTTPS_PROXY`` and
+            ``NO_PROXY`` are honoured.
+        ssl_context: TLS settings of the caller's own.
+        trace_configs: aiohttp's hooks, given to the session.
+        session: A session of the caller's own, used as it is and left open.
+        clock, sleep, draw: Monotonic seconds, a way to wait and random numbers from [0, 1).
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        base_url: str,
+        *,
+        max_connections: int = 100,
+        rate_limit: float | None = None,
+        default_headers: Mapping[str, str] | None = None,
+        proxy: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        trace_configs: Sequence[TraceConfig] | None = None,
+        session: ClientSession | None = None,
+        allow_http: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        if type(max_connections) is not int or max_connections < 1:
+            raise ConfigurationError(
+                f"max_connections must be a whole number, 1 or more, not {max_connections!r}."
+            )
+        self.base_url = checked_base_url(base_url, allow_http=allow_http)
+        self._credentials = credentials
+        self._headers = CIMultiDict(checked_headers(credentials, default_headers or {}))
+        self._headers_with_body = CIMultiDict(self._headers)
+        self._headers_with_body["Content-Type"] = "application/json"
+        self._max_connections = max_connections
+        self._given_session = session
+        # A session of the caller's own keeps its own ideas of proxies and certificates.
+        self._proxy = checked_proxy(proxy) or (
+            None if session else environment_proxy(self.base_url)
+        )
+        self._ssl = ssl_context or (True if session else trusted_certificates(self.base_url))
+        self._trace_configs = list(trace_configs or [])
+        self._pace = Pace(rate_limit)
+        self._throttle = RetryThrottle()
+        self._clock = clock
+        self._sleep = sleep
+        self._draw = draw
+        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
+        self.closed = False
+
+    def now(self) -> float:
+        """The time from which a call's deadline counts."""
+        return self._clock()
+
+    async def send(
+        self, call: Call[T], *, timeouts: Timeouts, policy: RetryPolicy, started: float
+    ) -> T:
+        """The answer to a call, repeated as the truth table and the policy allow.
+
+        Args:
+            call: The call.
+            timeouts: How long it may take.
+            policy: How often and how patiently it is repeated.
+            started: When it began, by :meth:`now`; its deadline counts from there.
+
+        Raises:
+            SendblueError: If the last attempt failed; its ``outcome`` speaks for all of them.
+        """
+        pool = self._pools.get(asyncio.get_running_loop()) or await self._open_pool()
+        deadline = started + timeouts.total
+        attempt = 0
+        doubtful = False
+        while True:
+            attempt += 1
+            reply = await self._exchange(pool, call, timeouts, deadline)
+            now = self._clock()
+            answer: T | Failure
+            if isinstance(reply, Failure):
+                answer = reply
+            else:
+                answer = read_reply(call, reply, attempts=attempt, elapsed=now - started)
+            if not isinstance(answer, Failure):
+                self._throttle.succeeded()
+                return answer
+            doubtful = doubtful or answer.rule.outcome == "unknown"
+            wait = self._wait(answer, call, policy, attempt)
+            if wait is None or now + wait >= deadline:
+                error = error_for(
+                    call,
+                    answer,
+                    base_url=self.base_url,
+                    attempts=attempt,
+                    doubtful=doubtful,
+                    redact=self._credentials.redact,
+                )
+                raise error from answer.cause
+            await self._sleep(wait)
+
+    def _wait(
+        self, failure: Failure, call: Call[Any], policy: RetryPolicy, attempt: int
+    ) -> float | None:
+        """Seconds until the next attempt, or ``None``; tells the other callers what it learned."""
+        rule = failure.rule
+        if rule.again is not Again.NO:
+            self._throttle.failed()
+        if rule.error is RateLimitError and failure.retry_after is not None:
+            self._pace.pause(self._clock() + failure.retry_after)
+        if not self._throttle.allows_retry:
+            return None
+        return policy.wait(
+            rule,
+            call.repeat,
+            attempt=attempt,
+            retry_after=failure.retry_after,
+            draw=self._draw(),
+        )
+
+    async def _exchange(
+        self, pool: _Pool, call: Call[Any], timeouts: Timeouts, deadline: float
+    ) -> Reply | Failure:
+        """One attempt: a place in the pool, the client's pace, the request and its answer."""
+        try:
+            pool.places.acquire_nowait()
+        except anyio.WouldBlock:
+            with anyio.move_on_after(deadline - self._clock()) as scope:
+                await pool.places.acquire()
+            if scope.cancelled_caught:
+                return _no_time("waited for a free connection until its time was over")
+        try:
+            now = self._clock()
+            start = self._pace.reserve(now)
+            while start > now:
+                if start >= deadline:
+                    return _held_back(start - now)
+                await self._sleep(start - now)
+                now = self._clock()
+                start = self._pace.paused_until()
+            left = deadline - now
+            if left <= 0:
+                return _no_time("had no time left")
+            return await self._request(pool.session, call, timeouts, left)
+        finally:
+            pool.places.release()
+
+    async def _request(
+        self, session: ClientSession, call: Call[Any], timeouts: Timeouts, left: float
+    ) -> Reply | Failure:
+        try:
+            response = await session.request(
+                call.method,
+                URL(self.base_url + call.path, encoded=True),
+                data=call.body,
+                headers=self._headers if call.body is None else self._headers_with_body,
+                timeout=_aiohttp_timeout(min(timeouts.attempt, left), timeouts.connect),
+                allow_redirects=False,
+                raise_for_status=False,
+                proxy=self._proxy,
+                ssl=self._ssl,
+            )
+            body = await response.read()
+        except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
+            return _failure(error)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(response.status, headers, body)
+
+    async def _open_pool(self) -> _Pool:
+        """The pool of the running loop, made now; pools of loops that have ended are dropped."""
+        if self.closed:
+            raise ConfigurationError("This client is closed. Make a new one.")
+        for loop in [loop for loop in self._pools if loop.is_closed()]:
+            del self._pools[loop]
+        places = self._max_connections
+        guard = None
+        session = self._given_session
+        if session is None:
+            session = ClientSession(
+                connector=aiohttp.TCPConnector(limit=places),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=self._trace_configs,
+            )
+            guard = _closing(session)
+            await guard.asend(None)
+        elif session.closed or session.connector is None:
+            raise ConfigurationError("The aiohttp session given to this client is closed.")
+        elif session.connector.limit:
+            places = min(places, session.connector.limit)
+        pool = _Pool(session, anyio.Semaphore(places, fast_acquire=True), guard)
+        self._pools[asyncio.get_running_loop()] = pool
+        return pool
+
+    async def close(self) -> None:
+        """Close the sessions of this transport's own, and refuse further calls."""
+        self.closed = True
+        here = asyncio.get_running_loop()
+        while self._pools:
+            loop, pool = self._pools.popitem()
+            if pool.guard is None or loop.is_closed():
+                continue
+            if loop is here:
+                await pool.guard.aclose()
+            else:
+                asyncio.run_coroutine_threadsafe(pool.guard.aclose(), loop)
+
+    def __del__(self) -> None:
+        if self._pools and not self.closed:
+            warnings.warn("unclosed Sendblue client", ResourceWarning, stacklevel=2, source=self)
+
+
+@lru_cache(maxsize=32)
+def _aiohttp_timeout(attempt: float, connect: float) -> aiohttp.ClientTimeout:
+    # The limit on connecting ends a little before the attempt's, so that running out of time
+    # while nothing was sent is told apart from waiting for an answer. aiohttp would round
+    # limits of five seconds and more up to the next whole second.
+    return aiohttp.ClientTimeout(
+        total=attempt, connect=min(connect, attempt * 0.99), ceil_threshold=math.inf
+    )
+
+
+def _no_time(message: str) -> Failure:
+    return Failure(rule=RULES[Ending.NO_CONNECTION], message=message, timed_out=True)
+
+
+def _held_back(seconds: float) -> Failure:
+    return Failure(
+        rule=Rule("not_sent", Again.NO, False, RateLimitError),
+        message=f"was not sent, as the next request is due only in {seconds:.1f} s",
+        retry_after=seconds,
+    )
+
+
+def _failure(error: BaseException) -> Failure:
+    """What one of aiohttp's errors means; the order matters, as its classes overlap."""
+    timed_out = False
+    if isinstance(error, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
+        ending, message = Ending.BAD_TLS, "failed, as TLS could not be set up"
+    elif isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)):
+        ending, message = Ending.NO_CONNECTION, "failed to connect"
+    elif isinstance(error, aiohttp.ConnectionTimeoutError):
+        ending, message, timed_out = Ending.NO_CONNECTION, "timed out while connecting", True
+    elif isinstance(error, asyncio.TimeoutError):
+        ending, message, timed_out = Ending.TIMED_OUT, "got no answer in time", True
+    elif isinstance(error, aiohttp.ClientPayloadError):
+        ending, message = Ending.UNREADABLE, "got an answer that was cut short"
+    elif isinstance(error, aiohttp.ClientResponseError):
+        ending, message = Ending.UNREADABLE, "got an answer that is not HTTP"
+    else:
+        ending, message = Ending.LOST, "lost the connection before an answer came"
+    return Failure(
+        rule=RULES[ending], message=message, cause=_without_frames(error), timed_out=timed_out
+    )
+
+
+def _without_frames(error: BaseException) -> BaseException:
+    """The same error without its tracebacks: aiohttp's frames hold the headers with the keys."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+    return error

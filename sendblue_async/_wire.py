@@ -1,0 +1,274 @@
+"""Calls and answers as they stand on the wire. No I/O.
+
+A call becomes a method, a path and bytes; a status, headers and bytes become a model, or a
+:class:`Failure` that says which row of the truth table the attempt ended in.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote, urlencode
+
+from attrs import frozen
+
+from ._converter import spellings, structure
+from ._retry import RULES, Ending, Repeat, Rule, parse_retry_after, rule_for
+from .exceptions import (
+    AuthenticationError,
+    ConnectError,
+    ContactExistsError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    SendblueError,
+    TLSError,
+    UnexpectedRedirectError,
+    ValidationError,
+)
+from .models import RawResponse, ResponseMeta
+
+T = TypeVar("T")
+
+_SNIPPET = 200
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+_PATH = re.compile(r"/(?!/)(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*")
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+@frozen
+class Reply:
+    """An HTTP answer, whole; the names of its headers in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+@frozen(kw_only=True)
+class Failure:
+    """Why an attempt did not bring what was asked for."""
+
+    rule: Rule
+    message: str
+    status: int | None = None
+    retry_after: float | None = None
+    snippet: str | None = None
+    cause: BaseException | None = None
+    timed_out: bool = False
+
+
+@frozen(kw_only=True)
+class Call(Generic[T]):
+    """One API call.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path, percent-encoded, from the first slash on.
+        repeat: Whether the operation may be sent twice.
+        read: Makes the answer's model from a JSON document and its meta; raises ``TypeError``
+            for a document that is not the one expected.
+        body: The JSON document to send, or ``None`` for no body.
+    """
+
+    method: str
+    path: str
+    repeat: Repeat
+    read: Callable[[Any, ResponseMeta], T]
+    body: bytes | None = None
+
+
+def encode_json(document: Any, field: str) -> bytes:
+    """A JSON document as UTF-8 bytes.
+
+    Raises:
+        ValidationError: If it holds something JSON has no form for, such as NaN, a set, a lone
+            surrogate or a circle; names ``field``.
+    """
+    try:
+        return _encode(document).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValidationError(f"{field} cannot be written as JSON: {error}.", field=field) from None
+
+
+def checked_method(method: str) -> str:
+    """The HTTP method, if it is one that a call can have.
+
+    Raises:
+        ValidationError: If it is not.
+    """
+    if method not in _METHODS:
+        raise ValidationError(
+            f"method must be one of {', '.join(_METHODS)}, not {method!r}.", field="method"
+        )
+    return method
+
+
+def path_with_query(path: str, params: Mapping[str, str | int | float]) -> str:
+    """A path with query parameters, percent-encoded.
+
+    Raises:
+        ValidationError: If it is not a path of the API, or would name another server.
+    """
+    if type(path) is not str or not _PATH.fullmatch(path):
+        raise ValidationError(
+            "path must start with one slash and be percent-encoded, such as "
+            f"'/api/v2/contacts', not {path!r}.",
+            field="path",
+        )
+    if not params:
+        return path
+    try:
+        return f"{path}{'&' if '?' in path else '?'}{urlencode(params)}"
+    except (TypeError, ValueError) as error:
+        raise ValidationError(f"params cannot be sent: {error}.", field="params") from None
+
+
+def path_segment(text: str) -> str:
+    """A string as one segment of a path; its ``+`` becomes ``%2B``."""
+    return quote(text, safe="")
+
+
+def reader(cls: type[T]) -> Callable[[Any, ResponseMeta], T]:
+    """The ``read`` of a call whose answer is a model with an ``extra`` and a ``meta`` field."""
+
+    known = frozenset(spellings(cls))
+
+    def read(document: Any, meta: ResponseMeta) -> T:
+        model = structure(document, cls, meta=meta)
+        if known.isdisjoint(document):
+            raise TypeError(f"not the JSON object of a {cls.__name__}")
+        return model
+
+    return read
+
+
+def read_raw(document: Any, meta: ResponseMeta) -> RawResponse:
+    """The ``read`` of a call that has no model."""
+    return RawResponse(data=document, meta=meta)
+
+
+def read_reply(call: Call[T], reply: Reply, *, attempts: int, elapsed: float) -> T | Failure:
+    """What an answer says: the model, or how and why the attempt failed."""
+    if not 200 <= reply.status < 300:
+        return _failed(reply)
+    try:
+        document = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        if reply.body or call.read is not read_raw:
+            return _unreadable(reply)
+        document = None
+    if type(document) is dict and str(document.get("status")).upper() == "ERROR":
+        return Failure(
+            rule=RULES[Ending.REFUSED],
+            message=f"was refused: {_reason(reply, document)}",
+            status=reply.status,
+            snippet=_snippet(reply.body),
+        )
+    meta = ResponseMeta(
+        status_code=reply.status, headers=reply.headers, attempts=attempts, elapsed=elapsed
+    )
+    try:
+        return call.read(document, meta)
+    except TypeError:
+        return _unreadable(reply)
+
+
+def error_for(
+    call: Call[Any],
+    failure: Failure,
+    *,
+    base_url: str,
+    attempts: int,
+    doubtful: bool,
+    redact: Callable[[str], str],
+) -> SendblueError:
+    """The error that ends a call.
+
+    Args:
+        call: The call.
+        failure: How its last attempt failed.
+        base_url: Where it was sent.
+        attempts: How many attempts were made.
+        doubtful: Whether any of them may have been applied.
+        redact: Masks the keys, should the server have sent them back.
+    """
+    cls, outcome = failure.rule.error, failure.rule.outcome
+    if doubtful and outcome == "not_sent":
+        cls = OutcomeUnknownError
+    if doubtful:
+        outcome = "unknown"
+    times = f" (attempt {attempts})" if attempts > 1 else ""
+    message = redact(f"{call.method} {call.path} {failure.message}{times}.")
+    advice = _LOOK_FIRST if outcome == "unknown" else _ADVICE.get(cls)
+    cause = failure.cause
+    return cls(
+        f"{message} {advice}" if advice else message,
+        outcome=outcome,
+        method=call.method,
+        url=base_url + call.path,
+        status=failure.status,
+        attempts=attempts,
+        retry_after=failure.retry_after,
+        snippet=None if failure.snippet is None else redact(failure.snippet),
+        cause=None if cause is None else redact(f"{type(cause).__name__}: {cause}"),
+        timed_out=failure.timed_out,
+        maybe_ours=doubtful,
+    )
+
+
+_LOOK_FIRST = "It may have been done all the same; look before you send it again."
+_ADVICE: Mapping[type[SendblueError], str] = {
+    AuthenticationError: "Check the API key and secret.",
+    ConnectError: "Nothing was sent.",
+    ContactExistsError: "Pass update_if_exists=True to update it.",
+    PermissionDeniedError: "Check what the account may do.",
+    TLSError: "Nothing was sent; check the base URL, the certificates and any proxy.",
+    UnexpectedRedirectError: "Redirects are not followed; check the base URL.",
+}
+
+
+def _unreadable(reply: Reply) -> Failure:
+    return Failure(
+        rule=RULES[Ending.UNREADABLE],
+        message=f"got an answer ({reply.status}) that is not the JSON expected",
+        status=reply.status,
+        snippet=_snippet(reply.body),
+    )
+
+
+def _failed(reply: Reply) -> Failure:
+    retry_after = parse_retry_after(reply.headers, time.time())
+    rule = rule_for(reply.status, names_a_time=retry_after is not None)
+    try:
+        document = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        document = None
+    verb = "was redirected" if 300 <= reply.status < 400 else "was answered"
+    return Failure(
+        rule=rule,
+        message=f"{verb} with {reply.status}: {_reason(reply, document)}",
+        status=reply.status,
+        retry_after=retry_after if rule.heeds_retry_after else None,
+        snippet=_snippet(reply.body),
+    )
+
+
+def _snippet(body: bytes) -> str:
+    return body[: 4 * _SNIPPET].decode("utf-8", "replace")[:_SNIPPET]
+
+
+def _reason(reply: Reply, document: Any) -> str:
+    """The server's own words, or those of the status."""
+    if isinstance(document, Mapping):
+        for key in ("message", "error_message", "error"):
+            value = document.get(key)
+            if isinstance(value, str) and value.strip():
+                return " ".join(value.split())[:_SNIPPET].rstrip(".")
+    try:
+        return HTTPStatus(reply.status).phrase
+    except ValueError:
+        return "no reason given"

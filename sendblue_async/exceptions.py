@@ -1,0 +1,175 @@
+"""Everything this package raises, and what each error says about the contact.
+
+::
+
+    SendblueError
+    ├── ConfigurationError             keys, base URL or an option is missing or wrong
+    ├── ValidationError (ValueError)   a value cannot be sent; says which field
+    ├── ConnectError                   no connection was made
+    ├── TLSError                       the server's certificate or TLS is not acceptable
+    ├── OutcomeUnknownError            the request left, and no answer came back
+    └── APIError                       the server answered, but not with what was asked for
+        ├── BadRequestError            400, 413, 422
+        ├── AuthenticationError        401
+        ├── PermissionDeniedError      402, 403
+        ├── NotFoundError              404
+        ├── ContactExistsError         409
+        ├── RateLimitError             429
+        ├── ServerError                5xx
+        ├── UnexpectedRedirectError    3xx
+        └── ResponseFormatError        the answer is not what the API sends
+
+Catch :class:`SendblueError` and look at :attr:`~SendblueError.outcome` to know whether a
+contact may have been stored; catch a leaf to handle one cause.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+__all__ = [
+    "APIError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ConfigurationError",
+    "ConnectError",
+    "ContactExistsError",
+    "NotFoundError",
+    "Outcome",
+    "OutcomeUnknownError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "ResponseFormatError",
+    "SendblueError",
+    "ServerError",
+    "TLSError",
+    "UnexpectedRedirectError",
+    "ValidationError",
+]
+
+Outcome = Literal["not_sent", "rejected", "unknown"]
+"""What an error says about the call: nothing reached the server (``not_sent``), the server
+answered and did not do it (``rejected``), or it may have been done (``unknown``)."""
+
+
+class SendblueError(Exception):
+    """The root of every error of this package.
+
+    All fields are plain values, never a live response and never a secret, so an error can be
+    pickled, copied, logged and sent to another process.
+
+    Attributes:
+        outcome: ``"not_sent"``, ``"rejected"`` or ``"unknown"``; speaks for all attempts of the
+            call together, not for the last one alone.
+        method: The HTTP method of the call, or ``None`` if none was made.
+        url: The URL of the call, or ``None``.
+        status: The HTTP status of the last answer, or ``None`` if there was none.
+        attempts: How many attempts were made, the first included.
+        retry_after: How many seconds the server asked to wait, or ``None``.
+        snippet: The first 200 characters of the last answer's body, or ``None``.
+        cause: The underlying error in words, or ``None``; the error itself is ``__cause__``.
+        timed_out: Whether time ran out, be it for an attempt or for the whole call.
+        maybe_ours: Whether an earlier attempt of the same call may have been applied.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        outcome: Outcome = "not_sent",
+        method: str | None = None,
+        url: str | None = None,
+        status: int | None = None,
+        attempts: int = 0,
+        retry_after: float | None = None,
+        snippet: str | None = None,
+        cause: str | None = None,
+        timed_out: bool = False,
+        maybe_ours: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.outcome: Outcome = outcome
+        self.method = method
+        self.url = url
+        self.status = status
+        self.attempts = attempts
+        self.retry_after = retry_after
+        self.snippet = snippet
+        self.cause = cause
+        self.timed_out = timed_out
+        self.maybe_ours = maybe_ours
+
+
+class ConfigurationError(SendblueError):
+    """The client cannot work the way it was set up or used; nothing was sent."""
+
+
+class ValidationError(SendblueError, ValueError):
+    """A value cannot be sent as it is; nothing was sent.
+
+    Attributes:
+        field: The name of the field at fault, such as ``"number"`` or ``"tags[2]"``.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class ConnectError(SendblueError):
+    """No connection was made: DNS, refused, unreachable or timed out. Nothing was sent."""
+
+
+class TLSError(SendblueError):
+    """The server's certificate or its TLS is not acceptable. Nothing was sent."""
+
+
+class OutcomeUnknownError(SendblueError):
+    """The request left and no usable answer came back, so it may have been done."""
+
+
+class APIError(SendblueError):
+    """The server answered, but not with what was asked for."""
+
+
+class BadRequestError(APIError):
+    """The server cannot use the request (400, 413, 422)."""
+
+
+class AuthenticationError(APIError):
+    """The server does not accept the keys (401)."""
+
+
+class PermissionDeniedError(APIError):
+    """The account may not do this (403), or has to pay first (402)."""
+
+
+class NotFoundError(APIError):
+    """There is no such contact or path (404)."""
+
+
+class ContactExistsError(APIError):
+    """A contact with this number exists already (409).
+
+    If ``maybe_ours`` is true, an earlier attempt of the same call may have created it.
+    """
+
+
+class RateLimitError(APIError):
+    """Too many requests (429); ``retry_after`` has the seconds to wait, where known."""
+
+
+class ServerError(APIError):
+    """The server or a proxy in front of it failed (5xx)."""
+
+
+class UnexpectedRedirectError(APIError):
+    """The server answered with a redirect (3xx).
+
+    Redirects are never followed: the secrets travel in custom headers, which HTTP clients
+    hand on to whatever origin a redirect names.
+    """
+
+
+class ResponseFormatError(APIError):
+    """The answer is not what the API sends: HTML, cut short, no JSON, or no HTTP at all."""

@@ -1,0 +1,245 @@
+"""The server itself: its life, its authentication, and the way of one request through it."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import os
+import socket
+import ssl as tls
+from collections import Counter, deque
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from aiohttp import web
+
+from ._answer import Answer, error_answer, fault_answer
+from ._delivery import BREAKERS, hang_up, send, send_slowly
+from ._faults import Faults
+from ._handlers import Desk, answer_call, find_handler
+from ._received import KEY_HEADER, SECRET_HEADER, ReceivedRequest
+from ._schedule import FaultSchedule
+from ._store import ContactsView, MemoryStore, SqliteStore, Store
+
+__all__ = ["Sandbox"]
+
+_log = logging.getLogger("sendblue_async.sandbox")
+# aiohttp logs a malformed request with the bytes it came in, and those may hold a secret.
+_silent = logging.Logger("sendblue_async.sandbox.silent", logging.CRITICAL + 1)
+
+_REQUESTS_KEPT = 1000
+_BACKLOG = 1024
+_NOTHING = Answer(status=200, body=b"")
+# Seconds that an answer in progress gets when the sandbox closes.
+_CLOSING_GRACE = 0.05
+
+
+class Sandbox:
+    """A local Sendblue that keeps contacts, applies the API's rules, and fails on demand.
+
+    Use it as ``async with Sandbox() as sandbox:``, or call :meth:`start` and :meth:`close`.
+
+    Args:
+        host: the address to listen on; name resolution applies.
+        port: the port, or 0 for any free one.
+        db: a SQLite file that keeps the contacts across restarts; None keeps them in memory.
+        seed: what the faults and the contact ids are drawn from.
+        faults: the dials; none is on by default.
+        api_key: the value that ``sb-api-key-id`` must have.
+        api_secret: the value that ``sb-api-secret-key`` must have.
+        camel_case: answer with camelCase keys, as the provider's older pages show.
+        created_status: the status of a create that made a contact; an update always gets 200.
+        ssl: serve TLS with this context.
+
+    Raises:
+        ValueError: ``created_status`` is not a 2xx that has a body.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        db: str | os.PathLike[str] | None = None,
+        seed: int = 0,
+        faults: Faults | None = None,
+        api_key: str = "sandbox-key",
+        api_secret: str = "sandbox-secret",
+        camel_case: bool = False,
+        created_status: int = 200,
+        ssl: tls.SSLContext | None = None,
+    ) -> None:
+        if not 200 <= created_status <= 299 or created_status in (204, 205):
+            raise ValueError(
+                f"created_status is a 2xx status that has a body, not {created_status!r}."
+            )
+        self.api_key = api_key
+        self.api_secret = api_secret
+        self.counts: Counter[str] = Counter()
+        self.requests: deque[ReceivedRequest] = deque(maxlen=_REQUESTS_KEPT)
+        self._host = host
+        self._port = port
+        self._ssl = ssl
+        self._store: Store = MemoryStore() if db is None else SqliteStore(db)
+        self._schedule = FaultSchedule(seed, Faults() if faults is None else faults)
+        self._desk = Desk(
+            store=self._store,
+            seed=seed,
+            camel_case=camel_case,
+            created_status=created_status,
+            counts=self.counts,
+        )
+        self._runner: web.ServerRunner | None = None
+        self._bound_port: int | None = None
+
+    @property
+    def base_url(self) -> str:
+        """Where clients reach the sandbox, without a slash at the end.
+
+        Raises:
+            RuntimeError: it has not been started.
+        """
+        if self._bound_port is None:
+            raise RuntimeError("The sandbox has no address before it has been started.")
+        # A wildcard address is for listening; a client needs one to connect to.
+        host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(self._host, self._host)
+        scheme = "http" if self._ssl is None else "https"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self._bound_port}"
+
+    @property
+    def contacts(self) -> Mapping[str, dict[str, Any]]:
+        """A read-only mapping from E.164 number to the stored contact in snake_case.
+
+        With ``db`` it can be read only while the sandbox runs; ``RuntimeError`` otherwise.
+        """
+        return ContactsView(self._store)
+
+    @property
+    def faults(self) -> Faults:
+        """The dials in force; assign new ones at any time. The draws go on where they were."""
+        return self._schedule.faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self._schedule.faults = faults
+
+    async def start(self) -> None:
+        """Open the store and the port, and serve until :meth:`close`.
+
+        Raises:
+            OSError: the port cannot be had, or the contact file cannot be opened or written.
+            ValueError: the contact file is not one of a sandbox.
+            RuntimeError: the sandbox is running already.
+        """
+        if self._runner is not None:
+            raise RuntimeError("The sandbox is running already.")
+        self._store.open()
+        listener: socket.socket | None = None
+        runner = web.ServerRunner(
+            web.Server(self._serve, access_log=None, logger=_silent),
+            shutdown_timeout=_CLOSING_GRACE,
+        )
+        try:
+            listener = _listen(self._host, self._port)
+            await runner.setup()
+            await web.SockSite(runner, listener, ssl_context=self._ssl, backlog=_BACKLOG).start()
+        except BaseException:
+            await runner.cleanup()
+            if listener is not None:
+                listener.close()
+            self._store.close()
+            raise
+        self._runner = runner
+        self._bound_port = listener.getsockname()[1]
+
+    async def close(self) -> None:
+        """Stop serving, end every connection, and close the store; safe to call twice."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+            self._store.close()
+
+    async def __aenter__(self) -> Sandbox:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        if self._runner is None:
+            return "<Sandbox not running>"
+        return f"<Sandbox at {self.base_url}, {len(self._store)} contacts>"
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        # Before the first await, so that plans go out in the order in which requests came.
+        plan = self._schedule.next_plan()
+        faults = self._schedule.faults
+        self.counts["requests"] += 1
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return send(error_answer(413, "The body is too large"))
+        except (OSError, web.RequestPayloadError):
+            return hang_up(request)
+        self.requests.append(ReceivedRequest.read(request, body))
+        if plan.delay:
+            self.counts.update(dial for dial in ("latency", "jitter") if getattr(faults, dial))
+            await asyncio.sleep(plan.delay)
+        answer = _NOTHING if plan.before_commit else self._carry_out(request, body)
+        fault = plan.before_commit or plan.after_commit
+        if fault is not None:
+            self.counts[fault] += 1
+            break_connection = BREAKERS.get(fault)
+            if break_connection is not None:
+                return break_connection(request, answer)
+            answer = fault_answer(fault, plan, faults)
+        if plan.slow:
+            self.counts["slow_bytes"] += 1
+            return await send_slowly(request, answer, faults.slow_bytes_interval)
+        return send(answer)
+
+    def _carry_out(self, request: web.BaseRequest, body: bytes) -> Answer:
+        found = find_handler(request.method, request.raw_path, body)
+        if isinstance(found, Answer):
+            return found
+        if not self._authenticated(request):
+            return error_answer(401, "Missing or wrong API keys")
+        try:
+            return answer_call(self._desk, *found)
+        except Exception as error:
+            _log.exception("The sandbox could not carry out %s", request.method)
+            return error_answer(500, f"The sandbox failed: {type(error).__name__}")
+
+    def _authenticated(self, request: web.BaseRequest) -> bool:
+        key = request.headers.get(KEY_HEADER, "")
+        secret = request.headers.get(SECRET_HEADER, "")
+        # Both are always compared, so that the time taken does not tell which one is wrong.
+        right_key = _same(key, self.api_key)
+        right_secret = _same(secret, self.api_secret)
+        return right_key and right_secret
+
+
+def _same(given: str, wanted: str) -> bool:
+    return hmac.compare_digest(
+        given.encode(errors="surrogateescape"), wanted.encode(errors="surrogateescape")
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except (OSError, OverflowError) as error:
+        number = error.errno if isinstance(error, OSError) else None
+        if number is None or number < 0:
+            # Not the system's own error: a name that does not resolve, a port out of range.
+            raise OSError(f"Cannot listen on {host!r} port {port}: {error}") from error
+        reason = os.strerror(number)
+        raise OSError(number, f"Cannot listen on {host!r} port {port}: {reason}") from error

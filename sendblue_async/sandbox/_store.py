@@ -1,0 +1,215 @@
+"""Where contacts are kept: in memory, or in a SQLite file that survives a restart."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Protocol
+
+from ._contact import StoredContact
+
+__all__ = ["ContactsView", "MemoryStore", "SqliteStore", "Store"]
+
+_APPLICATION_ID = 0x5B1_5A4D
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS contacts (
+    id INTEGER PRIMARY KEY,
+    phone TEXT NOT NULL UNIQUE,
+    contact TEXT NOT NULL
+)
+"""
+
+
+class Store(Protocol):
+    """Contacts by E.164 number, oldest first."""
+
+    def open(self) -> None:
+        """Make the store usable; raises ``OSError`` or ``ValueError`` if that cannot be."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what ``open`` took; safe to call twice."""
+        ...
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """A block in which what was read still holds when it is written."""
+        ...
+
+    def get(self, number: str) -> StoredContact | None:
+        """The contact with this number, or None."""
+        ...
+
+    def put(self, contact: StoredContact) -> None:
+        """Store a contact in place of the one with the same number."""
+        ...
+
+    def remove(self, number: str) -> bool:
+        """Forget a contact; says whether there was one."""
+        ...
+
+    def numbers(self) -> list[str]:
+        """Every number, in the order of creation."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
+class MemoryStore:
+    """Contacts in a dict; they stay readable after the sandbox has closed."""
+
+    def __init__(self) -> None:
+        self._contacts: dict[str, StoredContact] = {}
+
+    def open(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        # Handlers never await between check and write, so nothing can come between.
+        return nullcontext()
+
+    def get(self, number: str) -> StoredContact | None:
+        return self._contacts.get(number)
+
+    def put(self, contact: StoredContact) -> None:
+        self._contacts[contact.phone] = contact
+
+    def remove(self, number: str) -> bool:
+        return self._contacts.pop(number, None) is not None
+
+    def numbers(self) -> list[str]:
+        return list(self._contacts)
+
+    def __len__(self) -> int:
+        return len(self._contacts)
+
+
+class SqliteStore:
+    """Contacts in a SQLite file; each write is committed before it is answered.
+
+    The file may be shared with another process, and may be read from any thread.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = os.fspath(path)
+        self._open_connection: sqlite3.Connection | None = None
+        self._lock = threading.RLock()
+
+    def open(self) -> None:
+        if self._open_connection is not None:
+            return
+        try:
+            connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise OSError(f"Cannot open the contact file {self._path!r}: {error}.") from error
+        try:
+            _prepare(connection, self._path)
+        except sqlite3.OperationalError as error:
+            connection.close()
+            raise OSError(f"Cannot use the contact file {self._path!r}: {error}.") from error
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise ValueError(f"{self._path!r} is not a SQLite file: {error}.") from error
+        except BaseException:
+            connection.close()
+            raise
+        self._open_connection = connection
+
+    def close(self) -> None:
+        with self._lock:
+            connection, self._open_connection = self._open_connection, None
+            if connection is not None:
+                connection.close()
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._open_connection is None:
+            raise RuntimeError(
+                f"The contact file {self._path!r} is readable only while the sandbox runs."
+            )
+        return self._open_connection
+
+    @contextmanager
+    def exclusive(self) -> Generator[None, None, None]:
+        with self._lock:
+            connection = self._connection
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def get(self, number: str) -> StoredContact | None:
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT contact FROM contacts WHERE phone = ?", (number,)
+            ).fetchone()
+        return None if row is None else StoredContact(**json.loads(row[0]))
+
+    def put(self, contact: StoredContact) -> None:
+        with self._lock:
+            self._connection.execute(
+                "INSERT INTO contacts (phone, contact) VALUES (?, ?) "
+                "ON CONFLICT (phone) DO UPDATE SET contact = excluded.contact",
+                (contact.phone, json.dumps(contact.as_dict())),
+            )
+
+    def remove(self, number: str) -> bool:
+        with self._lock:
+            cursor = self._connection.execute("DELETE FROM contacts WHERE phone = ?", (number,))
+            return cursor.rowcount > 0
+
+    def numbers(self) -> list[str]:
+        with self._lock:
+            rows = self._connection.execute("SELECT phone FROM contacts ORDER BY id").fetchall()
+        return [row[0] for row in rows]
+
+    def __len__(self) -> int:
+        with self._lock:
+            (count,) = self._connection.execute("SELECT COUNT(*) FROM contacts").fetchone()
+        return int(count)
+
+
+class ContactsView(Mapping[str, dict[str, Any]]):
+    """A read-only mapping from E.164 number to contact, always as the store now stands.
+
+    Every look-up gives a new dict, so changing one changes nothing that is stored.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getitem__(self, number: str) -> dict[str, Any]:
+        contact = self._store.get(number)
+        if contact is None:
+            raise KeyError(number)
+        return contact.as_dict()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._store.numbers())
+
+    def __len__(self) -> int:
+        return len(self._store)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} contacts>"
+
+
+def _prepare(connection: sqlite3.Connection, path: str) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+    if application != _APPLICATION_ID and (application or tables):
+        raise ValueError(f"{path!r} belongs to another program; give the sandbox its own file.")
+    # Write-ahead logging spares each write a wait for the disk; a killed process loses nothing.
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    connection.execute(_SCHEMA)

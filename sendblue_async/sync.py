@@ -1,0 +1,118 @@
+"""The blocking client: the asynchronous client's own coroutines, seen through a portal."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from ._options import Timeouts
+from ._portal import portal
+from ._retry import RetryPolicy
+from .client import SendblueClient
+from .exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["SyncSendblueClient", "blocking"]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _check_may_block(name: str) -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    # A Jupyter kernel runs every cell, blocking or not, inside its event loop.
+    if not hasattr(builtins, "__IPYTHON__"):
+        raise ConfigurationError(
+            f"SyncSendblueClient.{name} would block the event loop that runs on this thread; "
+            f"await SendblueClient.{name} instead."
+        )
+
+
+def blocking(
+    method: Callable[Concatenate[SendblueClient, _P], Coroutine[Any, Any, _R]],
+) -> Callable[Concatenate[SyncSendblueClient, _P], _R]:
+    """The same method for callers that cannot await: same arguments, results and errors."""
+    name = method.__name__
+
+    @wraps(method)
+    def call(self: SyncSendblueClient, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        _check_may_block(name)
+        return portal.run(method, (self._client, *args), kwargs)
+
+    call.__qualname__ = f"SyncSendblueClient.{name}"
+    return call
+
+
+def _with_arguments_of(
+    init: Callable[Concatenate[SendblueClient, _P], None],
+) -> Callable[[Callable[..., None]], Callable[Concatenate[SyncSendblueClient, _P], None]]:
+    return lambda own: wraps(init)(own)
+
+
+class SyncSendblueClient:
+    """The blocking client of Sendblue's contacts API, for Flask, Django, Celery and scripts.
+
+    It has the methods, arguments, results and errors of :class:`SendblueClient`, whose
+    coroutines it runs on a background thread. Make one and keep it: it is safe to share
+    between threads, may be made at import time, and works in a process that was forked after
+    its use. Ctrl-C during a call cancels the request.
+
+    The arguments are those of :class:`SendblueClient`, except that a ``session``, which belongs
+    to an event loop of yours, cannot be given.
+
+    Raises:
+        ConfigurationError: As the asynchronous client does; from a method also when it is
+            called on a thread where an event loop runs, which it would block.
+    """
+
+    @_with_arguments_of(SendblueClient.__init__)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if kwargs.get("session") is not None:
+            raise ConfigurationError(
+                "A session belongs to an event loop, and the blocking client has its own; "
+                "give the session to SendblueClient."
+            )
+        self._client = SendblueClient(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return repr(self._client).replace("<", "<Sync", 1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def with_options(
+        self, *, timeouts: Timeouts | None = None, retry: RetryPolicy | None = None
+    ) -> Self:
+        """A view of this client with other timeouts or another retry policy.
+
+        It shares the connections, keys and rate limit; closing one closes the other.
+
+        Args:
+            timeouts: Replaces the client's timeouts. Unchanged by default.
+            retry: Replaces the client's retry policy. Unchanged by default.
+        """
+        view = object.__new__(type(self))
+        view._client = self._client.with_options(timeouts=timeouts, retry=retry)
+        return view
+
+    close = blocking(SendblueClient.close)
+    create_contact = blocking(SendblueClient.create_contact)
+    get_contact = blocking(SendblueClient.get_contact)
+    request = blocking(SendblueClient.request)

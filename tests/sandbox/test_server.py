@@ -1,0 +1,314 @@
+"""Authentication, routes, what is recorded, and the life of the server."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import gc
+import logging
+import socket
+import ssl
+import time
+from typing import Any
+
+import aiohttp
+import pytest
+import trustme
+
+from sendblue_async.sandbox import Faults, Sandbox
+
+pytestmark = pytest.mark.anyio
+
+KEYS = {"sb-api-key-id": "sandbox-key", "sb-api-secret-key": "sandbox-secret"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"sb-api-key-id": "sandbox-key"},
+        {"sb-api-secret-key": "sandbox-secret"},
+        {**KEYS, "sb-api-key-id": "wrong"},
+        {**KEYS, "sb-api-secret-key": "wrong"},
+        {**KEYS, "sb-api-secret-key": "sandbox-secret2"},
+        {**KEYS, "sb-api-secret-key": "sändbox"},
+        {**KEYS, "sb-api-key-id": ""},
+    ],
+)
+@pytest.mark.parametrize(("method", "number"), [("POST", ""), ("GET", "/%2B14155550123")])
+async def test_missing_or_wrong_keys_are_refused(
+    api: Any, headers: dict[str, str], method: str, number: str
+) -> None:
+    """Without both right keys every endpoint answers 401 and does nothing."""
+    path = f"/api/v2/contacts{number}"
+    reply = await api.request(method, path, headers=headers, json={"number": "+14155550123"})
+    assert reply.refusal == (401, "Missing or wrong API keys")
+    assert not api.sandbox.contacts
+
+
+async def test_keys_can_be_chosen(start: Any) -> None:
+    """The sandbox takes the keys it was given and no others."""
+    api = await start(api_key="one", api_secret="zwei-ü")
+    assert (await api.create()).status == 200
+    assert (await api.request("GET", "/api/v2/contacts/x", headers=KEYS)).status == 401
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/api/v2", "/api/v2/contacts/", "/api/v2/contacts/a/b", "/api/v1/contacts"]
+)
+async def test_unknown_paths_answer_404(api: Any, path: str) -> None:
+    """A path that is none of the API's answers 404 in JSON."""
+    assert (await api.request("GET", path)).refusal == (404, "Not found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PATCH", "/api/v2/contacts", "POST"),
+        ("GET", "/api/v2/contacts?limit=1", "POST"),
+        ("POST", "/api/v2/contacts/%2B14155550123", "GET"),
+    ],
+)
+async def test_unknown_methods_answer_405(api: Any, method: str, path: str, allowed: str) -> None:
+    """A method that a path does not have answers 405 in JSON and names those it has."""
+    reply = await api.request(method, path)
+    assert reply.refusal == (405, "Method not allowed")
+    assert reply.headers["Allow"] == allowed
+
+
+async def test_requests_are_recorded_as_they_arrived(api: Any) -> None:
+    """Method, raw path, headers and body are kept, newest last, without the two secrets."""
+    await api.create("+1 415 555 0123", firstName="Ada")
+    await api.request("GET", "/api/v2/contacts/%2B14155550123?a=%20b", headers={"X-Mine": "ü"})
+    created, fetched = api.sandbox.requests
+    assert (created.method, created.path) == ("POST", "/api/v2/contacts")
+    assert created.json == {"number": "+1 415 555 0123", "firstName": "Ada"}
+    assert b'"firstName"' in created.body
+    assert created.header("Content-Type") == "application/json"
+    assert created.header("SB-API-KEY-ID") == created.header("sb-api-secret-key") == "***"
+    assert (fetched.method, fetched.path) == ("GET", "/api/v2/contacts/%2B14155550123?a=%20b")
+    assert fetched.json is None
+    assert fetched.header("x-mine") == "ü"
+    assert fetched.header("sb-api-key-id") is None
+    assert ("X-Mine", "ü") in fetched.headers
+
+
+async def test_records_are_bounded(api: Any) -> None:
+    """Only the newest thousand requests are kept, while all are counted."""
+    connector = aiohttp.TCPConnector(limit=4)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        for _ in range(1005):
+            async with session.get(api.sandbox.base_url + "/x") as answer:
+                await answer.read()
+    assert len(api.sandbox.requests) == 1000
+    assert api.sandbox.counts == {"requests": 1005}
+
+
+async def test_secrets_are_in_no_output(
+    start: Any, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither representations, records, logs nor the standard streams hold a key."""
+    caplog.set_level(logging.DEBUG)
+    api = await start(api_key="KEY-1234", api_secret="SECRET-5678")
+    await api.create()
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.sandbox._bound_port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nsb-api-secret-key: SECRET-5678\x00\r\n\r\n")
+    assert (await reader.readline()).startswith(b"HTTP/1.0 400 ")
+    writer.close()
+    sandbox = api.sandbox
+    seen = [repr(sandbox), repr(sandbox.contacts), repr(sandbox.faults), repr(sandbox.counts)]
+    seen += [repr(sandbox.requests), *(repr(record.headers) for record in sandbox.requests)]
+    seen += [caplog.text, *capfd.readouterr()]
+    for text in seen:
+        assert "KEY-1234" not in text
+        assert "SECRET-5678" not in text
+    assert not [record for record in caplog.records if "aiohttp" in record.name]
+
+
+async def test_contacts_are_read_only(api: Any) -> None:
+    """The mapping cannot be written to, and what it gives out is a copy."""
+    await api.create(tags=["a"], custom_variables={"Plan": "gold"})
+    contacts = api.sandbox.contacts
+    kept = copy.deepcopy(dict(contacts))
+    with pytest.raises(TypeError):
+        contacts["+14155550199"] = {}
+    contact = contacts["+14155550123"]
+    contact["first_name"] = "Eve"
+    contact["tags"].append("b")
+    contact["custom_variables"]["Plan"] = "red"
+    assert contacts == kept
+    assert len(contacts) == 1
+    with pytest.raises(KeyError):
+        contacts["+14155550199"]
+
+
+async def test_a_fault_in_the_sandbox_itself_is_an_answer(
+    api: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever goes wrong inside is logged and answers 500, and the server goes on."""
+
+    def fail(*_: object) -> None:
+        raise LookupError("inside")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(api.sandbox._store, "get", fail, raising=False)
+        assert (await api.create()).refusal == (500, "The sandbox failed: LookupError")
+    assert "inside" in caplog.text
+    assert (await api.create()).status == 200
+
+
+async def test_the_base_url_names_the_port(start: Any) -> None:
+    """It is what a client connects to, without a slash at the end, and not before the start."""
+    api = await start()
+    assert api.sandbox.base_url == f"http://127.0.0.1:{api.sandbox._bound_port}"
+    assert "127.0.0.1" in repr(api.sandbox)
+    everywhere = await start(host="0.0.0.0")
+    assert everywhere.sandbox.base_url.startswith("http://127.0.0.1:")
+    assert (await everywhere.create()).status == 200
+    with pytest.raises(RuntimeError, match="before it has been started"):
+        _ = Sandbox().base_url
+    assert repr(Sandbox()) == "<Sandbox not running>"
+
+
+async def test_ipv6_addresses_are_in_brackets(start: Any) -> None:
+    """The address of an IPv6 sandbox can be used as it is."""
+    api = await start(host="::1")
+    assert api.sandbox.base_url.startswith("http://[::1]:")
+    assert (await api.create()).status == 200
+
+
+async def test_it_serves_tls(start: Any) -> None:
+    """With an SSL context the sandbox speaks https; a reset works there too."""
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    api = await start(host="localhost", ssl=context)
+    assert api.sandbox.base_url.startswith("https://localhost:")
+    reply = await api.request(
+        "POST", "/api/v2/contacts", json={"number": "+14155550123"}, ssl=trusting
+    )
+    assert reply.status == 200
+    api.sandbox.faults = Faults(reset=1)
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await api.request("GET", "/api/v2/contacts/x", ssl=trusting)
+
+
+async def test_a_busy_port_is_a_clear_error(start: Any, tmp_path: Any) -> None:
+    """Starting on a taken port raises OSError with the address, and leaves nothing behind."""
+    api = await start()
+    port = api.sandbox._bound_port
+    late = Sandbox(port=port, db=tmp_path / "contacts.db")
+    with pytest.raises(OSError, match=rf"Cannot listen on '127.0.0.1' port {port}: .*in use"):
+        await late.start()
+    with pytest.raises(RuntimeError):
+        len(late.contacts)
+    assert (await api.create()).status == 200
+    await api.sandbox.close()
+    async with late:
+        assert late.base_url == f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 70000), ("host.invalid.", 0)])
+async def test_an_impossible_address_is_a_clear_error(host: str, port: int) -> None:
+    """A port out of range and a name without an address raise OSError that shows them."""
+    with pytest.raises(OSError, match=f"Cannot listen on '{host}' port {port}: "):
+        await Sandbox(host=host, port=port).start()
+
+
+async def test_a_start_that_fails_late_frees_the_port(tmp_path: Any) -> None:
+    """When the TLS context cannot be used, the port and the contact file are let go."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    sandbox = Sandbox(port=port, db=tmp_path / "contacts.db", ssl="no context")  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        await sandbox.start()
+    with socket.create_server(("127.0.0.1", port)):
+        pass
+    with pytest.raises(RuntimeError):
+        len(sandbox.contacts)
+
+
+async def test_it_starts_once_and_closes_twice() -> None:
+    """A second start is an error, a second close is not, and a closed sandbox can start again."""
+    sandbox = Sandbox()
+    await sandbox.close()
+    await sandbox.start()
+    with pytest.raises(RuntimeError, match="running already"):
+        await sandbox.start()
+    url = sandbox.base_url
+    async with aiohttp.ClientSession(headers=KEYS) as session:
+        body = {"number": "+14155550123"}
+        async with session.post(url + "/api/v2/contacts", json=body) as answer:
+            assert answer.status == 200
+    await sandbox.close()
+    await sandbox.close()
+    assert "+14155550123" in sandbox.contacts
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", sandbox._bound_port)
+    async with sandbox:
+        assert len(sandbox.contacts) == 1
+
+
+@pytest.mark.parametrize("status", [199, 204, 205, 300, 409])
+def test_a_create_cannot_answer_any_status(status: int) -> None:
+    """``created_status`` must be a 2xx that has a body."""
+    with pytest.raises(ValueError, match="created_status is a 2xx"):
+        Sandbox(created_status=status)
+
+
+@pytest.mark.parametrize(
+    "faults", [Faults(latency=30), Faults(slow_bytes=1, slow_bytes_interval=30)]
+)
+async def test_closing_does_not_wait_for_answers(start: Any, faults: Faults) -> None:
+    """Requests still waiting when the sandbox closes are cut off at once, without a warning."""
+    api = await start(faults=faults)
+    waiting = asyncio.create_task(api.create())
+    await api.until(lambda: api.sandbox.requests)
+    began = time.perf_counter()
+    await api.sandbox.close()
+    assert time.perf_counter() - began < 2
+    with pytest.raises(aiohttp.ClientError):
+        await waiting
+    gc.collect()
+
+
+async def test_a_client_that_leaves_does_no_harm(
+    api: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A connection lost amid a body, a wait or a slow answer stores what had fully arrived."""
+    head = b"POST /api/v2/contacts HTTP/1.1\r\nHost: x\r\nContent-Length: 26\r\n"
+    head += b"".join(f"{name}: {value}\r\n".encode() for name, value in KEYS.items()) + b"\r\n"
+    body = b'{"number": "+14155550123"}'
+
+    async def leave_after(content: bytes, requests: int) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", api.sandbox._bound_port)
+        writer.write(content)
+        await api.until(lambda: api.sandbox.counts["requests"] == requests)
+        writer.transport.abort()
+
+    await leave_after(head + body[:5], 1)
+    await asyncio.sleep(0.05)
+    assert not api.sandbox.contacts
+    api.sandbox.faults = Faults(slow_bytes=1, slow_bytes_interval=0.001)
+    await leave_after(head + body, 2)
+    api.sandbox.faults = Faults(latency=0.05, drop_after_commit=1)
+    await leave_after(head + body.replace(b"0123", b"0199"), 3)
+    await asyncio.sleep(0.2)
+    api.sandbox.faults = Faults()
+    assert set(api.sandbox.contacts) == {"+14155550123", "+14155550199"}
+    assert (await api.get()).status == 200
+    assert not caplog.records
+
+
+async def test_a_connection_serves_many_requests(api: Any) -> None:
+    """Answers that are whole keep the connection open, refusals included."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.sandbox._bound_port)
+    for _ in range(3):
+        writer.write(b"GET /api/v2/contacts/x HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.readline()) == b"HTTP/1.1 401 Unauthorized\r\n"
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length:")[2].split()[0])
+        await reader.readexactly(length)
+    writer.close()

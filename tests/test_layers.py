@@ -1,0 +1,194 @@
+"""The rules that keep the package readable: who may import whom, how long, under which names."""
+
+import ast
+import graphlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "sendblue_async"
+
+# From the bottom to the top. A module imports from lower layers only, never from its own;
+# a subpackage counts as one module, and is free inside as long as no cycle arises.
+LAYERS = (
+    {"exceptions", "_version", "_portal"},
+    {"_converter", "_credentials", "_pace", "_retry"},
+    {"models", "_options"},
+    {"_wire"},
+    {"_transport"},
+    {"client"},
+    {"sync", "batch"},
+    {"cli", "pytest_plugin"},
+    {"__init__"},
+)
+
+# Beside the layers: imports nothing from the rest, so that no bug can cancel itself out in a test.
+APART = {"sandbox"}
+MAY_IMPORT_APART = {"cli", "pytest_plugin"}
+
+# A library, and the only modules that may import it.
+IMPORTED_ONLY_BY = {
+    "aiohttp": {"_transport", "sandbox"},
+    "multidict": {"_transport", "sandbox"},
+    "yarl": {"_transport", "sandbox"},
+    "cattrs": {"_converter"},
+    "rich": {"cli"},
+    "typer": {"cli"},
+}
+
+NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "constants", "const", "common"}
+LINES = 400
+REASON = "Over 400 lines because"
+
+
+def name_of(path: Path) -> str:
+    """The dotted name inside the package: `client`, `cli.create`, `__init__` for the package."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+each_module = pytest.mark.parametrize("module", MODULES)
+
+
+def unit(module: str) -> str:
+    """What the tables above call this module: itself, or the subpackage it is in."""
+    return module.partition(".")[0]
+
+
+def layer(module: str) -> int:
+    """How far up the module stands; at the top, as long as it has no place."""
+    places = (height for height, names in enumerate(LAYERS) if unit(module) in names)
+    return next(places, len(LAYERS))
+
+
+def tree(module: str) -> ast.Module:
+    """The module as Python reads it."""
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+def imports(module: str) -> Iterator[str]:
+    """Every absolute dotted name the module imports, also inside functions and TYPE_CHECKING."""
+    folder = MODULES[module].relative_to(PACKAGE.parent).parent.parts
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = folder[: len(folder) - node.level + 1] if node.level else ()
+            source = ".".join((*above, *filter(None, [node.module])))
+            yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def modules_imported(module: str) -> set[str]:
+    """The modules of this package that the module imports."""
+    found = set()
+    for name in imports(module):
+        package, _, inner = name.partition(".")
+        if package == PACKAGE.name:
+            # The last part may be something defined in a module rather than a module.
+            candidates = (inner, inner.rpartition(".")[0], "__init__")
+            found.add(next(candidate for candidate in candidates if candidate in MODULES))
+    return found
+
+
+@each_module
+def test_every_module_has_its_place(module: str) -> None:
+    """A new module is put into a layer, deliberately, before anything can use it."""
+    placed = set().union(*LAYERS) | APART
+    assert unit(module) in placed, f"Add {unit(module)!r} to LAYERS in {Path(__file__).name}."
+
+
+@each_module
+def test_imports_point_down(module: str) -> None:
+    """A module uses what is below it; the sandbox uses nothing, and few may use the sandbox."""
+    for other in modules_imported(module):
+        if unit(other) == unit(module):
+            continue
+        if unit(other) in APART:
+            assert unit(module) in MAY_IMPORT_APART, f"{module} must not import {other}."
+        else:
+            assert unit(module) not in APART, f"{module} stands apart but imports {other}."
+            assert layer(other) < layer(module), f"{module} must not import {other}, above it."
+
+
+def test_no_modules_import_each_other() -> None:
+    """There is an order in which each module comes after all it imports, for type checkers too."""
+    graph = {module: modules_imported(module) for module in MODULES}
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+@each_module
+def test_libraries_stay_where_they_are_wrapped(module: str) -> None:
+    """One module speaks aiohttp, one speaks cattrs; the rest would not notice a replacement."""
+    for name in imports(module):
+        allowed = IMPORTED_ONLY_BY.get(name.partition(".")[0])
+        assert allowed is None or unit(module) in allowed, f"{module} must not import {name}."
+
+
+@each_module
+def test_modules_are_short_or_say_why_not(module: str) -> None:
+    """A long module is an exception that its docstring accounts for."""
+    lines = len(MODULES[module].read_text(encoding="utf-8").splitlines())
+    accounted = REASON in (ast.get_docstring(tree(module)) or "")
+    assert lines <= LINES or accounted, f"{module}: {lines} lines; split it, or say {REASON!r} …"
+
+
+@each_module
+def test_module_names_say_what_is_inside(module: str) -> None:
+    """No module is a drawer for things without a better place."""
+    words = {word for part in module.split(".") for word in part.split("_")}
+    assert not words & NAMES_THAT_SAY_NOTHING
+
+
+def is_public(name: str) -> bool:
+    """Whether users may rely on the name, of a module or of something in one."""
+    return all(
+        not part.startswith("_") or part in {"__init__", "__version__"} for part in name.split(".")
+    )
+
+
+def defined_names(module: str) -> Iterator[str]:
+    """The names a module binds at its top level: what it defines, and what an `__init__` gathers.
+
+    Type variables and all other imports are tools of the module, not part of it.
+    """
+    gathers = MODULES[module].name == "__init__.py"
+    statements: list[ast.stmt] = list(tree(module).body)
+    for node in statements:
+        if isinstance(node, ast.If | ast.Try):
+            statements += [*node.body, *node.orelse]
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign) and not makes_type_variable(node.value):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+        elif gathers and isinstance(node, ast.ImportFrom) and node.level:
+            yield from (alias.asname or alias.name for alias in node.names)
+
+
+def makes_type_variable(value: ast.expr) -> bool:
+    """Whether this is a call of TypeVar, ParamSpec or the like."""
+    return isinstance(value, ast.Call) and ast.unparse(value.func).endswith(
+        ("ParamSpec", "TypeVar", "TypeVarTuple")
+    )
+
+
+def declared_names(module: str) -> list[str]:
+    """The value of `__all__`, empty without one."""
+    for node in tree(module).body:
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id="__all__")], value=value)
+                | ast.AnnAssign(target=ast.Name(id="__all__"), value=ast.expr() as value)
+            ):
+                return list(ast.literal_eval(value))
+    return []
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if is_public(module)])
+def test_all_of_a_public_module_is_what_it_defines(module: str) -> None:
+    """What users import by name is declared, whole and with nothing else; ruff keeps it sorted."""
+    public = {name for name in defined_names(module) if is_public(name)}
+    assert sorted(declared_names(module)) == sorted(public)

@@ -1,0 +1,71 @@
+"""What the files around the package say about it, held against what is so."""
+
+import ast
+import importlib.metadata
+import importlib.util
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# Put together here, so that this file does not find itself.
+REGISTRIES = [
+    ".".join(parts)
+    for parts in [
+        ("pypi", "org"),
+        ("files", "pythonhosted", "org"),
+        ("registry", "npmjs", "org"),
+        ("deb", "debian", "org"),
+    ]
+]
+
+
+def read(name: str) -> str:
+    """The text of one file of the project."""
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_version_is_the_top_entry_of_the_changelog() -> None:
+    """Nobody can release a version the changelog does not describe first."""
+    top = re.search(r"^## \[(.+?)\] - \d{4}-\d\d-\d\d$", read("CHANGELOG.md"), re.MULTILINE)
+    assert top is not None
+    assert importlib.metadata.version("sendblue-async") == top[1]
+
+
+def test_contributing_names_exactly_the_nox_sessions() -> None:
+    """A contributor finds every session in CONTRIBUTING.md, and none that is gone."""
+    sessions = {
+        node.name
+        for node in ast.parse(read("noxfile.py")).body
+        if isinstance(node, ast.FunctionDef)
+        and any("nox.session" in ast.unparse(decorator) for decorator in node.decorator_list)
+    }
+    assert set(re.findall(r"^\| `(\w+)`", read("CONTRIBUTING.md"), re.MULTILINE)) == sessions
+
+
+def test_nox_tests_the_wheel_and_not_the_source_tree() -> None:
+    """Under nox, what these tests import is the installed package."""
+    spec = importlib.util.find_spec("sendblue_async")
+    assert spec is not None
+    assert spec.origin is not None
+    imported_from_source = Path(spec.origin).parent == ROOT / "sendblue_async"
+    assert not (imported_from_source and "NOX_CURRENT_SESSION" in os.environ)
+
+
+@pytest.mark.parametrize("text", [*REGISTRIES, f"{ROOT.parent}{os.sep}"])
+def test_no_tracked_file_names_a_registry_or_a_path_of_this_machine(text: str) -> None:
+    """The project builds from whatever registry and folder its user has."""
+    search = ["git", "grep", "-nIiF", "-e", text]
+    found = subprocess.run(search, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.returncode == 1, found.stdout + found.stderr
+
+
+def test_no_lock_file_is_tracked() -> None:
+    """Lock files name download hosts, and hide from the tests what users get."""
+    listing = ["git", "ls-files", "*.lock", "*package-lock.json"]
+    found = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout == ""
