@@ -143,15 +143,9 @@ def format_datetime(value: datetime) -> str:
     return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
 
 
-def _exactly(kind: type[T]) -> Callable[[object, Any], T]:
-    """A structure hook that takes values of this very type; cattrs' own would coerce."""
-
-    def hook(value: object, _: Any) -> T:
-        if type(value) is not kind:
-            raise TypeError(f"not of type {kind.__name__}: {value!r}")
-        return value
-
-    return hook
+def _refuse(value: object, kind: type) -> Any:
+    """The structure hook of a plain type for a value of another; cattrs' own would coerce it."""
+    raise TypeError(f"not of type {kind.__name__}: {value!r}")
 
 
 def _strings(value: object, _: Any) -> tuple[str, ...]:
@@ -190,11 +184,13 @@ def _reader(cls: type) -> Callable[..., Any]:
             name, hint, hook = field
             if key != name and payload.get(name) is not None:
                 extra[key] = value
-                continue
-            try:
-                values[name] = hook(value, hint)
-            except (TypeError, ValueError):
-                extra[key] = value
+            elif type(value) is hint:
+                values[name] = value
+            else:
+                try:
+                    values[name] = hook(value, hint)
+                except (TypeError, ValueError):
+                    extra[key] = value
         values[extra_name] = extra
         return cls(**values)
 
@@ -205,6 +201,7 @@ def _writer(cls: type) -> Callable[[Any], dict[str, Any]]:
     """The unstructure hook of one model, compiled once."""
     names = tuple(_fields(cls))
     (extra_name,) = _fields(cls, "extra")
+    plain = (str, bool)
 
     def write(model: Any) -> dict[str, Any]:
         body: dict[str, Any] = {}
@@ -212,7 +209,12 @@ def _writer(cls: type) -> Callable[[Any], dict[str, Any]]:
             value = getattr(model, name)
             if value is None:
                 continue
-            body[name] = None if value is CLEAR else converter.unstructure(value)
+            if type(value) in plain:
+                body[name] = value
+            elif value is CLEAR:
+                body[name] = None
+            else:
+                body[name] = converter.unstructure(value)
         body.update(getattr(model, extra_name))
         return body
 
@@ -224,9 +226,10 @@ def _make_converter() -> cattrs.Converter:
     made.register_structure_hook_factory(attrs.has, _reader)
     made.register_unstructure_hook_factory(attrs.has, _writer)
     for kind in (str, bool, int):
-        made.register_structure_hook(kind, _exactly(kind))
+        made.register_structure_hook(kind, _refuse)
     made.register_structure_hook_func(lambda hint: hint == tuple[str, ...], _strings)
     made.register_structure_hook_func(lambda hint: hint == dict[str, str], _string_mapping)
+    made.register_unstructure_hook_func(lambda kind: kind is tuple, list)
     made.register_structure_hook(datetime, lambda value, _: parse_datetime(value))
     made.register_unstructure_hook(datetime, format_datetime)
     return made

@@ -34,12 +34,14 @@ from .models import RawResponse, ResponseMeta
 T = TypeVar("T")
 
 _SNIPPET = 200
+_REFUSED = ("ERROR", "error", "Error")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _PATH = re.compile(r"/(?!/)(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*")
+_decode = json.JSONDecoder().decode
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
-@frozen
+@frozen(slots=False)
 class Reply:
     """An HTTP answer, whole; the names of its headers in lower case."""
 
@@ -61,7 +63,7 @@ class Failure:
     timed_out: bool = False
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Call(Generic[T]):
     """One API call.
 
@@ -156,12 +158,12 @@ def read_reply(call: Call[T], reply: Reply, *, attempts: int, elapsed: float) ->
     if not 200 <= reply.status < 300:
         return _failed(reply)
     try:
-        document = json.loads(reply.body)
+        document = _document(reply.body)
     except (ValueError, RecursionError):
         if reply.body or call.read is not read_raw:
             return _unreadable(reply)
         document = None
-    if type(document) is dict and str(document.get("status")).upper() == "ERROR":
+    if type(document) is dict and document.get("status") in _REFUSED:
         return Failure(
             rule=RULES[Ending.REFUSED],
             message=f"was refused: {_reason(reply, document)}",
@@ -231,6 +233,14 @@ _ADVICE: Mapping[type[SendblueError], str] = {
 }
 
 
+def _document(body: bytes) -> Any:
+    try:
+        return _decode(body.decode())
+    except ValueError:
+        # Slower, and also takes a byte order mark and UTF-16.
+        return json.loads(body)
+
+
 def _unreadable(reply: Reply) -> Failure:
     return Failure(
         rule=RULES[Ending.UNREADABLE],
@@ -244,7 +254,7 @@ def _failed(reply: Reply) -> Failure:
     retry_after = parse_retry_after(reply.headers, time.time())
     rule = rule_for(reply.status, names_a_time=retry_after is not None)
     try:
-        document = json.loads(reply.body)
+        document = _document(reply.body)
     except (ValueError, RecursionError):
         document = None
     verb = "was redirected" if 300 <= reply.status < 400 else "was answered"

@@ -144,7 +144,7 @@ class DeprecatedSpellings(TypedDict, total=False):
     sendblueNumber: str | Clear | None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class ContactCreate:
     """A contact to be created, checked when it is made.
 
@@ -238,7 +238,7 @@ def _agree(sent: Any, there: Any) -> bool:
     return bool(sent == there)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class ResponseMeta:
     """How an answer came about.
 
@@ -258,7 +258,7 @@ class ResponseMeta:
     settled: bool = False
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class Contact:
     """A contact as Sendblue shows it; whatever the answer left out is ``None``.
 
@@ -297,7 +297,7 @@ class Contact:
         return unstructure(self)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class ContactResponse:
     """The envelope that creating, fetching and updating a contact answer with.
 
@@ -318,7 +318,7 @@ class ContactResponse:
         return unstructure(self)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)
 class RawResponse:
     """The answer to a call that has no typed method.
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from ._answer import Answer, reason_phrase
 
-__all__ = ["BREAKERS", "hang_up", "send", "send_slowly"]
+__all__ = ["BREAKERS", "send", "send_slowly"]
 
 _NOT_HTTP = b"220 mail.example.com ESMTP\r\n\x00\x01\x02\xff\r\n"
 
@@ -27,14 +27,10 @@ async def send_slowly(
     """The head at once, then the body one byte every ``interval`` seconds."""
     response = web.StreamResponse(status=answer.status, headers=_headers(answer))
     response.content_length = len(answer.body)
-    try:
-        await response.prepare(request)
-        for place in range(len(answer.body)):
-            await asyncio.sleep(interval)
-            await response.write(answer.body[place : place + 1])
-    except ConnectionError:
-        # The client has left, as it may; the server notices the same when it ends the answer.
-        pass
+    await response.prepare(request)
+    for place in range(len(answer.body)):
+        await asyncio.sleep(interval)
+        await response.write(answer.body[place : place + 1])
     return response
 
 
@@ -53,7 +49,7 @@ def _send_not_http(request: web.BaseRequest) -> web.StreamResponse:
     return _write_and_close(request, _NOT_HTTP)
 
 
-def hang_up(request: web.BaseRequest) -> web.StreamResponse:
+def _hang_up(request: web.BaseRequest) -> web.StreamResponse:
     """No answer: the connection is closed in the orderly way."""
     return _write_and_close(request, b"")
 
@@ -86,7 +82,7 @@ def _headers(answer: Answer) -> dict[str, str]:
 
 BREAKERS: dict[str, Callable[[web.BaseRequest, Answer], web.StreamResponse]] = {
     "reset": lambda request, _: _reset_connection(request),
-    "drop_after_commit": lambda request, _: hang_up(request),
+    "drop_after_commit": lambda request, _: _hang_up(request),
     "short_body": _send_short,
     "not_http": lambda request, _: _send_not_http(request),
 }

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from attrs import Attribute, field, fields, frozen
+from attrs.validators import optional
 
 __all__ = ["Faults"]
 
@@ -28,7 +29,7 @@ def _check_seconds(_: object, dial: Attribute[Any], value: object) -> None:
 
 
 def _check_rate(_: object, dial: Attribute[Any], value: object) -> None:
-    if value is not None and _need_number(dial, value) <= 0:
+    if _need_number(dial, value) <= 0:
         raise ValueError(
             f"The fault dial {dial.name} is requests per second, above 0, not {value!r}."
         )
@@ -52,8 +53,6 @@ def _check_redirect_status(_: object, dial: Attribute[Any], value: object) -> No
 
 
 def _check_header(_: object, dial: Attribute[Any], value: object) -> None:
-    if value is None:
-        return
     if not isinstance(value, str) or any(ord(character) < 32 for character in value):
         raise ValueError(f"The fault dial {dial.name} is one line of text, not {value!r}.")
 
@@ -87,13 +86,17 @@ class Faults:
     jitter: float = _seconds()
     """Upper bound, in seconds, of a uniform random wait on top of ``latency``."""
 
-    rate_limit: float | None = field(default=None, validator=_check_rate, metadata={"read": float})
+    rate_limit: float | None = field(
+        default=None, validator=optional(_check_rate), metadata={"read": float}
+    )
     """Requests per second; beyond it 429 with ``Retry-After``. One second's worth may burst."""
     too_many_requests: float = _probability()
     """Probability of a 429, without ``Retry-After`` unless ``retry_after`` is set."""
     too_many_requests_burst: int = _whole(1, _check_burst)
     """How many requests in a row get the 429 once ``too_many_requests`` has struck."""
-    retry_after: str | None = field(default=None, validator=_check_header, metadata={"read": str})
+    retry_after: str | None = field(
+        default=None, validator=optional(_check_header), metadata={"read": str}
+    )
     """Value of ``Retry-After`` on every 429 and on a 503 that stored nothing."""
     reset: float = _probability()
     """Probability of a TCP reset; nothing is stored."""

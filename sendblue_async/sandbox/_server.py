@@ -16,7 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from ._answer import Answer, error_answer, fault_answer
-from ._delivery import BREAKERS, hang_up, send, send_slowly
+from ._delivery import BREAKERS, send, send_slowly
 from ._faults import Faults
 from ._handlers import Desk, answer_call, find_handler
 from ._received import KEY_HEADER, SECRET_HEADER, ReceivedRequest
@@ -26,7 +26,8 @@ from ._store import ContactsView, MemoryStore, SqliteStore, Store
 __all__ = ["Sandbox"]
 
 _log = logging.getLogger("sendblue_async.sandbox")
-# aiohttp logs a malformed request with the bytes it came in, and those may hold a secret.
+# aiohttp logs a malformed request with the bytes it came in, and those may hold a secret; and it
+# logs every client that leaves early as an error, which here is none.
 _silent = logging.Logger("sendblue_async.sandbox.silent", logging.CRITICAL + 1)
 
 _REQUESTS_KEPT = 1000
@@ -54,7 +55,7 @@ class Sandbox:
         ssl: serve TLS with this context.
 
     Raises:
-        ValueError: ``created_status`` is not a 2xx that has a body.
+        ValueError: ``port`` is out of range, or ``created_status`` is not a 2xx with a body.
     """
 
     def __init__(
@@ -74,6 +75,8 @@ class Sandbox:
             raise ValueError(
                 f"created_status is a 2xx status that has a body, not {created_status!r}."
             )
+        if not 0 <= port <= 65535:
+            raise ValueError(f"port is a number from 0 to 65535, not {port!r}.")
         self.api_key = api_key
         self.api_secret = api_secret
         self.counts: Counter[str] = Counter()
@@ -186,8 +189,8 @@ class Sandbox:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             return send(error_answer(413, "The body is too large"))
-        except (OSError, web.RequestPayloadError):
-            return hang_up(request)
+        except web.RequestPayloadError:
+            return send(error_answer(400, "The body cannot be read"))
         self.requests.append(ReceivedRequest.read(request, body))
         if plan.delay:
             self.counts.update(dial for dial in ("latency", "jitter") if getattr(faults, dial))
@@ -236,10 +239,8 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except (OSError, OverflowError) as error:
-        number = error.errno if isinstance(error, OSError) else None
-        if number is None or number < 0:
-            # Not the system's own error: a name that does not resolve, a port out of range.
-            raise OSError(f"Cannot listen on {host!r} port {port}: {error}") from error
-        reason = os.strerror(number)
-        raise OSError(number, f"Cannot listen on {host!r} port {port}: {reason}") from error
+    except socket.gaierror as error:
+        raise OSError(f"Cannot listen on {host!r} port {port}: {error.strerror}") from error
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise OSError(error.errno, f"Cannot listen on {host!r} port {port}: {reason}") from error
