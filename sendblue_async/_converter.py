@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Clear(Enum):
-    """The type of :data:`CLEAR`."""
+    """The type of :data:`~sendblue_async.CLEAR`."""
 
     CLEAR = "CLEAR"
 

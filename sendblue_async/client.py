@@ -171,7 +171,7 @@ class SendblueClient:
         Args:
             number: The contact's phone number in E.164 form, such as ``"+14155550123"``;
                 spaces, dashes, dots and parentheses are dropped. Or a whole
-                :class:`ContactCreate`, and then nothing else.
+                :class:`~sendblue_async.models.ContactCreate`, and then nothing else.
             first_name: First name.
             last_name: Last name.
             assigned_to_email: E-mail address of the user the contact is assigned to.

@@ -48,8 +48,11 @@ __all__ = [
 ]
 
 Outcome = Literal["not_sent", "rejected", "unknown"]
-"""What an error says about the call: nothing reached the server (``not_sent``), the server
-answered and did not do it (``rejected``), or it may have been done (``unknown``)."""
+"""Whether a call that failed was done after all.
+
+Nothing reached the server (``not_sent``), the server answered and did not do it
+(``rejected``), or it may have been done (``unknown``).
+"""
 
 
 class SendblueError(Exception):

@@ -148,7 +148,7 @@ class DeprecatedSpellings(TypedDict, total=False):
 class ContactCreate:
     """A contact to be created, checked when it is made.
 
-    A field that is ``None`` is left out of the request, and one that is :data:`CLEAR` is sent
+    A field that is ``None`` is left out of the request, and one that is :data:`~sendblue_async.CLEAR` is sent
     as ``null``. Everything but ``number`` is optional.
 
     Attributes:

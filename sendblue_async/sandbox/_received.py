@@ -21,7 +21,7 @@ class ReceivedRequest:
 
     method: str
     path: str
-    """The request target as sent: percent-encoding and query string included."""
+    """The request target as sent, with its percent-encoding and query string."""
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     """Names as spelled by the client, in order; the two secrets' values are ``"***"``."""
     body: bytes = field(repr=False)
@@ -41,7 +41,10 @@ class ReceivedRequest:
 
     @classmethod
     def read(cls, request: web.BaseRequest, body: bytes) -> ReceivedRequest:
-        """The record of a request whose body has been read."""
+        """The record of a request whose body has been read.
+
+        :meta private:
+        """
         headers = tuple(
             (name.decode(errors="replace"), "***")
             if name.lower() in _HIDDEN
