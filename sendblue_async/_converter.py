@@ -140,7 +140,11 @@ def parse_datetime(value: object) -> datetime:
 
 def format_datetime(value: datetime) -> str:
     """The wire form of an aware datetime: ISO 8601 in UTC with a ``Z``."""
-    return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+    try:
+        value = value.astimezone(timezone.utc)
+    except OverflowError:
+        pass  # in the first or last hours of the calendar the offset stays
+    return value.isoformat().replace("+00:00", "Z")
 
 
 def _refuse(value: object, kind: type) -> Any:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .exceptions import ConfigurationError
 
+_PRINTABLE = re.compile(r"[!-~]([ -~]*[!-~])?")
 _FILE = Path("~/.sendblue/credentials.json")
 
 
@@ -19,6 +21,11 @@ class Secret(str):
 
     def __repr__(self) -> str:
         return "'***'"
+
+
+def hidden(value: Any) -> Any:
+    """The same value, which does not show itself in a ``repr`` if it is a string."""
+    return Secret(value) if isinstance(value, str) else value
 
 
 class _Key(NamedTuple):
@@ -44,9 +51,15 @@ class Credentials(NamedTuple):
 
     def redact(self, text: str) -> str:
         """The text with both keys masked, should a server have sent them back."""
-        for secret in self:
+        for secret in sorted(self, key=len, reverse=True):
             text = text.replace(secret, "***")
         return text
+
+    def redact_bytes(self, content: bytes) -> bytes:
+        """The same for a body."""
+        for secret in sorted(self, key=len, reverse=True):
+            content = content.replace(secret.encode(), b"***")
+        return content
 
 
 def find_credentials(api_key: str | None, api_secret: str | None) -> Credentials:
@@ -59,43 +72,45 @@ def find_credentials(api_key: str | None, api_secret: str | None) -> Credentials
         ConfigurationError: If a key is nowhere to be found (names every place that was looked
             in), cannot stand in a header, or if the file is needed and cannot be read.
     """
-    stored: dict[str, object] | None = None
-    found = []
-    for key, argument in ((_API_KEY, api_key), (_API_SECRET, api_secret)):
-        value: object = argument
-        if value is None:
-            value = next((os.environ[name] for name in key.variables if os.environ.get(name)), None)
-        if value is None:
-            stored = _read_file() if stored is None else stored
-            value = stored.get(key.entry)
-        if value is None or value == "":
-            raise ConfigurationError(
-                f"No {key.argument}: it is not an argument, not in the environment as "
-                f"{key.variables[0]} or {key.variables[1]}, and not in {_FILE} as "
-                f"{key.entry}. Set one of them."
-            )
-        if (
-            not isinstance(value, str)
-            or not (value.isascii() and value.isprintable())
-            or (value != value.strip())
-        ):
-            raise ConfigurationError(
-                f"The {key.argument} cannot be sent in a header: it must be plain ASCII text "
-                "with no line break and no space around it. Check how it was copied."
-            )
-        found.append(Secret(value))
-    return Credentials(*found)
+    api_key, api_secret = hidden(api_key), hidden(api_secret)
+    return Credentials(_find(_API_KEY, api_key), _find(_API_SECRET, api_secret))
 
 
-def _read_file() -> dict[str, object]:
+def _find(key: _Key, value: Any) -> Secret:
+    if value is None:
+        value = next(
+            (hidden(os.environ[name]) for name in key.variables if os.environ.get(name)), None
+        )
+        value = value or _read_file().get(key.entry)
+    if value is None or value == "":
+        raise ConfigurationError(
+            f"No {key.argument}: it is not an argument, not in the environment as "
+            f"{key.variables[0]} or {key.variables[1]}, and not in {_FILE} as "
+            f"{key.entry}. Set one of them."
+        )
+    if not isinstance(value, Secret) or not _PRINTABLE.fullmatch(value):
+        raise ConfigurationError(
+            f"The {key.argument} cannot be sent in a header: it must be plain ASCII text "
+            "with no line break and no space around it. Check how it was copied."
+        )
+    return value
+
+
+def _read_file() -> dict[str, Any]:
+    """The credentials file, or nothing if there is none."""
     try:
-        content = json.loads(_FILE.expanduser().read_bytes())
+        content = json.loads(_FILE.expanduser().read_bytes(), object_hook=_hide_values)
+        if isinstance(content, dict):
+            return content
+        problem = "not a JSON object"
     except FileNotFoundError:
         return {}
     except (OSError, RuntimeError, ValueError) as error:
-        # Not chained: a JSON error carries the whole document, keys and all.
-        reason = type(error).__name__
-        raise ConfigurationError(f"{_FILE} cannot be read ({reason}).") from None
-    if not isinstance(content, dict):
-        raise ConfigurationError(f"{_FILE} cannot be read (not a JSON object).")
-    return content
+        problem = type(error).__name__
+    # Raised here and not above, as a JSON error carries the whole document, keys and all.
+    content = None
+    raise ConfigurationError(f"{_FILE} cannot be read ({problem}).")
+
+
+def _hide_values(entries: dict[str, Any]) -> dict[str, Any]:
+    return {name: hidden(value) for name, value in entries.items()}

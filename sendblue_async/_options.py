@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 import os
 import re
 import ssl
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from attrs import Attribute, field, frozen
 
@@ -20,14 +19,19 @@ from .exceptions import ConfigurationError
 
 DEFAULT_BASE_URL = "https://api.sendblue.co"
 
-_URL = re.compile(r"[!-~]+")
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_URL = re.compile(
+    rf"https?://(?:\[[0-9a-f:.]+\]|{_LABEL}(?:\.{_LABEL})*\.?)(?::[0-9]{{1,5}})?"
+    r"(?:/[a-z0-9\-._~!$&'()*+,;=:%/]*)?",
+    re.ASCII | re.IGNORECASE,
+)
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
 _FRAMING = {"content-length", "content-type", "host", "transfer-encoding"}
 
 
 def _positive(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    if type(value) not in (int, float) or not 0 < value < math.inf:
+    if type(value) not in (int, float) or not 0 < value < 1e9:
         raise ConfigurationError(
             f"{attribute.name} must be a number of seconds above 0, not {value!r}."
         )
@@ -59,24 +63,29 @@ def checked_base_url(base_url: str, *, allow_http: bool) -> str:
         ConfigurationError: If it is no web address, holds more than one, or is plain http to a
             host that is not loopback and ``allow_http`` is false.
     """
-    try:
-        url = urlsplit(base_url)
-        usable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-        usable = usable and _URL.fullmatch(base_url) is not None
-    except (AttributeError, TypeError, ValueError):
-        usable, url = False, urlsplit("")
-    if not usable:
+    if isinstance(base_url, str) and any(mark in base_url for mark in "@?#"):
+        # Not shown, as it may hold a password.
+        raise ConfigurationError("base_url may have no user name, password, query or fragment.")
+    url = _split(base_url) if isinstance(base_url, str) and _URL.fullmatch(base_url) else None
+    if url is None:
         raise ConfigurationError(
             f"base_url must be a web address such as {DEFAULT_BASE_URL!r}, not {base_url!r}."
         )
-    if "@" in url.netloc or url.query or url.fragment:
-        raise ConfigurationError("base_url may have no user name, password, query or fragment.")
     if url.scheme == "http" and not (allow_http or is_loopback(url.hostname or "")):
         raise ConfigurationError(
             f"base_url {base_url!r} is not https, so the keys would travel in the clear; "
             "use https, or pass allow_http=True if that is what you want."
         )
     return base_url.rstrip("/")
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of a URL, if its host and port can be."""
+    try:
+        parts = urlsplit(url)
+        return None if parts.port == 0 else parts
+    except ValueError:
+        return None
 
 
 def is_loopback(host: str) -> bool:
@@ -89,12 +98,16 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def checked_headers(credentials: Credentials, default_headers: Mapping[Any, Any]) -> dict[str, str]:
+def checked_headers(credentials: Credentials, default_headers: Any) -> dict[str, str]:
     """The headers of every request: the client's own, the caller's, and the two keys.
 
     Raises:
         ConfigurationError: If one of the caller's is no header, or is one the client sets.
     """
+    if not isinstance(default_headers, Mapping):
+        raise ConfigurationError(
+            f"default_headers must be a mapping of names to values, not {default_headers!r}."
+        )
     headers = {"user-agent": f"sendblue-async/{__version__}", "accept": "application/json"}
     for name, value in default_headers.items():
         if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):

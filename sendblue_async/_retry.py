@@ -7,7 +7,6 @@ allows a repeat only where it is harmless or the first request is known not to h
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -125,7 +124,7 @@ def rule_for(status: int, *, names_a_time: bool) -> Rule:
 
 
 def _is_seconds(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    if type(value) not in (int, float) or not 0 <= value < math.inf:
+    if type(value) not in (int, float) or not 0 <= value < 1e9:
         raise ConfigurationError(
             f"{attribute.name} must be a number of seconds, 0 or more, not {value!r}."
         )
@@ -227,10 +226,11 @@ class RetryThrottle:
 
 _DELTA = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 _TIME = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
+_YEAR = "[1-9][0-9]{3}"
 _HTTP_DATE = re.compile(
-    rf"[A-Z][a-z]{{2}}, [0-9]{{2}} [A-Z][a-z]{{2}} [0-9]{{4}} {_TIME} GMT"
+    rf"[A-Z][a-z]{{2}}, [0-9]{{2}} [A-Z][a-z]{{2}} {_YEAR} {_TIME} GMT"
     rf"|[A-Z][a-z]{{5,8}}, [0-9]{{2}}-[A-Z][a-z]{{2}}-[0-9]{{2}} {_TIME} GMT"
-    rf"|[A-Z][a-z]{{2}} [A-Z][a-z]{{2}} [ 0-9][0-9] {_TIME} [0-9]{{4}}",
+    rf"|[A-Z][a-z]{{2}} [A-Z][a-z]{{2}} [ 0-9][0-9] {_TIME} {_YEAR}",
     re.ASCII,
 )
 

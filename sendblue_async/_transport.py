@@ -16,7 +16,8 @@ import aiohttp
 import anyio
 from aiohttp import ClientSession as ClientSession
 from aiohttp import TraceConfig as TraceConfig
-from attrs import define
+from aiohttp.abc import AbstractStreamWriter
+from attrs import define, evolve
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -31,10 +32,26 @@ from ._options import (
 )
 from ._pace import Pace
 from ._retry import RULES, Again, Ending, RetryPolicy, RetryThrottle, Rule
-from ._wire import Call, Failure, Reply, error_for, read_reply
-from .exceptions import ConfigurationError, RateLimitError
+from ._wire import Call, Failure, Reply, error_for, read_reply, snippet
+from .exceptions import ConfigurationError, ConnectError, RateLimitError
 
 T = TypeVar("T")
+
+
+class _Body(aiohttp.BytesPayload):
+    """A request body that knows whether any of it was given to a connection."""
+
+    sent = False
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        self.sent = True
+        await super().write(writer)
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        self.sent = True
+        await super().write_with_length(writer, content_length)
 
 
 @define(eq=False)
@@ -93,6 +110,9 @@ class Transport:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         draw: Callable[[], float] = random.random,
     ) -> None:
+        # First, so that an argument which is refused leaves an object that can be deleted.
+        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
+        self.closed = False
         if type(max_connections) is not int or max_connections < 1:
             raise ConfigurationError(
                 f"max_connections must be a whole number, 1 or more, not {max_connections!r}."
@@ -115,8 +135,6 @@ class Transport:
         self._clock = clock
         self._sleep = sleep
         self._draw = draw
-        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
-        self.closed = False
 
     def now(self) -> float:
         """The time from which a call's deadline counts."""
@@ -161,7 +179,6 @@ class Transport:
                     base_url=self.base_url,
                     attempts=attempt,
                     doubtful=doubtful,
-                    redact=self._credentials.redact,
                 )
                 raise error from answer.cause
             await self._sleep(wait)
@@ -215,23 +232,74 @@ class Transport:
     async def _request(
         self, session: ClientSession, call: Call[Any], timeouts: Timeouts, left: float
     ) -> Reply | Failure:
+        if session.closed:
+            return _CLOSED
+        body = None if call.body is None else _Body(call.body)
+        response = None
+        chunks: list[bytes] = []
         try:
             response = await session.request(
                 call.method,
                 URL(self.base_url + call.path, encoded=True),
-                data=call.body,
-                headers=self._headers if call.body is None else self._headers_with_body,
+                data=body,
+                headers=self._headers if body is None else self._headers_with_body,
                 timeout=_aiohttp_timeout(min(timeouts.attempt, left), timeouts.connect),
                 allow_redirects=False,
                 raise_for_status=False,
                 proxy=self._proxy,
                 ssl=self._ssl,
             )
-            body = await response.read()
+            while chunk := await response.content.readany():
+                chunks.append(chunk)
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
-            return _failure(error)
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status, headers, body)
+            if response is None:
+                return self._failure(error, sent=body is None or body.sent)
+            if 200 <= response.status < 300:
+                failure = self._failure(error, sent=True)
+                content = self._credentials.redact_bytes(b"".join(chunks))
+                return evolve(failure, status=response.status, snippet=snippet(content))
+            # The status alone says what a refusal means, however little came of its body.
+        finally:
+            if response is not None:
+                response.release()
+        redact = self._credentials.redact
+        headers = {name.lower(): redact(value) for name, value in response.headers.items()}
+        return Reply(response.status, headers, self._credentials.redact_bytes(b"".join(chunks)))
+
+    def _failure(self, error: BaseException, *, sent: bool) -> Failure:
+        """What one of aiohttp's errors means; the order matters, as its classes overlap.
+
+        Args:
+            error: The error.
+            sent: Whether the server may have seen the whole request.
+        """
+        timed_out = isinstance(error, asyncio.TimeoutError)
+        if isinstance(error, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
+            ending, message = Ending.BAD_TLS, "failed, as TLS could not be set up"
+        elif isinstance(error, aiohttp.ConnectionTimeoutError) or (timed_out and not sent):
+            ending, message = Ending.NO_CONNECTION, "timed out while connecting"
+        elif isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)):
+            ending, message = Ending.NO_CONNECTION, "failed to connect"
+        elif not sent:
+            ending, message = Ending.NO_CONNECTION, "lost the connection before it was sent"
+        elif timed_out:
+            ending, message = Ending.TIMED_OUT, "got no answer in time"
+        elif isinstance(error, aiohttp.ClientPayloadError):
+            ending, message = Ending.UNREADABLE, "got an answer that was cut short"
+        elif isinstance(error, aiohttp.ClientResponseError):
+            ending, message = Ending.UNREADABLE, "got an answer that is not HTTP"
+        else:
+            ending, message = Ending.LOST, "lost the connection before an answer came"
+        shown = [f"{type(link).__name__}: {link}" for link in _chain(error)]
+        redacted = [self._credentials.redact(text) for text in shown]
+        return Failure(
+            rule=RULES[ending],
+            message=message,
+            # A server that sends the keys back as something other than HTTP gets them quoted.
+            cause=error if shown == redacted else None,
+            cause_text=redacted[0],
+            timed_out=timed_out,
+        )
 
     async def _open_pool(self) -> _Pool:
         """The pool of the running loop, made now; pools of loops that have ended are dropped."""
@@ -278,16 +346,19 @@ class Transport:
 
 @lru_cache(maxsize=32)
 def _aiohttp_timeout(attempt: float, connect: float) -> aiohttp.ClientTimeout:
-    # The limit on connecting ends a little before the attempt's, so that running out of time
-    # while nothing was sent is told apart from waiting for an answer. aiohttp would round
-    # limits of five seconds and more up to the next whole second.
-    return aiohttp.ClientTimeout(
-        total=attempt, connect=min(connect, attempt * 0.99), ceil_threshold=math.inf
-    )
+    # Without the threshold, aiohttp rounds five seconds and more up to the next whole second.
+    return aiohttp.ClientTimeout(total=attempt, connect=connect, ceil_threshold=math.inf)
+
+
+_CLOSED = Failure(
+    rule=Rule("not_sent", Again.NO, False, ConfigurationError),
+    message="was not sent, as the client or its session is closed",
+)
 
 
 def _no_time(message: str) -> Failure:
-    return Failure(rule=RULES[Ending.NO_CONNECTION], message=message, timed_out=True)
+    rule = Rule("not_sent", Again.NO, False, ConnectError)
+    return Failure(rule=rule, message=message, timed_out=True)
 
 
 def _held_back(seconds: float) -> Failure:
@@ -298,32 +369,15 @@ def _held_back(seconds: float) -> Failure:
     )
 
 
-def _failure(error: BaseException) -> Failure:
-    """What one of aiohttp's errors means; the order matters, as its classes overlap."""
-    timed_out = False
-    if isinstance(error, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
-        ending, message = Ending.BAD_TLS, "failed, as TLS could not be set up"
-    elif isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)):
-        ending, message = Ending.NO_CONNECTION, "failed to connect"
-    elif isinstance(error, aiohttp.ConnectionTimeoutError):
-        ending, message, timed_out = Ending.NO_CONNECTION, "timed out while connecting", True
-    elif isinstance(error, asyncio.TimeoutError):
-        ending, message, timed_out = Ending.TIMED_OUT, "got no answer in time", True
-    elif isinstance(error, aiohttp.ClientPayloadError):
-        ending, message = Ending.UNREADABLE, "got an answer that was cut short"
-    elif isinstance(error, aiohttp.ClientResponseError):
-        ending, message = Ending.UNREADABLE, "got an answer that is not HTTP"
-    else:
-        ending, message = Ending.LOST, "lost the connection before an answer came"
-    return Failure(
-        rule=RULES[ending], message=message, cause=_without_frames(error), timed_out=timed_out
-    )
+def _chain(error: BaseException) -> list[BaseException]:
+    """An error and those behind it, their tracebacks dropped.
 
-
-def _without_frames(error: BaseException) -> BaseException:
-    """The same error without its tracebacks: aiohttp's frames hold the headers with the keys."""
+    aiohttp's frames hold the request's headers, and so the keys.
+    """
+    links: list[BaseException] = []
     link: BaseException | None = error
-    while link is not None:
+    while link is not None and link not in links:
         link.__traceback__ = None
+        links.append(link)
         link = link.__cause__ or link.__context__
-    return error
+    return links

@@ -60,6 +60,7 @@ class Failure:
     retry_after: float | None = None
     snippet: str | None = None
     cause: BaseException | None = None
+    cause_text: str | None = None
     timed_out: bool = False
 
 
@@ -168,7 +169,7 @@ def read_reply(call: Call[T], reply: Reply, *, attempts: int, elapsed: float) ->
             rule=RULES[Ending.REFUSED],
             message=f"was refused: {_reason(reply, document)}",
             status=reply.status,
-            snippet=_snippet(reply.body),
+            snippet=snippet(reply.body),
         )
     meta = ResponseMeta(
         status_code=reply.status, headers=reply.headers, attempts=attempts, elapsed=elapsed
@@ -186,7 +187,6 @@ def error_for(
     base_url: str,
     attempts: int,
     doubtful: bool,
-    redact: Callable[[str], str],
 ) -> SendblueError:
     """The error that ends a call.
 
@@ -196,7 +196,6 @@ def error_for(
         base_url: Where it was sent.
         attempts: How many attempts were made.
         doubtful: Whether any of them may have been applied.
-        redact: Masks the keys, should the server have sent them back.
     """
     cls, outcome = failure.rule.error, failure.rule.outcome
     if doubtful and outcome == "not_sent":
@@ -204,9 +203,8 @@ def error_for(
     if doubtful:
         outcome = "unknown"
     times = f" (attempt {attempts})" if attempts > 1 else ""
-    message = redact(f"{call.method} {call.path} {failure.message}{times}.")
+    message = f"{call.method} {call.path} {failure.message}{times}."
     advice = _LOOK_FIRST if outcome == "unknown" else _ADVICE.get(cls)
-    cause = failure.cause
     return cls(
         f"{message} {advice}" if advice else message,
         outcome=outcome,
@@ -215,8 +213,8 @@ def error_for(
         status=failure.status,
         attempts=attempts,
         retry_after=failure.retry_after,
-        snippet=None if failure.snippet is None else redact(failure.snippet),
-        cause=None if cause is None else redact(f"{type(cause).__name__}: {cause}"),
+        snippet=failure.snippet,
+        cause=failure.cause_text,
         timed_out=failure.timed_out,
         maybe_ours=doubtful,
     )
@@ -246,7 +244,7 @@ def _unreadable(reply: Reply) -> Failure:
         rule=RULES[Ending.UNREADABLE],
         message=f"got an answer ({reply.status}) that is not the JSON expected",
         status=reply.status,
-        snippet=_snippet(reply.body),
+        snippet=snippet(reply.body),
     )
 
 
@@ -263,11 +261,12 @@ def _failed(reply: Reply) -> Failure:
         message=f"{verb} with {reply.status}: {_reason(reply, document)}",
         status=reply.status,
         retry_after=retry_after if rule.heeds_retry_after else None,
-        snippet=_snippet(reply.body),
+        snippet=snippet(reply.body),
     )
 
 
-def _snippet(body: bytes) -> str:
+def snippet(body: bytes) -> str:
+    """The first 200 characters of a body."""
     return body[: 4 * _SNIPPET].decode("utf-8", "replace")[:_SNIPPET]
 
 
@@ -277,7 +276,8 @@ def _reason(reply: Reply, document: Any) -> str:
         for key in ("message", "error_message", "error"):
             value = document.get(key)
             if isinstance(value, str) and value.strip():
-                return " ".join(value.split())[:_SNIPPET].rstrip(".")
+                printable = "".join(char if char.isprintable() else " " for char in value)
+                return " ".join(printable.split())[:_SNIPPET].rstrip(".")
     try:
         return HTTPStatus(reply.status).phrase
     except ValueError:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attrs import evolve
 
 from ._converter import Clear, preferred_spellings
-from ._credentials import find_credentials
+from ._credentials import find_credentials, hidden
 from ._options import DEFAULT_BASE_URL, Timeouts
 from ._retry import Repeat, RetryPolicy
 from ._transport import ClientSession, TraceConfig, Transport
@@ -91,6 +91,8 @@ class SendblueClient:
         session: ClientSession | None = None,
         allow_http: bool = False,
     ) -> None:
+        # No key is to be seen in a traceback that shows the locals of this frame.
+        api_key, api_secret = hidden(api_key), hidden(api_secret)
         if session is not None and trace_configs:
             raise ConfigurationError(
                 "trace_configs are for the client's own session; give them to yours instead."
@@ -111,7 +113,8 @@ class SendblueClient:
         )
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._transport.base_url}>"
+        transport = getattr(self, "_transport", None)
+        return f"<{type(self).__name__} {transport.base_url if transport else '(not set up)'}>"
 
     async def __aenter__(self) -> Self:
         return self
@@ -280,7 +283,7 @@ class SendblueClient:
             found = await self._get(contact.number, started)
         except SendblueError:
             raise error from error.__cause__
-        if not contact.agrees_with(found.contact):
+        if found.contact.phone != contact.number or not contact.agrees_with(found.contact):
             raise error
         meta = evolve(found.meta, attempts=error.attempts, settled=True)
         return evolve(found, meta=meta)

@@ -57,7 +57,10 @@ def e164(value: object, field: str = "number") -> str:
 
 def _shown(value: object) -> str:
     """A value as an error message shows it: typed if it is no string, and never long."""
-    text = ascii(value)
+    try:
+        text = ascii(value)
+    except Exception:  # whatever a stranger's __repr__ raises, the value is refused all the same
+        text = "something that cannot be shown"
     text = text if len(text) <= 60 else f"{text[:57]}..."
     return text if isinstance(value, str) else f"{text} ({type(value).__name__})"
 
@@ -148,8 +151,8 @@ class DeprecatedSpellings(TypedDict, total=False):
 class ContactCreate:
     """A contact to be created, checked when it is made.
 
-    A field that is ``None`` is left out of the request, and one that is :data:`~sendblue_async.CLEAR` is sent
-    as ``null``. Everything but ``number`` is optional.
+    A field that is ``None`` is left out of the request, and one that is
+    :data:`~sendblue_async.CLEAR` is sent as ``null``. Everything but ``number`` is optional.
 
     Attributes:
         number: The contact's phone number; kept in E.164 form, see :func:`e164`.
@@ -215,8 +218,8 @@ class ContactCreate:
     def agrees_with(self, stored: Contact) -> bool:
         """Whether a stored contact has every value that this one sends.
 
-        Tags may come back in any order, blank and missing are the same, and a key of
-        ``extra_body`` agrees only if the server shows it.
+        Tags may come back in any order, blank and missing are the same, the number counts
+        where it is shown, and a key of ``extra_body`` agrees only if the server shows it.
         """
         sent = self.to_dict()
         sent.pop("update_if_exists", None)
@@ -231,10 +234,10 @@ _BLANK: tuple[Any, ...] = (None, "", [], {})
 def _agree(sent: Any, there: Any) -> bool:
     if sent in _BLANK:
         return there in _BLANK
-    if isinstance(sent, list) and isinstance(there, list):
+    if isinstance(sent, (list, tuple)) and isinstance(there, list):
         return sorted(map(str, sent)) == sorted(map(str, there))
-    if isinstance(sent, dict) and isinstance(there, dict):
-        return all(_agree(value, there.get(key)) for key, value in sent.items())
+    if isinstance(sent, dict) and isinstance(there or {}, dict):
+        return all(_agree(value, (there or {}).get(key)) for key, value in sent.items())
     return bool(sent == there)
 
 
@@ -327,5 +330,5 @@ class RawResponse:
         meta: How the answer came about; takes no part in equality.
     """
 
-    data: Any = None
+    data: Any = field(default=None, hash=False)
     meta: ResponseMeta = field(factory=ResponseMeta, eq=False)

@@ -9,6 +9,7 @@ from functools import wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
+from ._credentials import hidden
 from ._options import Timeouts
 from ._portal import portal
 from ._retry import RetryPolicy
@@ -75,16 +76,20 @@ class SyncSendblueClient:
     """
 
     @_with_arguments_of(SendblueClient.__init__)
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if kwargs.get("session") is not None:
+    def __init__(
+        self, api_key: str | None = None, api_secret: str | None = None, **options: Any
+    ) -> None:
+        # No key is to be seen in a traceback that shows the locals of this frame.
+        api_key, api_secret = hidden(api_key), hidden(api_secret)
+        if options.get("session") is not None:
             raise ConfigurationError(
                 "A session belongs to an event loop, and the blocking client has its own; "
                 "give the session to SendblueClient."
             )
-        self._client = SendblueClient(*args, **kwargs)
+        self._client = SendblueClient(api_key, api_secret, **options)
 
     def __repr__(self) -> str:
-        return repr(self._client).replace("<", "<Sync", 1)
+        return f"<{type(self).__name__} of {getattr(self, '_client', None)!r}>"
 
     def __enter__(self) -> Self:
         return self

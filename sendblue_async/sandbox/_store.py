@@ -104,20 +104,17 @@ class SqliteStore:
     def open(self) -> None:
         if self._open_connection is not None:
             return
+        connection = None
         try:
             connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        except sqlite3.Error as error:
-            raise OSError(f"Cannot open the contact file {self._path!r}: {error}.") from error
-        try:
             _prepare(connection, self._path)
-        except sqlite3.OperationalError as error:
-            connection.close()
-            raise OSError(f"Cannot use the contact file {self._path!r}: {error}.") from error
-        except sqlite3.DatabaseError as error:
-            connection.close()
-            raise ValueError(f"{self._path!r} is not a SQLite file: {error}.") from error
-        except BaseException:
-            connection.close()
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if isinstance(error, sqlite3.OperationalError):
+                raise OSError(f"Cannot use the contact file {self._path!r}: {error}.") from error
+            if isinstance(error, sqlite3.DatabaseError):
+                raise ValueError(f"{self._path!r} is not a SQLite file: {error}.") from error
             raise
         self._open_connection = connection
 
