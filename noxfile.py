@@ -90,7 +90,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of the package and of tests/typing, with mypy and with pyright."""
-    session.install(".[cli,speed]", *group("types"))
+    session.install(".[cli]", *group("types"))
     session.run("mypy")
     session.run("pyright")
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 import types
-import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timezone
 from enum import Enum
 from functools import cache
@@ -20,6 +20,7 @@ from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hi
 import attrs
 import cattrs
 
+from ._deprecation import warn_deprecated
 from .exceptions import ValidationError
 
 T = TypeVar("T")
@@ -94,7 +95,7 @@ def preferred_spellings(given: Mapping[str, Any], cls: type) -> dict[str, Any]:
     allowed = _fields(cls).keys() | _fields(cls, "extra").keys()
     fields = {name: value for name, value in given.items() if name in allowed}
     for name, value in given.items():
-        if name in fields or value is None:
+        if name in fields:
             continue
         preferred = _DEPRECATED.get(name)
         if preferred not in allowed:
@@ -103,9 +104,9 @@ def preferred_spellings(given: Mapping[str, Any], cls: type) -> dict[str, Any]:
                 f"{', '.join(sorted(allowed))}.",
                 field=str(name),
             )
-        warnings.warn(
-            f"{name} is deprecated by Sendblue, use {preferred}", DeprecationWarning, stacklevel=3
-        )
+        if value is None:
+            continue
+        warn_deprecated(f"{name} is deprecated by Sendblue, use {preferred}", stacklevel=3)
         if fields.get(preferred) not in (None, value):
             raise ValidationError(
                 f"{preferred} and {name} are two spellings of one field, and were given "
@@ -116,6 +117,7 @@ def preferred_spellings(given: Mapping[str, Any], cls: type) -> dict[str, Any]:
     return fields
 
 
+_OFFSET = re.compile(r"(T.*[+-][0-9]{2})([0-9]{2})$")
 _FRACTION = re.compile(r"\.([0-9]+)")
 
 
@@ -127,40 +129,40 @@ def parse_datetime(value: object) -> datetime:
         ValueError: If it is no date.
     """
     if type(value) is not str:
-        raise TypeError(f"not a string: {value!r}")
+        raise TypeError("not a string")
     text = value[:-1] + "+00:00" if value.endswith(("Z", "z")) else value
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:
-        # Python 3.10 reads fractions of three or six digits only.
+        # Python 3.10 reads fractions of three or six digits and offsets with a colon only.
         text = _FRACTION.sub(lambda match: f".{match[1][:6]:0<6}", text, count=1)
+        text = _OFFSET.sub(r"\1:\2", text)
         parsed = datetime.fromisoformat(text)
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
 
 
 def format_datetime(value: datetime) -> str:
     """The wire form of an aware datetime: ISO 8601 in UTC with a ``Z``."""
-    try:
+    # In the first and the last hours of the calendar the offset stays.
+    with suppress(OverflowError):
         value = value.astimezone(timezone.utc)
-    except OverflowError:
-        pass  # in the first or last hours of the calendar the offset stays
     return value.isoformat().replace("+00:00", "Z")
 
 
 def _refuse(value: object, kind: type) -> Any:
     """The structure hook of a plain type for a value of another; cattrs' own would coerce it."""
-    raise TypeError(f"not of type {kind.__name__}: {value!r}")
+    raise TypeError(f"not of type {kind.__name__}")
 
 
 def _strings(value: object, _: Any) -> tuple[str, ...]:
     if type(value) is not list or not all(type(item) is str for item in value):
-        raise TypeError(f"not a list of strings: {value!r}")
+        raise TypeError("not a list of strings")
     return tuple(value)
 
 
 def _string_mapping(value: object, _: Any) -> dict[str, str]:
     if type(value) is not dict or not all(type(item) is str for item in value.values()):
-        raise TypeError(f"not an object of strings: {value!r}")
+        raise TypeError("not an object of strings")
     return value
 
 
@@ -176,7 +178,7 @@ def _reader(cls: type) -> Callable[..., Any]:
 
     def read(payload: object, _: Any, **values: Any) -> Any:
         if type(payload) is not dict:
-            raise TypeError(f"not a JSON object: {payload!r}")
+            raise TypeError("not a JSON object")
         extra: dict[str, Any] = {}
         for key, value in payload.items():
             field = fields.get(key)

@@ -33,7 +33,7 @@ _FRAMING = {"content-length", "content-type", "host", "transfer-encoding"}
 def _positive(instance: object, attribute: Attribute[Any], value: Any) -> None:
     if type(value) not in (int, float) or not 0 < value < 1e9:
         raise ConfigurationError(
-            f"{attribute.name} must be a number of seconds above 0, not {value!r}."
+            f"{attribute.name} must be a number of seconds above 0 and below 1e9, not {value!r}."
         )
 
 
@@ -83,6 +83,8 @@ def _split(url: str) -> SplitResult | None:
     """The parts of a URL, if its host and port can be."""
     try:
         parts = urlsplit(url)
+        if "[" in url:
+            ipaddress.IPv6Address(parts.hostname or "")
         return None if parts.port == 0 else parts
     except ValueError:
         return None
@@ -145,7 +147,9 @@ def environment_proxy(base_url: str) -> str | None:
     host = url.hostname or ""
     if is_loopback(host) or urllib.request.proxy_bypass(host):
         return None
-    return checked_proxy(urllib.request.getproxies().get(url.scheme))
+    proxy = urllib.request.getproxies().get(url.scheme)
+    # Without a scheme it is http, as curl and requests have it.
+    return checked_proxy(proxy if proxy is None or "://" in proxy else f"http://{proxy}")
 
 
 def trusted_certificates(base_url: str) -> ssl.SSLContext | bool:

@@ -12,7 +12,9 @@ import os
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
-from importlib.util import find_spec
+
+# An event loop's thread pool cannot be imported any more when the interpreter exits.
+from concurrent.futures import ThreadPoolExecutor as ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import anyio
@@ -81,7 +83,8 @@ def _serve(started: Future[EventLoopToken]) -> None:
         await anyio.sleep_forever()
 
     try:
-        anyio.run(serve, backend_options={"use_uvloop": find_spec("uvloop") is not None})
+        # Not on uvloop: a process forked while one of its loops runs crashes at its end.
+        anyio.run(serve)
     except BaseException as error:
         if started.done():
             raise

@@ -126,8 +126,13 @@ def rule_for(status: int, *, names_a_time: bool) -> Rule:
 def _is_seconds(instance: object, attribute: Attribute[Any], value: Any) -> None:
     if type(value) not in (int, float) or not 0 <= value < 1e9:
         raise ConfigurationError(
-            f"{attribute.name} must be a number of seconds, 0 or more, not {value!r}."
+            f"{attribute.name} must be a number of seconds from 0 to 1e9, not {value!r}."
         )
+
+
+def _is_flag(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if type(value) is not bool:
+        raise ConfigurationError(f"{attribute.name} must be True or False, not {value!r}.")
 
 
 def _is_count(instance: object, attribute: Attribute[Any], value: Any) -> None:
@@ -162,7 +167,7 @@ class RetryPolicy:
     base: float = field(default=0.25, validator=_is_seconds)
     cap: float = field(default=8.0, validator=_is_seconds)
     rate_limit_base: float = field(default=1.0, validator=_is_seconds)
-    settle: bool = True
+    settle: bool = field(default=True, validator=_is_flag)
 
     def wait(
         self,

@@ -7,17 +7,14 @@ import math
 import random
 import ssl
 import time
-import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import aiohttp
 import anyio
-from aiohttp import ClientSession as ClientSession
-from aiohttp import TraceConfig as TraceConfig
 from aiohttp.abc import AbstractStreamWriter
-from attrs import define, evolve
+from attrs import evolve
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -31,6 +28,7 @@ from ._options import (
     trusted_certificates,
 )
 from ._pace import Pace
+from ._pool import ClientSession, Pool, Pools, TraceConfig
 from ._retry import RULES, Again, Ending, RetryPolicy, RetryThrottle, Rule
 from ._wire import Call, Failure, Reply, error_for, read_reply, snippet
 from .exceptions import ConfigurationError, ConnectError, RateLimitError
@@ -52,27 +50,6 @@ class _Body(aiohttp.BytesPayload):
     ) -> None:
         self.sent = True
         await super().write_with_length(writer, content_length)
-
-
-@define(eq=False)
-class _Pool:
-    """What belongs to one event loop: a session and its places for requests under way."""
-
-    session: ClientSession
-    places: anyio.Semaphore
-    guard: AsyncGenerator[None, None] | None
-
-
-async def _closing(session: ClientSession) -> AsyncGenerator[None, None]:
-    """Closes the session when it is closed itself.
-
-    An event loop closes its asynchronous generators before it stops, which is the last moment
-    at which a session can be closed, and the only sign of it that a library gets.
-    """
-    try:
-        yield
-    finally:
-        await session.close()
 
 
 class Transport:
@@ -110,9 +87,6 @@ class Transport:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         draw: Callable[[], float] = random.random,
     ) -> None:
-        # First, so that an argument which is refused leaves an object that can be deleted.
-        self._pools: dict[asyncio.AbstractEventLoop, _Pool] = {}
-        self.closed = False
         if type(max_connections) is not int or max_connections < 1:
             raise ConfigurationError(
                 f"max_connections must be a whole number, 1 or more, not {max_connections!r}."
@@ -122,14 +96,14 @@ class Transport:
         self._headers = CIMultiDict(checked_headers(credentials, default_headers or {}))
         self._headers_with_body = CIMultiDict(self._headers)
         self._headers_with_body["Content-Type"] = "application/json"
-        self._max_connections = max_connections
-        self._given_session = session
         # A session of the caller's own keeps its own ideas of proxies and certificates.
         self._proxy = checked_proxy(proxy) or (
             None if session else environment_proxy(self.base_url)
         )
         self._ssl = ssl_context or (True if session else trusted_certificates(self.base_url))
-        self._trace_configs = list(trace_configs or [])
+        self._pools = Pools(
+            places=max_connections, trace_configs=trace_configs or (), session=session
+        )
         self._pace = Pace(rate_limit)
         self._throttle = RetryThrottle()
         self._clock = clock
@@ -154,7 +128,7 @@ class Transport:
         Raises:
             SendblueError: If the last attempt failed; its ``outcome`` speaks for all of them.
         """
-        pool = self._pools.get(asyncio.get_running_loop()) or await self._open_pool()
+        pool = self._pools.of_running_loop() or await self._pools.open()
         deadline = started + timeouts.total
         attempt = 0
         doubtful = False
@@ -203,7 +177,7 @@ class Transport:
         )
 
     async def _exchange(
-        self, pool: _Pool, call: Call[Any], timeouts: Timeouts, deadline: float
+        self, pool: Pool, call: Call[Any], timeouts: Timeouts, deadline: float
     ) -> Reply | Failure:
         """One attempt: a place in the pool, the client's pace, the request and its answer."""
         try:
@@ -235,7 +209,6 @@ class Transport:
         if session.closed:
             return _CLOSED
         body = None if call.body is None else _Body(call.body)
-        response = None
         chunks: list[bytes] = []
         try:
             response = await session.request(
@@ -249,19 +222,19 @@ class Transport:
                 proxy=self._proxy,
                 ssl=self._ssl,
             )
+        except _ERRORS as error:
+            return self._failure(error, sent=body is None or body.sent)
+        try:
             while chunk := await response.content.readany():
                 chunks.append(chunk)
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
-            if response is None:
-                return self._failure(error, sent=body is None or body.sent)
+        except _ERRORS as error:
             if 200 <= response.status < 300:
                 failure = self._failure(error, sent=True)
                 content = self._credentials.redact_bytes(b"".join(chunks))
                 return evolve(failure, status=response.status, snippet=snippet(content))
             # The status alone says what a refusal means, however little came of its body.
         finally:
-            if response is not None:
-                response.release()
+            response.release()
         redact = self._credentials.redact
         headers = {name.lower(): redact(value) for name, value in response.headers.items()}
         return Reply(response.status, headers, self._credentials.redact_bytes(b"".join(chunks)))
@@ -301,47 +274,9 @@ class Transport:
             timed_out=timed_out,
         )
 
-    async def _open_pool(self) -> _Pool:
-        """The pool of the running loop, made now; pools of loops that have ended are dropped."""
-        if self.closed:
-            raise ConfigurationError("This client is closed. Make a new one.")
-        for loop in [loop for loop in self._pools if loop.is_closed()]:
-            del self._pools[loop]
-        places = self._max_connections
-        guard = None
-        session = self._given_session
-        if session is None:
-            session = ClientSession(
-                connector=aiohttp.TCPConnector(limit=places),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trace_configs=self._trace_configs,
-            )
-            guard = _closing(session)
-            await guard.asend(None)
-        elif session.closed or session.connector is None:
-            raise ConfigurationError("The aiohttp session given to this client is closed.")
-        elif session.connector.limit:
-            places = min(places, session.connector.limit)
-        pool = _Pool(session, anyio.Semaphore(places, fast_acquire=True), guard)
-        self._pools[asyncio.get_running_loop()] = pool
-        return pool
-
     async def close(self) -> None:
         """Close the sessions of this transport's own, and refuse further calls."""
-        self.closed = True
-        here = asyncio.get_running_loop()
-        while self._pools:
-            loop, pool = self._pools.popitem()
-            if pool.guard is None or loop.is_closed():
-                continue
-            if loop is here:
-                await pool.guard.aclose()
-            else:
-                asyncio.run_coroutine_threadsafe(pool.guard.aclose(), loop)
-
-    def __del__(self) -> None:
-        if self._pools and not self.closed:
-            warnings.warn("unclosed Sendblue client", ResourceWarning, stacklevel=2, source=self)
+        await self._pools.close()
 
 
 @lru_cache(maxsize=32)
@@ -349,6 +284,9 @@ def _aiohttp_timeout(attempt: float, connect: float) -> aiohttp.ClientTimeout:
     # Without the threshold, aiohttp rounds five seconds and more up to the next whole second.
     return aiohttp.ClientTimeout(total=attempt, connect=connect, ceil_threshold=math.inf)
 
+
+# An event loop without a thread pool, as in an interpreter that exits, is a RuntimeError.
+_ERRORS = (aiohttp.ClientError, OSError, asyncio.TimeoutError, RuntimeError)
 
 _CLOSED = Failure(
     rule=Rule("not_sent", Again.NO, False, ConfigurationError),

@@ -110,7 +110,7 @@ def checked_method(method: str) -> str:
     return method
 
 
-def path_with_query(path: str, params: Mapping[str, str | int | float]) -> str:
+def path_with_query(path: str, params: Mapping[str, Any] | None) -> str:
     """A path with query parameters, percent-encoded.
 
     Raises:
@@ -122,11 +122,10 @@ def path_with_query(path: str, params: Mapping[str, str | int | float]) -> str:
             f"'/api/v2/contacts', not {path!r}.",
             field="path",
         )
-    if not params:
-        return path
     try:
-        return f"{path}{'&' if '?' in path else '?'}{urlencode(params)}"
-    except (TypeError, ValueError) as error:
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        return f"{path}{'&' if '?' in path else '?'}{urlencode(given)}" if given else path
+    except (AttributeError, TypeError, ValueError) as error:
         raise ValidationError(f"params cannot be sent: {error}.", field="params") from None
 
 
@@ -275,9 +274,11 @@ def _reason(reply: Reply, document: Any) -> str:
     if isinstance(document, Mapping):
         for key in ("message", "error_message", "error"):
             value = document.get(key)
-            if isinstance(value, str) and value.strip():
+            if isinstance(value, str):
                 printable = "".join(char if char.isprintable() else " " for char in value)
-                return " ".join(printable.split())[:_SNIPPET].rstrip(".")
+                reason = " ".join(printable.split())[:_SNIPPET].rstrip(".")
+                if reason:
+                    return reason
     try:
         return HTTPStatus(reply.status).phrase
     except ValueError:

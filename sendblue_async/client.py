@@ -14,8 +14,9 @@ from attrs import evolve
 from ._converter import Clear, preferred_spellings
 from ._credentials import find_credentials, hidden
 from ._options import DEFAULT_BASE_URL, Timeouts
+from ._pool import ClientSession, TraceConfig
 from ._retry import Repeat, RetryPolicy
-from ._transport import ClientSession, TraceConfig, Transport
+from ._transport import Transport
 from ._wire import (
     Call,
     checked_method,
@@ -233,7 +234,7 @@ class SendblueClient:
         path: str,
         *,
         json: Any = None,
-        params: Mapping[str, str | int | float] | None = None,
+        params: Mapping[str, str | int | float | None] | None = None,
     ) -> RawResponse:
         """The answer to any call of the API, with the same auth, retries and errors.
 
@@ -243,7 +244,7 @@ class SendblueClient:
                 nothing was done.
             path: The path, from its first slash on, percent-encoded where needed.
             json: A document to send as the body. None by default.
-            params: Query parameters.
+            params: Query parameters; one that is ``None`` is left out.
 
         Raises:
             ValidationError: If the path, the parameters or the document cannot be sent.
@@ -251,7 +252,7 @@ class SendblueClient:
         """
         call = Call(
             method=checked_method(method),
-            path=path_with_query(path, params or {}),
+            path=path_with_query(path, params),
             repeat=Repeat.HARMLESS if method in _IDEMPOTENT else Repeat.HARMFUL,
             read=read_raw,
             body=None if json is None else encode_json(json, "json"),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypedDict
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, field, fields_dict, frozen
 
 from ._converter import CLEAR, EXTRA, LOCAL, Clear, preferred_spellings, spellings, unstructure
 from .exceptions import ValidationError
@@ -27,7 +27,8 @@ __all__ = [
 ]
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-_PUNCTUATION = re.compile(r"[^\S\r\n]|[-.()\u2010-\u2015\u2212]")
+_SPACES = " \t\u00a0\u2000-\u200a\u202f\u205f\u3000"
+_PUNCTUATION = re.compile(rf"[{_SPACES}.()\-\u2010-\u2015\u2212]")
 
 
 def e164(value: object, field: str = "number") -> str:
@@ -136,6 +137,13 @@ def _extra_body(value: Mapping[str, Any] | None) -> dict[str, Any]:
     return dict(value)
 
 
+def _repr(model: Any) -> str:
+    """The model with the fields that have a value; also one that is not whole yet."""
+    values = {name: getattr(model, name, None) for name in fields_dict(type(model))}
+    given = (f"{name}={value!r}" for name, value in values.items() if value not in (None, {}))
+    return f"{type(model).__name__}({', '.join(given)})"
+
+
 class DeprecatedSpellings(TypedDict, total=False):
     """Names that Sendblue has deprecated for the arguments of ``create_contact``."""
 
@@ -147,7 +155,7 @@ class DeprecatedSpellings(TypedDict, total=False):
     sendblueNumber: str | Clear | None
 
 
-@frozen(kw_only=True, slots=False)
+@frozen(kw_only=True, slots=False, repr=False)
 class ContactCreate:
     """A contact to be created, checked when it is made.
 
@@ -183,6 +191,8 @@ class ContactCreate:
     extra_body: dict[str, Any] = field(
         default=None, converter=_extra_body, hash=False, metadata=EXTRA
     )
+
+    __repr__ = _repr
 
     def __attrs_post_init__(self) -> None:
         for key in self.extra_body:
@@ -261,7 +271,7 @@ class ResponseMeta:
     settled: bool = False
 
 
-@frozen(kw_only=True, slots=False)
+@frozen(kw_only=True, slots=False, repr=False)
 class Contact:
     """A contact as Sendblue shows it; whatever the answer left out is ``None``.
 
@@ -294,6 +304,8 @@ class Contact:
     opt_out: bool | None = None
     contact_id: str | None = None
     extra: dict[str, Any] = field(factory=dict, hash=False, metadata=EXTRA)
+
+    __repr__ = _repr
 
     def to_dict(self) -> dict[str, Any]:
         """The contact as a JSON object, under the API's preferred spellings."""

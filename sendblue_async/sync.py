@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import sys
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from ._credentials import hidden
+from ._deprecation import blocking_caller
 from ._options import Timeouts
 from ._portal import portal
 from ._retry import RetryPolicy
@@ -47,7 +49,11 @@ def blocking(
     @wraps(method)
     def call(self: SyncSendblueClient, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         _check_may_block(name)
-        return portal.run(method, (self._client, *args), kwargs)
+        caller = blocking_caller.set(sys._getframe(1))
+        try:
+            return portal.run(method, (self._client, *args), kwargs)
+        finally:
+            blocking_caller.reset(caller)
 
     call.__qualname__ = f"SyncSendblueClient.{name}"
     return call

@@ -153,6 +153,7 @@ def test_block_is_of_a_known_kind(block: Block) -> None:
     directive = re.fullmatch(r"\{[\w-]+\}", block.language)
     assert block.language in {*RUN, "text"} or directive, f"Teach {Path(__file__).name} to run it."
     assert block.name in {"", *NOT_RUN_HERE}, f"Nothing knows a block named {block.name!r}."
+    assert block.output is None or block.language in {"python", "sh"}, "What prints that output?"
 
 
 @pytest.mark.parametrize("name", NOT_RUN_HERE)

@@ -12,9 +12,9 @@ PACKAGE = Path(__file__).parents[1] / "sendblue_async"
 # From the bottom to the top. A module imports from lower layers only, never from its own;
 # a subpackage counts as one module, and is free inside as long as no cycle arises.
 LAYERS = (
-    {"exceptions", "_version", "_portal"},
+    {"exceptions", "_version", "_portal", "_deprecation"},
     {"_converter", "_credentials", "_pace", "_retry"},
-    {"models", "_options"},
+    {"models", "_options", "_pool"},
     {"_wire"},
     {"_transport"},
     {"client"},
@@ -29,7 +29,7 @@ MAY_IMPORT_APART = {"cli", "pytest_plugin"}
 
 # A library, and the only modules that may import it.
 IMPORTED_ONLY_BY = {
-    "aiohttp": {"_transport", "sandbox"},
+    "aiohttp": {"_pool", "_transport", "sandbox"},
     "multidict": {"_transport", "sandbox"},
     "yarl": {"_transport", "sandbox"},
     "cattrs": {"_converter"},

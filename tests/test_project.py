@@ -1,14 +1,14 @@
 """What the files around the package say about it, held against what is so."""
 
 import ast
-import importlib.metadata
-import importlib.util
 import os
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
+
+import sendblue_async
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,7 +33,7 @@ def test_version_is_the_top_entry_of_the_changelog() -> None:
     """Nobody can release a version the changelog does not describe first."""
     top = re.search(r"^## \[(.+?)\] - \d{4}-\d\d-\d\d$", read("CHANGELOG.md"), re.MULTILINE)
     assert top is not None
-    assert importlib.metadata.version("sendblue-async") == top[1]
+    assert sendblue_async.__version__ == top[1]
 
 
 def test_contributing_names_exactly_the_nox_sessions() -> None:
@@ -49,10 +49,7 @@ def test_contributing_names_exactly_the_nox_sessions() -> None:
 
 def test_nox_tests_the_wheel_and_not_the_source_tree() -> None:
     """Under nox, what these tests import is the installed package."""
-    spec = importlib.util.find_spec("sendblue_async")
-    assert spec is not None
-    assert spec.origin is not None
-    imported_from_source = Path(spec.origin).parent == ROOT / "sendblue_async"
+    imported_from_source = Path(sendblue_async.__file__).parent == ROOT / "sendblue_async"
     assert not (imported_from_source and "NOX_CURRENT_SESSION" in os.environ)
 
 

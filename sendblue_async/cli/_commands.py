@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
@@ -23,6 +25,7 @@ app = typer.Typer(
     help="Create and fetch contacts in Sendblue.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -45,6 +48,10 @@ def command(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, Non
         except (ValidationError, ConfigurationError) as error:
             print_error(error)
             raise typer.Exit(2) from None
+        except BrokenPipeError:
+            # Nobody reads on; what is still buffered must not fail once more at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
         except (SendblueError, OSError) as error:
             print_error(error)
             raise typer.Exit(1) from None
@@ -121,6 +128,19 @@ async def get(number: Number, as_json: AsJson = False, sandbox: InSandbox = Fals
     print_response(response, as_json=as_json)
 
 
+@asynccontextmanager
+async def _started(sandbox: Sandbox) -> AsyncGenerator[Sandbox, None]:
+    try:
+        await sandbox.start()
+    except ValueError as error:
+        # Its file is not one of its own.
+        raise OSError(str(error)) from None
+    try:
+        yield sandbox
+    finally:
+        await sandbox.close()
+
+
 @app.command("sandbox")
 @command
 async def serve_sandbox(
@@ -142,7 +162,7 @@ async def serve_sandbox(
         faults = Faults.parse(fault or [])
     except ValueError as error:
         raise ValidationError(str(error), field="fault") from None
-    async with Sandbox(port=port, db=db, seed=seed, faults=faults) as server:
+    async with _started(Sandbox(port=port, db=db, seed=seed, faults=faults)) as server:
         environment = {
             "SENDBLUE_API_BASE_URL": server.base_url,
             "SENDBLUE_API_KEY": server.api_key,

@@ -1,20 +1,27 @@
-"""What the commands print: text for people on a terminal or in a pipe, JSON for programs."""
+"""What the commands print: lines for people, one JSON document for programs."""
 
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from ..models import ContactResponse
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """One JSON document on one line of standard output."""
-    print(json.dumps(document, ensure_ascii=False), flush=True)
+    """One JSON document on one line of standard output, printable wherever that goes."""
+    text = json.dumps(document, ensure_ascii=False)
+    # What could steer a terminal is legal in a JSON string, and so is its escape.
+    text = "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        text = json.dumps(document)
+    print_note(text)
 
 
 def print_note(line: str) -> None:
@@ -24,7 +31,7 @@ def print_note(line: str) -> None:
 
 def print_error(error: BaseException) -> None:
     """An error as one or two plain sentences on standard error."""
-    Console(stderr=True, soft_wrap=True).print(_plain(str(error)), style="red")
+    _print(Text(_plain(str(error)), style="red"), to_stderr=True)
 
 
 def print_response(response: ContactResponse, *, as_json: bool) -> None:
@@ -32,18 +39,33 @@ def print_response(response: ContactResponse, *, as_json: bool) -> None:
     if as_json:
         print_json(response.to_dict())
         return
-    table = Table.grid(padding=(0, 2))
-    for name, value in response.contact.to_dict().items():
-        if isinstance(value, list):
-            value = ", ".join(map(str, value))
-        elif isinstance(value, dict):
-            value = ", ".join(f"{label}={text}" for label, text in value.items())
-        elif isinstance(value, bool):
-            value = "yes" if value else "no"
-        table.add_row(Text(name, style="bold"), _plain(str(value)))
-    Console(soft_wrap=True).print(table)
+    fields = {
+        _plain(name): _plain(_words(value)) for name, value in response.contact.to_dict().items()
+    }
+    width = max(map(len, fields), default=0)
+    for name, words in fields.items():
+        _print(Text.assemble((name.ljust(width), "bold"), "  ", words))
 
 
-def _plain(text: str) -> Text:
+def _print(text: Text, *, to_stderr: bool = False) -> None:
+    console = Console(stderr=to_stderr, soft_wrap=True)
+    encoding = console.encoding
+    text.plain = text.plain.encode(encoding, "backslashreplace").decode(encoding)
+    console.print(text)
+    console.file.flush()
+
+
+def _words(value: Any) -> str:
+    """A value as people write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{label}={text}" for label, text in value.items())
+    return str(value)
+
+
+def _plain(text: str) -> str:
     """The text with what could steer a terminal made visible; it may come from anywhere."""
-    return Text("".join(char if char.isprintable() else ascii(char)[1:-1] for char in text))
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

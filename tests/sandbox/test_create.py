@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import re
 import uuid
@@ -165,6 +166,17 @@ async def test_a_body_too_large_is_refused(api: Any) -> None:
     body = io.BytesIO(b'{"number": "+14155550123", "x": "' + b"A" * 2_000_000 + b'"}')
     reply = await api.request("POST", "/api/v2/contacts", data=body)
     assert reply.refusal == (413, "The body is too large")
+
+
+async def test_a_body_that_cannot_be_unpacked_is_refused(api: Any) -> None:
+    """A body that is not in the encoding it claims answers 400; one that is, is read."""
+    headers = {**api.keys, "Content-Encoding": "gzip"}
+    body = b'{"number": "+14155550123"}'
+    reply = await api.request("POST", "/api/v2/contacts", data=body, headers=headers)
+    assert reply.refusal == (400, "The body cannot be read")
+    packed = gzip.compress(body)
+    reply = await api.request("POST", "/api/v2/contacts", data=packed, headers=headers)
+    assert reply.status == 200
 
 
 async def test_unknown_keys_are_ignored(api: Any) -> None:

@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from sendblue_async.sandbox import Faults, Sandbox
@@ -53,7 +54,7 @@ async def test_a_killed_sandbox_loses_nothing(start: Any, tmp_path: Path) -> Non
     """A create that was answered is in the file even if the sandbox never closes."""
     api = await start(db=tmp_path / "contacts.db", faults=Faults(drop_after_commit=0.5))
     for n in range(10):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(aiohttp.ClientError):
             await api.create(f"+1415555010{n}")
     again = await start(db=copied(tmp_path) / "contacts.db")
     assert again.sandbox.contacts == api.sandbox.contacts
@@ -67,6 +68,28 @@ async def test_two_sandboxes_may_share_a_file(start: Any, tmp_path: Path) -> Non
     replies = await asyncio.gather(*[api.create() for _ in range(20) for api in (one, two)])
     assert sorted(reply.status for reply in replies) == [200] + [409] * 39
     assert one.sandbox.contacts == two.sandbox.contacts
+
+
+async def test_nothing_comes_between_check_and_write(
+    start: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a create looks for a duplicate, no other process can write to the file."""
+    file = tmp_path / "contacts.db"
+    api = await start(db=file)
+    look_up = api.sandbox._store.get
+    attempts: list[str] = []
+
+    def look_up_and_intrude(number: str) -> object:
+        with contextlib.closing(sqlite3.connect(file, timeout=0)) as rival:
+            try:
+                rival.execute("DELETE FROM contacts")
+            except sqlite3.OperationalError as error:
+                attempts.append(str(error))
+        return look_up(number)
+
+    monkeypatch.setattr(api.sandbox._store, "get", look_up_and_intrude)
+    assert (await api.create()).status == 200
+    assert attempts == ["database is locked"]
 
 
 async def test_a_failed_write_is_rolled_back(

@@ -1,0 +1,154 @@
+"""aiohttp sessions: one per event loop, made on first use and closed with its loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import warnings
+from collections.abc import AsyncGenerator, Sequence
+from weakref import WeakSet
+
+import aiohttp
+import anyio
+from aiohttp import ClientSession as ClientSession
+from aiohttp import TraceConfig as TraceConfig
+from attrs import define
+
+from .exceptions import ConfigurationError
+
+
+@define(eq=False)
+class Pool:
+    """What belongs to one event loop.
+
+    Attributes:
+        session: The session.
+        places: One for each request that may be under way.
+        guard: Closes the session when it is closed itself; ``None`` if the session is not ours.
+    """
+
+    session: ClientSession
+    places: anyio.Semaphore
+    guard: AsyncGenerator[None, None] | None
+
+
+class Pools:
+    """The pools of one client.
+
+    Args:
+        places: Requests under way at once, per event loop.
+        trace_configs: aiohttp's hooks, given to the sessions made here.
+        session: A session of the caller's own, used instead of any made here and left open.
+    """
+
+    def __init__(
+        self,
+        *,
+        places: int = 1,
+        trace_configs: Sequence[TraceConfig] = (),
+        session: ClientSession | None = None,
+    ) -> None:
+        self._places = places
+        self._trace_configs = list(trace_configs)
+        self._session = session
+        self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
+        self._closed = False
+        _every.add(self)
+
+    def of_running_loop(self) -> Pool | None:
+        """The pool of the running event loop, if there is one yet."""
+        return self._pools.get(asyncio.get_running_loop())
+
+    async def open(self) -> Pool:
+        """The pool of the running event loop, made now; those of ended loops are dropped.
+
+        Raises:
+            ConfigurationError: If the client, or the session given to it, is closed.
+        """
+        if self._closed:
+            raise ConfigurationError("This client is closed. Make a new one.")
+        self._pools = {loop: pool for loop, pool in self._pools.items() if not loop.is_closed()}
+        places, session, guard = self._places, self._session, None
+        if session is None:
+            session = ClientSession(
+                connector=_Connector(limit=places),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=self._trace_configs,
+            )
+            guard = _closing(session)
+            await guard.asend(None)
+        elif session.closed or session.connector is None:
+            raise ConfigurationError("The aiohttp session given to this client is closed.")
+        elif session.connector.limit:
+            places = min(places, session.connector.limit)
+        pool = Pool(session, anyio.Semaphore(places, fast_acquire=True), guard)
+        self._pools[asyncio.get_running_loop()] = pool
+        return pool
+
+    async def close(self) -> None:
+        """Close the sessions that were made here, and open no more."""
+        self._closed = True
+        here = asyncio.get_running_loop()
+        while self._pools:
+            loop, pool = self._pools.popitem()
+            if pool.guard is None or loop.is_closed():
+                continue
+            if loop is here:
+                await pool.guard.aclose()
+            else:
+                asyncio.run_coroutine_threadsafe(_finish(pool.guard), loop)
+
+    def forget(self) -> None:
+        """Drop every pool as it is: after a fork, its loop and sockets are the parent's."""
+        for pool in self._pools.values():
+            if pool.guard is not None:
+                pool.session.detach()
+        self._pools.clear()
+
+    def __del__(self) -> None:
+        if not self._pools:
+            return
+        warnings.warn("unclosed Sendblue client", ResourceWarning, stacklevel=2, source=self)
+        for loop, pool in self._pools.items():
+            if pool.guard is None:
+                continue
+            if loop.is_running() and not sys.is_finalizing():
+                asyncio.run_coroutine_threadsafe(_finish(pool.guard), loop)
+            else:
+                pool.session.detach()
+
+
+class _Connector(aiohttp.TCPConnector):
+    """A connector that does not complain when it is dropped, as :class:`Pools` does."""
+
+    def __del__(self, _: object = None) -> None:
+        pass
+
+
+async def _closing(session: ClientSession) -> AsyncGenerator[None, None]:
+    """Closes the session when it is closed itself.
+
+    An event loop closes its asynchronous generators before it stops, which is the last moment
+    at which a session can be closed, and the only sign of it that a library gets.
+    """
+    try:
+        yield
+    finally:
+        await session.close()
+
+
+async def _finish(guard: AsyncGenerator[None, None]) -> None:
+    await guard.aclose()
+
+
+_every: WeakSet[Pools] = WeakSet()
+
+
+def _forget_all() -> None:
+    for pools in list(_every):
+        pools.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

@@ -1,0 +1,437 @@
+"""From making a client to closing it: event loops, sessions, connections, cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import aiohttp
+import anyio
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from sendblue_async import (
+    BadRequestError,
+    ConfigurationError,
+    NotFoundError,
+    RetryPolicy,
+    SendblueClient,
+    SendblueError,
+    Timeouts,
+)
+from sendblue_async.sandbox import Sandbox
+
+from .servers import contact, drip, hang, hang_up, late, refusal, running
+
+NUMBER = "+14155550123"
+KEYS = "sandbox-key", "sandbox-secret"
+
+
+@contextlib.contextmanager
+def elsewhere(manager: Any) -> Iterator[Any]:
+    """A server that runs on a thread of its own, for tests that have an event loop to lose."""
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(manager) as server:
+        yield server
+
+
+@pytest.fixture
+def far_sandbox() -> Iterator[Sandbox]:
+    """A sandbox on another thread."""
+    with elsewhere(Sandbox()) as sandbox:
+        yield sandbox
+
+
+def wait_until(condition: Any) -> None:
+    """Wait for another thread to make something true; fail if it does not in ten seconds."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_one_client_serves_three_event_loops(far_sandbox: Sandbox) -> None:
+    """A client made where no loop runs works in one ``asyncio.run`` after another."""
+    client = SendblueClient(*KEYS, base_url=far_sandbox.base_url)
+
+    async def create(first: int) -> None:
+        numbers = [f"+1415555{first + place:04}" for place in range(5)]
+        answers = await asyncio.gather(*map(client.create_contact, numbers))
+        assert [answer.contact.phone for answer in answers] == numbers
+
+    for first in (0, 100, 200):
+        asyncio.run(create(first))
+    asyncio.run(client.close())
+    assert len(far_sandbox.contacts) == 15
+
+
+def test_the_end_of_a_loop_closes_its_connections() -> None:
+    """After ``asyncio.run`` without a close no connection is open, and aiohttp has no complaint."""
+    with elsewhere(running(contact())) as server:
+        client = SendblueClient(*KEYS, base_url=server.base_url)
+        asyncio.run(client.create_contact(NUMBER))
+        wait_until(lambda: server.accepted == 1 and server.open == 0)
+        gc.collect()
+        asyncio.run(client.create_contact(NUMBER))
+        asyncio.run(client.close())
+        assert server.accepted == 2
+
+
+def test_one_client_serves_two_loops_at_once(far_sandbox: Sandbox) -> None:
+    """Two threads, each with a loop of its own, share a client and do not disturb each other."""
+    client = SendblueClient(*KEYS, base_url=far_sandbox.base_url)
+    together = threading.Barrier(2)
+    done: list[int] = []
+
+    async def create(first: int) -> None:
+        together.wait()
+        for place in range(0, 60, 10):
+            await asyncio.gather(
+                *(client.create_contact(f"+1415555{first + place + one:04}") for one in range(10))
+            )
+        done.append(first)
+        together.wait()
+
+    threads = [threading.Thread(target=asyncio.run, args=(create(n),)) for n in (1000, 2000)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    asyncio.run(client.close())
+    assert sorted(done) == [1000, 2000]
+    assert len(far_sandbox.contacts) == 120
+
+
+def test_closing_reaches_the_connections_of_another_loop() -> None:
+    """A close on one loop also ends the connections that a loop on another thread has open."""
+    with (
+        elsewhere(running(contact())) as server,
+        start_blocking_portal() as portal,
+    ):
+        client = SendblueClient(*KEYS, base_url=server.base_url)
+        portal.call(client.create_contact, NUMBER)
+        assert server.open == 1
+        asyncio.run(client.close())
+        wait_until(lambda: server.open == 0)
+        with pytest.raises(ConfigurationError):
+            portal.call(client.create_contact, NUMBER)
+
+
+def test_an_unclosed_client_is_warned_about() -> None:
+    """A client that was used and is dropped gives one ``ResourceWarning``, and nothing hangs."""
+    with elsewhere(running(contact())) as server:
+        client = SendblueClient(*KEYS, base_url=server.base_url)
+        asyncio.run(client.create_contact(NUMBER))
+        clients = [client]
+        del client
+        with pytest.warns(ResourceWarning, match="unclosed Sendblue client") as caught:
+            clients.clear()
+        assert len(caught) == 1
+        wait_until(lambda: server.open == 0)
+
+
+@pytest.mark.anyio
+async def test_a_client_dropped_inside_its_loop_is_warned_about(serve: Any) -> None:
+    """The same while the loop goes on running, which then closes the connections."""
+    server = await serve(contact())
+    client = SendblueClient(*KEYS, base_url=server.base_url)
+    await client.create_contact(NUMBER)
+    seen: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        # A recorded warning would keep its source alive, and so the client.
+        warnings.showwarning = lambda message, *_: seen.append(str(message))
+        del client
+        gc.collect()
+        await server.until(lambda: server.open == 0)
+    assert seen == ["unclosed Sendblue client"]
+
+
+@pytest.mark.parametrize("options", [{}, {"base_url": "ftp://example.com"}])
+def test_a_client_that_was_never_used_gives_no_warning(options: Any) -> None:
+    """Neither one that nobody used, nor one that could not be made, has anything to close."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if options:
+            with pytest.raises(ConfigurationError):
+                SendblueClient(*KEYS, **options)
+        else:
+            SendblueClient(*KEYS)
+        gc.collect()
+    assert not caught
+
+
+@pytest.mark.anyio
+async def test_a_closed_client_says_so(sandbox: Any) -> None:
+    """Every call after the close is a clear error, through views too; closing again is none."""
+    client = SendblueClient(*KEYS, base_url=sandbox.base_url)
+    view = client.with_options(retry=RetryPolicy(attempts=1))
+    await client.create_contact(NUMBER)
+    await view.close()
+    await client.close()
+    for call in (client.create_contact, client.get_contact, view.get_contact):
+        with pytest.raises(ConfigurationError, match="closed"):
+            await call(NUMBER)
+    with pytest.raises(ConfigurationError, match="closed"):
+        await client.request("GET", "/")
+    assert len(sandbox.requests) == 1
+
+
+@pytest.mark.anyio
+async def test_a_client_may_be_closed_unused() -> None:
+    """Closing a client that never opened anything does no harm, and it is closed then."""
+    client = SendblueClient(*KEYS)
+    await client.close()
+    with pytest.raises(ConfigurationError, match="closed"):
+        await client.get_contact(NUMBER)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("error", [None, ZeroDivisionError, asyncio.CancelledError])
+async def test_the_context_manager_closes(serve: Any, error: Any) -> None:
+    """At the end of the block all connections are closed, also if it ends in an error."""
+    server = await serve(contact())
+    with contextlib.nullcontext() if error is None else pytest.raises(error):
+        async with SendblueClient(*KEYS, base_url=server.base_url) as client:
+            await asyncio.gather(*(client.get_contact(NUMBER) for _ in range(5)))
+            assert server.open == 5
+            if error:
+                raise error
+    await server.until(lambda: server.open == 0)
+    gc.collect()
+    with pytest.raises(ConfigurationError):
+        await client.get_contact(NUMBER)
+
+
+@pytest.mark.anyio
+async def test_a_given_session_is_used_and_left_open(serve: Any) -> None:
+    """The caller's session sends the requests, with its own headers, and outlives the client."""
+    server = await serve(contact())
+    async with aiohttp.ClientSession(headers={"X-Mine": "yes"}) as session:
+        async with SendblueClient(*KEYS, base_url=server.base_url, session=session) as client:
+            await client.create_contact(NUMBER)
+        assert not session.closed
+        assert server.open == 1
+        async with session.get(server.base_url) as answer:
+            assert answer.status == 200
+    assert server.accepted == 1
+    assert server.requests[0].headers["x-mine"] == "yes"
+    assert server.requests[0].headers["sb-api-key-id"] == "sandbox-key"
+
+
+@pytest.mark.anyio
+async def test_a_given_session_that_was_closed(serve: Any, connect: Any) -> None:
+    """It is a clear error, whether it was closed before the first call or after it."""
+    server = await serve(contact())
+    for used in (False, True):
+        async with aiohttp.ClientSession() as session:
+            client = connect(server, session=session)
+            if used:
+                await client.create_contact(NUMBER)
+        with pytest.raises(ConfigurationError, match="session"):
+            await client.create_contact(NUMBER)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.anyio
+async def test_a_given_session_with_trace_configs_is_refused() -> None:
+    """The hooks would be lost without a word, as they belong to the session."""
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(ConfigurationError, match="trace_configs"):
+            SendblueClient(*KEYS, session=session, trace_configs=[aiohttp.TraceConfig()])
+
+
+@pytest.mark.anyio
+async def test_trace_configs_see_the_requests(serve: Any, connect: Any) -> None:
+    """aiohttp's own hooks are called, so that existing instrumentation works."""
+    server = await serve(contact())
+    seen: list[str] = []
+
+    async def see(_: Any, __: Any, params: aiohttp.TraceRequestStartParams) -> None:
+        seen.append(params.method)
+
+    hooks = aiohttp.TraceConfig()
+    hooks.on_request_start.append(see)
+    await connect(server, trace_configs=[hooks]).create_contact(NUMBER)
+    assert seen == ["POST"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("given", [False, True])
+async def test_max_connections_is_never_exceeded(
+    serve: Any, connect: Any, stack: contextlib.AsyncExitStack, given: bool
+) -> None:
+    """Twenty calls at once share two sockets; in a session of the caller's own, its two."""
+    server = await serve(late(0.01, contact()))
+    options: dict[str, Any] = {"max_connections": 2}
+    if given:
+        connector = aiohttp.TCPConnector(limit=2)
+        session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+        options = {"session": session}
+    client = connect(server, **options)
+    await asyncio.gather(*(client.create_contact(NUMBER) for _ in range(20)))
+    assert (server.accepted, server.most_open, len(server.requests)) == (2, 2, 20)
+
+
+@pytest.mark.anyio
+async def test_connections_are_reused(serve: Any, connect: Any) -> None:
+    """Calls one after the other share one connection, failed ones too."""
+    server = await serve(contact(), refusal(404), contact(), refusal(400), contact())
+    client = connect(server)
+    for _ in range(6):
+        with contextlib.suppress(BadRequestError, NotFoundError):
+            await client.create_contact(NUMBER)
+    assert (server.accepted, len(server.requests)) == (1, 6)
+
+
+@pytest.mark.anyio
+async def test_a_server_that_closes_idle_connections(serve: Any, connect: Any) -> None:
+    """A connection closed between two calls is noticed, and costs no attempt."""
+    answer = contact()
+
+    async def answer_and_close(reader: Any, writer: Any) -> None:
+        await answer(reader, writer)
+        await writer.drain()
+        writer.close()
+
+    server = await serve(answer_and_close)
+    client = connect(server)
+    for _ in range(5):
+        assert (await client.create_contact(NUMBER)).meta.attempts == 1
+        await server.until(lambda: server.open == 0)
+        await asyncio.sleep(0.01)
+    assert server.accepted == 5
+
+
+@pytest.mark.anyio
+async def test_failures_leave_no_connection_open(serve: Any, connect: Any) -> None:
+    """After time-outs and hang-ups the server sees every one of their connections closed."""
+    server = await serve(hang, hang_up, hang, hang_up, hang, refusal(400))
+    policy = RetryPolicy(base=0, attempts=2)
+    client = connect(server, retry=policy, timeouts=Timeouts(attempt=0.05))
+    for _ in range(3):
+        with pytest.raises(SendblueError):
+            await client.create_contact(NUMBER, update_if_exists=True)
+    await server.until(lambda: server.open <= 1)
+
+
+async def started(call: Any) -> asyncio.Task[Any]:
+    """A task that has run up to its first wait."""
+    task = asyncio.ensure_future(call)
+    await asyncio.sleep(0)
+    return task
+
+
+async def cancel(task: asyncio.Task[Any]) -> None:
+    """Cancel a task; fail unless it ends at once, and in nothing but a cancellation."""
+    began = time.monotonic()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.anyio
+async def test_cancellation_in_flight(serve: Any, connect: Any) -> None:
+    """The connection is given up, its slot is free, and the next call works."""
+    server = await serve(hang, contact())
+    client = connect(server, max_connections=1)
+    task = await started(client.create_contact(NUMBER))
+    await server.until(lambda: server.requests)
+    await cancel(task)
+    await server.until(lambda: server.open == 0)
+    assert (await client.create_contact(NUMBER)).meta.attempts == 1
+
+
+@pytest.mark.anyio
+async def test_cancellation_while_the_answer_comes(serve: Any, connect: Any) -> None:
+    """A connection with half an answer on it is closed, and never used for the next call."""
+    server = await serve(drip(b" " * 1000, 0.01), contact())
+    client = connect(server, max_connections=1)
+    task = await started(client.create_contact(NUMBER))
+    await server.until(lambda: server.requests)
+    await asyncio.sleep(0.05)
+    await cancel(task)
+    await server.until(lambda: server.open == 0)
+    assert (await client.create_contact(NUMBER)).meta.attempts == 1
+
+
+@pytest.mark.anyio
+async def test_cancellation_in_the_queue(serve: Any, connect: Any) -> None:
+    """A call that waits for its turn sends nothing, and the others move up."""
+    server = await serve(late(0.1, contact()), contact())
+    client = connect(server, max_connections=1)
+    first = await started(client.create_contact(NUMBER))
+    queued = [await started(client.create_contact(NUMBER)) for _ in range(3)]
+    await server.until(lambda: server.requests)
+    await cancel(queued[0])
+    await cancel(queued[2])
+    await asyncio.gather(first, queued[1])
+    await client.create_contact(NUMBER)
+    assert len(server.requests) == 3
+
+
+@pytest.mark.anyio
+async def test_cancellation_in_a_wait(serve: Any, connect: Any, standing_timer: Any) -> None:
+    """A call that waits to be retried ends there, and holds no slot meanwhile."""
+    server = await serve(refusal(500), contact())
+    client = connect(server, timer=standing_timer, max_connections=1)
+    task = await started(client.create_contact(NUMBER))
+    await server.until(lambda: standing_timer.waits)
+    await client.create_contact(NUMBER)
+    await cancel(task)
+    await client.create_contact(NUMBER)
+    assert len(server.requests) == 3
+
+
+@pytest.mark.anyio
+async def test_cancellation_while_connecting(serve: Any, connect: Any) -> None:
+    """A handshake that is cut off leaves nothing behind."""
+    server = await serve(contact())
+    silent = connect(server.base_url.replace("http:", "https:"), max_connections=1)
+    for _ in range(2):
+        task = await started(silent.create_contact(NUMBER))
+        await server.until(lambda: server.open == 1)
+        await cancel(task)
+        await server.until(lambda: server.open == 0)
+
+
+@pytest.mark.anyio
+async def test_cancellation_by_anyio(serve: Any, connect: Any) -> None:
+    """A cancel scope around a call ends it, and the client goes on working."""
+    server = await serve(hang, contact())
+    client = connect(server, max_connections=1)
+    with anyio.move_on_after(0.05) as scope:
+        await client.create_contact(NUMBER)
+    assert scope.cancelled_caught
+    await client.create_contact(NUMBER)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("place", ["in flight", "in a wait", "in the queue"])
+async def test_closing_ends_the_calls_under_way(
+    serve: Any, connect: Any, standing_timer: Any, place: str
+) -> None:
+    """They raise an error of ours, whatever they were doing, and nothing more is sent."""
+    server = await serve(refusal(500) if place == "in a wait" else hang, contact())
+    client = connect(server, timer=standing_timer, max_connections=1)
+    tasks = [await started(client.create_contact(NUMBER, update_if_exists=True))]
+    if place == "in the queue":
+        tasks.append(await started(client.create_contact(NUMBER, update_if_exists=True)))
+    await server.until(lambda: server.requests)
+    if place == "in a wait":
+        await server.until(lambda: standing_timer.waits)
+    await client.close()
+    await server.until(lambda: server.open == 0)
+    for _ in range(20):
+        await asyncio.sleep(0.002)
+        standing_timer.advance(10)
+    for task in tasks:
+        with pytest.raises(SendblueError):
+            await asyncio.wait_for(task, 5)
+    assert len(server.requests) == 1

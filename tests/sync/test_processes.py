@@ -1,0 +1,418 @@
+"""The blocking client among processes, signals and exits: each test is a program of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from sendblue_async.sandbox import Sandbox
+
+BODY = b'{"contact":{"phone":"+14155550123"},"status":"OK"}'
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A running sandbox, on a thread of its own."""
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(Sandbox()) as sandbox,
+    ):
+        yield sandbox
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """A server that answers nothing by itself, so that a call takes as long as a test wants."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
+        yield listener
+
+
+class Programs:
+    """Python programs in a folder of their own, each with an account on the given server."""
+
+    def __init__(self, folder: Path, base_url: str) -> None:
+        self.folder = folder
+        clean = {key: value for key, value in os.environ.items() if "SENDBLUE" not in key}
+        self.environment = clean | {
+            "HOME": str(folder),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(folder), clean.get("PYTHONPATH")])),
+            "SENDBLUE_API_KEY": "sandbox-key",
+            "SENDBLUE_API_SECRET": "sandbox-secret",
+            "SENDBLUE_API_BASE_URL": base_url,
+        }
+
+    def write(self, name: str, source: str) -> Path:
+        """Put a module into the folder."""
+        path = self.folder / name
+        path.write_text(textwrap.dedent(source), encoding="utf-8")
+        return path
+
+    @contextlib.contextmanager
+    def start(self, source: str, *options: str) -> Iterator[subprocess.Popen[str]]:
+        """A running program, on pipes; it is killed if it outlives the block."""
+        # As by default, nothing is said of what was not closed. Since 3.12 a fork beside other
+        # threads warns, which is what these tests are about.
+        ignored = ["-W", "ignore::ResourceWarning", "-W", "ignore:This process:DeprecationWarning"]
+        command = [
+            sys.executable,
+            "-W",
+            "error",
+            *ignored,
+            *options,
+            str(self.write("program.py", source)),
+        ]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            command, env=self.environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+        ) as program:
+            try:
+                yield program
+            finally:
+                program.kill()
+
+    def run(self, source: str, *options: str) -> str:
+        """What a program prints; it must exit with 0 and have no complaint."""
+        with self.start(source, *options) as program:
+            printed, complaints = program.communicate(timeout=40)
+        assert (program.returncode, complaints) == (0, ""), printed + complaints
+        return printed
+
+
+@pytest.fixture
+def programs(tmp_path: Path, sandbox: Sandbox) -> Programs:
+    """Programs that have their account on the sandbox."""
+    return Programs(tmp_path, sandbox.base_url)
+
+
+@pytest.fixture
+def slow_programs(tmp_path: Path, listener: socket.socket) -> Programs:
+    """Programs that have their account on the listener."""
+    return Programs(tmp_path, f"http://127.0.0.1:{listener.getsockname()[1]}")
+
+
+FORK = """
+    import gc, os, sys, threading, time
+    from sendblue_async import SyncSendblueClient
+
+    def in_child(work):
+        sys.stdout.flush()
+        pid = os.fork()
+        if pid == 0:
+            started = time.monotonic()
+            work()
+            assert time.monotonic() - started < 2
+            sys.exit()
+        return pid
+
+    def wait_for(*pids):
+        for pid in pids:
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+    client = SyncSendblueClient()
+"""
+
+# What is done after a fork, and how many contacts that must leave behind.
+FORKS: dict[str, tuple[int, str]] = {
+    "after use": (
+        4,
+        """
+        client.create_contact("+14155550100")
+        child = in_child(lambda: client.create_contact("+14155550101"))
+        client.create_contact("+14155550102")
+        wait_for(child)
+        client.create_contact("+14155550103")
+    """,
+    ),
+    "many children of one parent": (
+        14,
+        """
+        client.create_contact("+14155550100")
+        def work(index):
+            threads = [
+                threading.Thread(target=client.create_contact, args=(f"+1415555{index}0{n}",))
+                for n in range(4)
+            ]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+        wait_for(*[in_child(lambda: work(index)) for index in (20, 30, 40)])
+        client.create_contact("+14155550101")
+    """,
+    ),
+    "a child's child": (
+        5,
+        """
+        client.create_contact("+14155550100")
+        def work():
+            client.create_contact("+14155550101")
+            wait_for(in_child(lambda: client.create_contact("+14155550102")))
+            client.create_contact("+14155550103")
+        wait_for(in_child(work))
+        client.create_contact("+14155550104")
+    """,
+    ),
+    "the child closes the client": (
+        3,
+        """
+        client.create_contact("+14155550100")
+        def work():
+            with client:
+                client.create_contact("+14155550101")
+            gc.collect()
+        wait_for(in_child(work))
+        client.create_contact("+14155550102")
+        client.close()
+    """,
+    ),
+    "the child closes the client unused": (
+        2,
+        """
+        client.create_contact("+14155550100")
+        wait_for(in_child(client.close))
+        client.create_contact("+14155550101")
+        client.close()
+    """,
+    ),
+    "while another thread calls": (
+        2,
+        """
+        client.create_contact("+14155550100")
+        slow = threading.Thread(
+            target=lambda: [client.get_contact("+14155550100") for _ in range(100)]
+        )
+        slow.start()
+        wait_for(*[in_child(lambda: client.get_contact("+14155550100")) for _ in range(5)])
+        slow.join()
+        client.create_contact("+14155550101")
+    """,
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", FORKS)
+def test_a_fork_may_follow_use(programs: Programs, sandbox: Sandbox, shape: str) -> None:
+    """After a fork the calls of the child, within two seconds, and of the parent work."""
+    stored, source = FORKS[shape]
+    assert programs.run(textwrap.dedent(FORK) + textwrap.dedent(source)) == ""
+    assert len(sandbox.contacts) == stored
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_multiprocessing_workers_share_a_client_made_at_import(
+    programs: Programs, sandbox: Sandbox, method: str
+) -> None:
+    """A module's client works in the workers of a pool, however they are started."""
+    programs.write(
+        "clients.py",
+        """
+        from sendblue_async import SyncSendblueClient
+        client = SyncSendblueClient()
+        def create(number):
+            return client.create_contact(number).contact.phone
+        """,
+    )
+    numbers = [f"+141555501{index:02}" for index in range(20)]
+    printed = programs.run(
+        f"""
+        import multiprocessing
+        from clients import create
+        if __name__ == "__main__":
+            create("+14155550199")
+            with multiprocessing.get_context({method!r}).Pool(2) as pool:
+                print(pool.map(create, {numbers}) == {numbers})
+            create("+14155550198")
+        """
+    )
+    assert printed == "True\n"
+    assert {*sandbox.contacts} == {*numbers, "+14155550199", "+14155550198"}
+
+
+def test_a_call_while_a_module_is_imported(programs: Programs, sandbox: Sandbox) -> None:
+    """A client made and even used at import time works, there and afterwards."""
+    programs.write(
+        "clients.py",
+        """
+        from sendblue_async import SyncSendblueClient
+        client = SyncSendblueClient()
+        client.create_contact("+14155550100")
+        """,
+    )
+    programs.run("from clients import client; client.create_contact('+14155550101')")
+    assert len(sandbox.contacts) == 2
+
+
+ENDS = {
+    "used by a function and many threads": """
+        from concurrent.futures import ThreadPoolExecutor
+        def work(index):
+            client.with_options().create_contact(f"+1415555010{index}")
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(work, range(8)))
+    """,
+    "dropped": "client.create_contact('+14155550100'); del client",
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_program_that_never_closes_its_client_just_ends(programs: Programs, end: str) -> None:
+    """At its end a program does not wait for the client, and says nothing about it."""
+    client = (
+        "import time\nfrom sendblue_async import SyncSendblueClient as Client\nclient = Client()"
+    )
+    printed = programs.run("\n".join([client, textwrap.dedent(ENDS[end]), "print(time.time())"]))
+    assert time.time() - float(printed) < 5
+
+
+def test_an_unclosed_client_is_a_resource_warning(programs: Programs) -> None:
+    """Where resource warnings are shown, an unclosed client gives one, and aiohttp none."""
+    source = """
+        from sendblue_async import SyncSendblueClient
+        SyncSendblueClient().create_contact("+14155550100")
+    """
+    with programs.start(source, "-W", "always::ResourceWarning") as program:
+        _, complaints = program.communicate(timeout=40)
+    assert program.returncode == 0
+    assert re.findall("[Uu]nclosed [^_]+$", complaints, re.MULTILINE) == [
+        "unclosed Sendblue client"
+    ]
+
+
+def test_a_program_may_end_while_a_daemon_thread_calls(
+    slow_programs: Programs, listener: socket.socket
+) -> None:
+    """A call under way on a daemon thread does not hold up the end of the program."""
+    source = """
+        import threading
+        from sendblue_async import SyncSendblueClient
+        call = SyncSendblueClient().get_contact
+        threading.Thread(target=call, args=["+14155550123"], daemon=True).start()
+        input()
+    """
+    with slow_programs.start(source) as program:
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.recv(65536)
+            assert program.communicate("\n", timeout=20) == ("", "")
+            assert program.returncode == 0
+
+
+# A host name is looked up on a thread of its own, which an exiting interpreter does not start.
+@pytest.mark.parametrize(("host", "used"), [("127.0.0.1", True), ("localhost", False)])
+def test_a_call_from_an_exit_handler_ends(
+    programs: Programs, sandbox: Sandbox, host: str, used: bool
+) -> None:
+    """A call from atexit works or fails with an error of ours that says so; it never hangs."""
+    printed = programs.run(
+        f"""
+        import atexit
+        from sendblue_async import SendblueError, SyncSendblueClient
+        client = SyncSendblueClient(base_url={sandbox.base_url.replace("127.0.0.1", host)!r})
+        @atexit.register
+        def last():
+            try:
+                print(client.create_contact("+14155550100", first_name="late").status)
+            except SendblueError as error:
+                print("failed,", error)
+        if {used}:
+            client.create_contact("+14155550101")
+        """
+    )
+    assert printed == "OK\n" or (printed.startswith("failed, ") and len(printed) > 30)
+    assert ("+14155550100" in sandbox.contacts) == (printed == "OK\n")
+
+
+INTERRUPTIONS = {
+    "Ctrl-C": (signal.SIGINT, "signal.default_int_handler", "KeyboardInterrupt"),
+    "a signal handler's exception": (signal.SIGUSR1, "too_late", "TooLate"),
+}
+
+
+@pytest.mark.parametrize("interruption", INTERRUPTIONS)
+def test_an_interrupted_call_is_cancelled(
+    slow_programs: Programs, listener: socket.socket, interruption: str
+) -> None:
+    """What interrupts the wait is raised at once, the request ends, and the client works on."""
+    number, handler, error = INTERRUPTIONS[interruption]
+    source = f"""
+        import signal
+        from sendblue_async import SyncSendblueClient
+
+        class TooLate(Exception): ...
+
+        def too_late(*_):
+            raise TooLate
+
+        # Set here, as a program that a shell started in the background ignores Ctrl-C.
+        signal.signal({int(number)}, {handler})
+        with SyncSendblueClient() as client:
+            try:
+                client.get_contact("+14155550123")
+            except {error}:
+                print("interrupted", flush=True)
+                input()
+            print(client.get_contact("+14155550123").contact.phone)
+    """
+    with slow_programs.start(source) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(10)
+            assert connection.recv(65536).startswith(b"GET ")
+            sent = time.monotonic()
+            program.send_signal(number)
+            assert connection.recv(65536) == b""
+            assert program.stdout.readline() == "interrupted\n"
+            assert time.monotonic() - sent < 5
+        program.stdin.write("\n")
+        program.stdin.flush()
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.recv(65536)
+            connection.sendall(HEAD % len(BODY) + BODY)
+            assert program.communicate(timeout=20) == ("+14155550123\n", "")
+        assert program.returncode == 0
+
+
+def test_an_interruption_may_come_at_any_moment(programs: Programs) -> None:
+    """Wherever in a call a signal handler raises, the next calls work and nothing hangs."""
+    source = """
+        import random, signal, time
+        from sendblue_async import SyncSendblueClient
+
+        class TooLate(Exception): ...
+
+        def too_late(*_):
+            raise TooLate
+
+        signal.signal(signal.SIGALRM, too_late)
+        draw = random.Random(7)
+        with SyncSendblueClient() as client:
+            client.create_contact("+14155550100")
+            interrupted = 0
+            for _ in range(300):
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, draw.uniform(0.00005, 0.005))
+                    client.create_contact("+14155550100", update_if_exists=True)
+                    time.sleep(0.02)
+                except TooLate:
+                    interrupted += 1
+            print(interrupted > 250, client.get_contact("+14155550100").status)
+    """
+    with programs.start(source) as program:
+        # Python itself complains of a handler that raises while it cleans up.
+        printed, _ = program.communicate(timeout=40)
+    assert (program.returncode, printed) == (0, "True OK\n")

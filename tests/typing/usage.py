@@ -1,0 +1,285 @@
+"""What type checkers see of the public names. It is checked by mypy and pyright, and never run.
+
+A line with `type: ignore` is a mistake that both must find: where one does not, it complains.
+"""
+
+# pyright: reportUnnecessaryTypeIgnoreComment=true
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from ssl import SSLContext
+from typing import Any, Literal
+
+from aiohttp import ClientSession, TraceConfig
+from typing_extensions import assert_type
+
+import sendblue_async
+from sendblue_async import (
+    CLEAR,
+    APIError,
+    Clear,
+    Contact,
+    ContactCreate,
+    ContactExistsError,
+    ContactResponse,
+    Outcome,
+    RawResponse,
+    ResponseMeta,
+    RetryPolicy,
+    SendblueClient,
+    SendblueError,
+    SyncSendblueClient,
+    Timeouts,
+    ValidationError,
+)
+from sendblue_async.cli import main
+from sendblue_async.sandbox import Faults, ReceivedRequest, Sandbox
+
+
+class OwnClient(SendblueClient):
+    """A subclass, which its own methods give back."""
+
+
+class OwnSyncClient(SyncSendblueClient):
+    """A subclass, which its own methods give back."""
+
+
+def constructors(session: ClientSession, context: SSLContext) -> None:
+    """Both clients take the same arguments, all of them optional."""
+    timeouts = Timeouts(connect=1, attempt=2.5, total=10)
+    retry = RetryPolicy(attempts=2, base=0.1, cap=1, rate_limit_base=2, settle=False)
+    SendblueClient()
+    SyncSendblueClient()
+    SendblueClient(
+        "key",
+        "secret",
+        base_url="https://api.sendblue.co",
+        timeouts=timeouts,
+        retry=retry,
+        max_connections=10,
+        rate_limit=2.5,
+        default_headers={"x-team": "crm"},
+        proxy="http://proxy.example:3128",
+        ssl=context,
+        trace_configs=[TraceConfig()],
+        session=session,
+        allow_http=True,
+    )
+    SyncSendblueClient(
+        "key",
+        "secret",
+        base_url="https://api.sendblue.co",
+        timeouts=timeouts,
+        retry=retry,
+        max_connections=10,
+        rate_limit=2.5,
+        default_headers={"x-team": "crm"},
+        proxy="http://proxy.example:3128",
+        ssl=context,
+        trace_configs=[TraceConfig()],
+        allow_http=True,
+    )
+    SendblueClient(timeouts=5)  # type: ignore[arg-type]
+    SyncSendblueClient(timeouts=5)  # type: ignore[arg-type]
+    SendblueClient("key", "secret", "https://api.sendblue.co")  # type: ignore[call-arg]
+    SyncSendblueClient("key", "secret", "https://api.sendblue.co")  # type: ignore[call-arg]
+    SyncSendblueClient(host="api.sendblue.co")  # type: ignore[call-arg]
+    RetryPolicy(2)  # type: ignore[call-arg]
+    Timeouts(total="10")  # type: ignore[arg-type]
+    timeouts.total = 5  # type: ignore[misc]
+
+
+async def asynchronous(number: str, contact: ContactCreate) -> None:
+    """The coroutines of the asynchronous client."""
+    async with OwnClient() as own:
+        assert_type(own, OwnClient)
+    assert_type(own.with_options(timeouts=Timeouts(), retry=RetryPolicy()), OwnClient)
+    client = SendblueClient()
+    assert_type(await client.create_contact(number), ContactResponse)
+    assert_type(await client.create_contact(contact), ContactResponse)
+    assert_type(await client.create_contact(number=number), ContactResponse)
+    await client.create_contact(
+        number,
+        first_name="Ada",
+        last_name=None,
+        assigned_to_email=CLEAR,
+        sendblue_number="+19876543210",
+        tags=(tag for tag in ("vip",)),
+        update_if_exists=True,
+        custom_variables={"plan": "gold"},
+        extra_body={"company_name": None, "nested": [1, {"a": 2}]},
+    )
+    await client.create_contact(phone_number=number, firstName="Ada", lastName=CLEAR)
+    await client.create_contact(
+        phoneNumber=number, assignedToEmail=None, sendblueNumber="+19876543210"
+    )
+    assert_type(await client.get_contact(number), ContactResponse)
+    raw = await client.request("GET", "/api/v2/contacts", json=[1], params={"limit": 1, "a": "b"})
+    assert_type(raw, RawResponse)
+    assert_type(await client.close(), None)
+
+    await client.create_contact(1)  # type: ignore[arg-type]
+    await client.create_contact(number, "Ada")  # type: ignore[call-arg]
+    await client.create_contact(number, first_name=1)  # type: ignore[arg-type]
+    await client.create_contact(number, tags=[1])  # type: ignore[list-item]
+    await client.create_contact(number, update_if_exists="yes")  # type: ignore[arg-type]
+    await client.create_contact(number, nickname="A")  # type: ignore[call-arg]
+    await client.create_contact(phone_number=1)  # type: ignore[arg-type]
+    await client.create_contact(number, firstName=1)  # type: ignore[arg-type]
+    await client.get_contact()  # type: ignore[call-arg]
+    await client.get_contact(contact)  # type: ignore[arg-type]
+    await client.request("GET")  # type: ignore[call-arg]
+    print(client.get_contact(number).contact)  # type: ignore[attr-defined]
+
+
+def synchronous(number: str, contact: ContactCreate) -> None:
+    """The same methods of the blocking client: the same arguments, and results not to await."""
+    with OwnSyncClient() as own:
+        assert_type(own, OwnSyncClient)
+    assert_type(own.with_options(timeouts=Timeouts(), retry=RetryPolicy()), OwnSyncClient)
+    client = SyncSendblueClient()
+    assert_type(client.create_contact(number), ContactResponse)
+    assert_type(client.create_contact(contact), ContactResponse)
+    assert_type(client.create_contact(number=number), ContactResponse)
+    client.create_contact(
+        number,
+        first_name="Ada",
+        last_name=None,
+        assigned_to_email=CLEAR,
+        sendblue_number="+19876543210",
+        tags=(tag for tag in ("vip",)),
+        update_if_exists=True,
+        custom_variables={"plan": "gold"},
+        extra_body={"company_name": None, "nested": [1, {"a": 2}]},
+    )
+    client.create_contact(phone_number=number, firstName="Ada", lastName=CLEAR)
+    client.create_contact(phoneNumber=number, assignedToEmail=None, sendblueNumber="+19876543210")
+    assert_type(client.get_contact(number), ContactResponse)
+    raw = client.request("GET", "/api/v2/contacts", json=[1], params={"limit": 1, "a": "b"})
+    assert_type(raw, RawResponse)
+    assert_type(client.close(), None)
+
+    client.create_contact(1)  # type: ignore[arg-type]
+    client.create_contact(number, "Ada")  # type: ignore[call-arg]
+    client.create_contact(number, first_name=1)  # type: ignore[arg-type]
+    client.create_contact(number, tags=[1])  # type: ignore[list-item]
+    client.create_contact(number, update_if_exists="yes")  # type: ignore[arg-type]
+    client.create_contact(number, nickname="A")  # type: ignore[call-arg]
+    client.create_contact(phone_number=1)  # type: ignore[arg-type]
+    client.create_contact(number, firstName=1)  # type: ignore[arg-type]
+    client.get_contact()  # type: ignore[call-arg]
+    client.get_contact(contact)  # type: ignore[arg-type]
+    client.request("GET")  # type: ignore[call-arg]
+
+
+async def colours_are_not_mixed_up(one: SendblueClient, other: SyncSendblueClient) -> None:
+    """The blocking client is not awaited, and neither client passes for the other."""
+    await other.get_contact("+14155550123")  # type: ignore[misc]
+    mistaken: SendblueClient = other  # type: ignore[assignment]
+    confused: SyncSendblueClient = one  # type: ignore[assignment]
+    print(mistaken, confused)
+
+
+def models(response: ContactResponse, raw: RawResponse) -> None:
+    """What is sent and what comes back."""
+    new = ContactCreate(
+        number="+14155550123",
+        first_name="Ada",
+        last_name=CLEAR,
+        assigned_to_email=None,
+        sendblue_number=CLEAR,
+        tags=["vip"],
+        update_if_exists=True,
+        custom_variables={"plan": "gold"},
+        extra_body={"company_name": "A"},
+    )
+    assert_type(new.number, str)
+    assert_type(new.first_name, "str | Clear | None")
+    assert_type(new.tags, "tuple[str, ...] | Clear | None")
+    assert_type(new.custom_variables, "dict[str, str] | Clear | None")
+    assert_type(new.extra_body, dict[str, Any])
+    assert_type(new.to_dict(), dict[str, Any])
+    assert_type(new.agrees_with(response.contact), bool)
+    assert_type(ContactCreate.from_dict({"phone_number": "+14155550123"}), ContactCreate)
+    marker: Clear = CLEAR
+    print(marker, sendblue_async.__version__.upper())
+    ContactCreate()  # type: ignore[call-arg]
+    ContactCreate("+14155550123")  # type: ignore[call-arg]
+    ContactCreate(number="+14155550123", tags=1)  # type: ignore[arg-type]
+    new.first_name = "Grace"  # type: ignore[misc]
+
+    contact = response.contact
+    assert_type(contact, Contact)
+    assert_type(contact.phone, "str | None")
+    assert_type(contact.first_name, "str | None")
+    assert_type(contact.last_name, "str | None")
+    assert_type(contact.company_name, "str | None")
+    assert_type(contact.assigned_to_email, "str | None")
+    assert_type(contact.sendblue_number, "str | None")
+    assert_type(contact.tags, "tuple[str, ...] | None")
+    assert_type(contact.verified, "bool | None")
+    assert_type(contact.created_at, "datetime | None")
+    assert_type(contact.custom_variables, "dict[str, str] | None")
+    assert_type(contact.opt_out, "bool | None")
+    assert_type(contact.contact_id, "str | None")
+    assert_type(contact.extra, dict[str, Any])
+    assert_type(contact.to_dict(), dict[str, Any])
+    print(datetime.now(), contact.first_name.upper())  # type: ignore[union-attr]
+
+    assert_type(response.status, "str | None")
+    assert_type(response.extra, dict[str, Any])
+    assert_type(response.to_dict(), dict[str, Any])
+    assert_type(response.meta, ResponseMeta)
+    assert_type(response.meta.status_code, int)
+    assert_type(response.meta.headers, dict[str, str])
+    assert_type(response.meta.attempts, int)
+    assert_type(response.meta.elapsed, float)
+    assert_type(response.meta.settled, bool)
+    assert_type(raw.data, Any)
+    assert_type(raw.meta, ResponseMeta)
+
+
+def errors(error: SendblueError) -> None:
+    """What an error says."""
+    assert_type(error.outcome, Outcome)
+    assert_type(error.outcome, Literal["not_sent", "rejected", "unknown"])
+    assert_type(error.method, "str | None")
+    assert_type(error.url, "str | None")
+    assert_type(error.status, "int | None")
+    assert_type(error.attempts, int)
+    assert_type(error.retry_after, "float | None")
+    assert_type(error.snippet, "str | None")
+    assert_type(error.cause, "str | None")
+    assert_type(error.timed_out, bool)
+    assert_type(error.maybe_ours, bool)
+    if isinstance(error, ValidationError):
+        assert_type(error.field, "str | None")
+        refused: ValueError = error
+        print(refused)
+    api_error: APIError = ContactExistsError("", outcome="rejected", status=409)
+    print(api_error)
+    lost: Literal["lost"] = error.outcome  # type: ignore[assignment]
+    print(lost, error.response)  # type: ignore[attr-defined]
+
+
+async def sandbox(db: Path, context: SSLContext) -> None:
+    """The sandbox, as tests use it."""
+    async with Sandbox("127.0.0.1", 0, db, faults=Faults(latency=0.5), ssl=context) as server:
+        assert_type(server, Sandbox)
+        assert_type(server.base_url, str)
+        assert_type(server.api_key, str)
+        assert_type(server.contacts, Mapping[str, dict[str, Any]])
+        assert_type(server.counts, Counter[str])
+        assert_type(server.requests, deque[ReceivedRequest])
+        assert_type(server.requests[0].header("accept"), "str | None")
+        assert_type(server.requests[0].body, bytes)
+        server.faults = Faults.parse(["reset=0.1"])
+        server.faults = {"reset": 0.1}  # type: ignore[assignment]
+        server.contacts["+14155550123"] = {}  # type: ignore[index]
+    assert_type(await server.start(), None)
+    assert_type(await server.close(), None)
+    assert_type(main(), None)

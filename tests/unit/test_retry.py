@@ -1,0 +1,412 @@
+"""The truth table, the waits, `Retry-After` and the throttle, each against its own numbers."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from sendblue_async import exceptions
+from sendblue_async._retry import (
+    RULES,
+    Again,
+    Ending,
+    Repeat,
+    RetryPolicy,
+    RetryThrottle,
+    Rule,
+    parse_retry_after,
+    rule_for,
+)
+from sendblue_async.exceptions import ConfigurationError
+
+# statuses: outcome, Y(es), O(nce) or N(o), whether Retry-After is honoured, error
+STATUSES: list[tuple[Any, str, str, bool, str]] = [
+    (range(300, 400), "rejected", "N", False, "UnexpectedRedirectError"),
+    (range(400, 500), "rejected", "N", False, "APIError"),
+    ([400, 413, 422], "rejected", "N", False, "BadRequestError"),
+    ([401], "rejected", "N", False, "AuthenticationError"),
+    ([402, 403], "rejected", "N", False, "PermissionDeniedError"),
+    ([404], "rejected", "N", False, "NotFoundError"),
+    ([408], "rejected", "Y", True, "APIError"),
+    ([409], "rejected", "N", False, "ContactExistsError"),
+    ([425], "rejected", "O", True, "APIError"),
+    ([429], "rejected", "Y", True, "RateLimitError"),
+    (range(500, 600), "unknown", "Y", True, "ServerError"),
+    ([501], "rejected", "N", False, "ServerError"),
+    ([521, 523, 525, 526], "rejected", "Y", True, "ServerError"),
+]
+ENDINGS = {
+    "NO_CONNECTION": ("not_sent", "Y", False, "ConnectError"),
+    "BAD_TLS": ("not_sent", "N", False, "TLSError"),
+    "LOST": ("unknown", "Y", False, "OutcomeUnknownError"),
+    "TIMED_OUT": ("unknown", "Y", False, "OutcomeUnknownError"),
+    "UNREADABLE": ("unknown", "Y", False, "ResponseFormatError"),
+    "REFUSED": ("rejected", "N", False, "APIError"),
+}
+AGAIN = {"Y": Again.YES, "O": Again.ONCE, "N": Again.NO}
+UNKNOWN = rule_for(500, names_a_time=False)
+REJECTED = rule_for(503, names_a_time=True)
+UNREACHED = RULES[Ending.NO_CONNECTION]
+RATE_LIMIT = rule_for(429, names_a_time=False)
+EARLY = rule_for(425, names_a_time=False)
+
+
+def row(outcome: Any, again: str, heeds: bool, error: str) -> Rule:
+    """A rule as the table writes it."""
+    return Rule(outcome, AGAIN[again], heeds, getattr(exceptions, error))
+
+
+def wait(
+    policy: RetryPolicy,
+    rule: Rule = UNKNOWN,
+    repeat: Repeat = Repeat.HARMLESS,
+    *,
+    attempt: int = 1,
+    retry_after: float | None = None,
+    draw: float = 1.0,
+) -> float | None:
+    """What the policy says, with the jitter pinned to its upper end unless a test says so."""
+    return policy.wait(rule, repeat, attempt=attempt, retry_after=retry_after, draw=draw)
+
+
+@pytest.mark.parametrize("names_a_time", [True, False])
+def test_each_status_has_its_row(names_a_time: bool) -> None:
+    """Every status from 300 to 599 is judged as the truth table says."""
+    table = {status: row(*rest) for statuses, *rest in STATUSES for status in statuses}
+    if names_a_time:
+        table[503] = row("rejected", "Y", True, "ServerError")
+    assert list(table) == list(range(300, 600))
+    found = {status: rule_for(status, names_a_time=names_a_time) for status in table}
+    assert found == table
+
+
+@pytest.mark.parametrize("status", [0, 100, 101, 199, 600, 999])
+def test_a_status_that_http_has_no_meaning_for_is_unknown(status: int) -> None:
+    """A status outside 200 to 599 tells as little as a 500 does."""
+    assert rule_for(status, names_a_time=False) == row("unknown", "Y", True, "ServerError")
+
+
+def test_each_ending_without_a_status_has_its_row() -> None:
+    """Every way to end without a status is judged as the truth table says."""
+    assert {ending.name: RULES[ending] for ending in Ending} == {
+        name: row(*rest) for name, rest in ENDINGS.items()
+    }
+    assert {key for key in RULES if type(key) is Ending} == set(Ending)
+
+
+ALL_RULES = [
+    *{rule_for(s, names_a_time=t) for s in range(300, 600) for t in (True, False)},
+    *{RULES[ending] for ending in Ending},
+]
+
+
+@pytest.mark.parametrize("rule", ALL_RULES, ids=lambda rule: f"{rule.outcome}-{rule.again.name}")
+def test_who_repeats_what(rule: Rule) -> None:
+    """A rule that says no never repeats, and an unknown outcome repeats only what may be."""
+    may = rule.again is not Again.NO
+    settles, raises = RetryPolicy(), RetryPolicy(settle=False)
+    unknown = rule.outcome == "unknown"
+    for policy, repeat, expected in [
+        (settles, Repeat.HARMLESS, may),
+        (raises, Repeat.HARMLESS, may),
+        (settles, Repeat.SETTLED, may),
+        (raises, Repeat.SETTLED, may and not unknown),
+        (settles, Repeat.HARMFUL, may and not unknown),
+        (raises, Repeat.HARMFUL, may and not unknown),
+    ]:
+        for retry_after in (None, 3.0):
+            decision = wait(policy, rule, repeat, retry_after=retry_after)
+            assert (decision is not None) is expected, (policy, repeat, retry_after)
+
+
+def test_the_defaults_are_the_documented_numbers() -> None:
+    """Four attempts, base 0.25 s, cap 8 s, 1 s after a rate limit, and settling."""
+    assert RetryPolicy() == RetryPolicy(
+        attempts=4, base=0.25, cap=8.0, rate_limit_base=1.0, settle=True
+    )
+
+
+def test_with_jitter_pinned_to_one_the_schedule_is_exact() -> None:
+    """The bounds double from the base up to the cap, and none follows the last attempt."""
+    policy = RetryPolicy(attempts=10)
+    schedule = [wait(policy, attempt=attempt) for attempt in range(1, 12)]
+    assert schedule == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, None, None]
+    limited = [wait(policy, RATE_LIMIT, attempt=attempt) for attempt in range(1, 11)]
+    assert limited == [1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0, 8.0, 8.0, None]
+    assert [wait(RetryPolicy(), attempt=n) for n in (1, 2, 3, 4)] == [0.25, 0.5, 1.0, None]
+    assert all(wait(policy, attempt=n, draw=0.0) == 0.0 for n in range(1, 10))
+
+
+def test_one_attempt_is_never_repeated() -> None:
+    """attempts=1 turns retries off, whatever ended the attempt."""
+    policy = RetryPolicy(attempts=1)
+    assert {wait(policy, rule, retry_after=1.0) for rule in ALL_RULES} == {None}
+
+
+def test_too_early_is_repeated_once() -> None:
+    """A 425 is followed by one more attempt, and no further one."""
+    policy = RetryPolicy(attempts=10)
+    assert wait(policy, EARLY, attempt=1) == 0.25
+    assert [wait(policy, EARLY, attempt=n, retry_after=1.0) for n in (2, 3, 9)] == [None] * 3
+
+
+@pytest.mark.parametrize("attempt", [10, 1025, 10**6, 10**30])
+def test_huge_attempt_numbers_wait_the_cap(attempt: int) -> None:
+    """However many attempts were made, the wait is the cap and nothing overflows."""
+    assert wait(RetryPolicy(attempts=10**31), attempt=attempt) == 8.0
+    assert wait(RetryPolicy(attempts=10**31, base=9e8, cap=1.0), attempt=attempt) == 1.0
+    assert wait(RetryPolicy(attempts=10**31, base=0), attempt=attempt) == 0.0
+    assert wait(RetryPolicy(attempts=10**31, cap=0), attempt=attempt) == 0.0
+
+
+@settings(deadline=None)
+@given(
+    attempts=st.integers(1, 2000),
+    attempt=st.integers(1, 2000),
+    base=st.floats(0, 1e6),
+    cap=st.floats(0, 1e6),
+    draw=st.floats(0, 1, exclude_max=True),
+    retry_after=st.none() | st.floats(0.001, 1e9),
+    rule=st.sampled_from(ALL_RULES),
+    repeat=st.sampled_from(Repeat),
+)
+def test_a_wait_stays_within_its_bounds(
+    attempts: int,
+    attempt: int,
+    base: float,
+    cap: float,
+    draw: float,
+    retry_after: float | None,
+    rule: Rule,
+    repeat: Repeat,
+) -> None:
+    """A wait is between 0 and the cap, or between what the server asked and 5 % more."""
+    policy = RetryPolicy(attempts=attempts, base=base, cap=cap, rate_limit_base=base)
+    seconds = wait(policy, rule, repeat, attempt=attempt, retry_after=retry_after, draw=draw)
+    if seconds is None:
+        return
+    assert attempt < attempts
+    if retry_after is not None and rule.heeds_retry_after:
+        assert retry_after <= seconds <= retry_after * 1.05
+    else:
+        assert 0 <= seconds <= min(cap, base * 2.0 ** (attempt - 1) if attempt < 900 else cap)
+
+
+@pytest.mark.parametrize("rule", [rule for rule in ALL_RULES if rule.again is not Again.NO])
+def test_retry_after_is_never_undercut_where_it_is_honoured(rule: Rule) -> None:
+    """The server's time replaces the backoff, cap included, plus 5 % of jitter at most."""
+    policy = RetryPolicy()
+    if rule.heeds_retry_after:
+        assert wait(policy, rule, retry_after=100.0, draw=0.0) == 100.0
+        assert wait(policy, rule, retry_after=100.0, draw=1.0) == pytest.approx(105.0)
+        assert wait(policy, rule, retry_after=0.01, draw=0.0) == 0.01
+    else:
+        assert wait(policy, rule, retry_after=100.0) == 0.25
+
+
+@pytest.mark.parametrize(("attempt", "bound"), [(1, 0.25), (2, 0.5), (3, 1.0), (6, 8.0), (9, 8.0)])
+def test_waits_are_uniform(attempt: int, bound: float) -> None:
+    """10,000 draws fall evenly between 0 and the bound: 20 bins, each within 20 % of its share."""
+    draw = random.Random(attempt).random
+    policy = RetryPolicy(attempts=10)
+    bins: Counter[int] = Counter()
+    for _ in range(10_000):
+        seconds = wait(policy, attempt=attempt, draw=draw())
+        assert seconds is not None
+        bins[int(seconds / bound * 20)] += 1
+    assert set(bins) == set(range(20))
+    assert all(400 <= count <= 600 for count in bins.values())
+
+
+NOT_SECONDS = [-1, -0.001, math.nan, math.inf, -math.inf, True, "1", None, [1], 1j, 10**400]
+
+
+@pytest.mark.parametrize("name", ["base", "cap", "rate_limit_base"])
+@pytest.mark.parametrize("value", NOT_SECONDS, ids=lambda value: str(value)[:9])
+def test_seconds_are_checked(name: str, value: Any) -> None:
+    """Seconds that are no finite number of 0 or more are refused by name."""
+    with pytest.raises(ConfigurationError, match=rf"^{name} must be a number of seconds"):
+        RetryPolicy(**{name: value})
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.0, 1.5, math.nan, True, "4", None])
+def test_attempts_are_checked(value: Any) -> None:
+    """A number of attempts that is no whole number from 1 on is refused by name."""
+    with pytest.raises(ConfigurationError, match=r"^attempts must be a whole number"):
+        RetryPolicy(attempts=value)
+
+
+def test_the_edges_of_the_options_are_taken() -> None:
+    """Zero seconds, whole seconds and one attempt are fine; a policy cannot be changed."""
+    policy = RetryPolicy(attempts=1, base=0, cap=0, rate_limit_base=0, settle=False)
+    with pytest.raises(AttributeError):
+        policy.attempts = 2  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        RetryPolicy(4)  # type: ignore[misc]
+
+
+def test_the_throttle_stops_retries_at_half() -> None:
+    """49 failures leave retries on, the 50th stops them, and one success starts them again."""
+    throttle = RetryThrottle()
+    for _ in range(49):
+        throttle.failed()
+        assert throttle.allows_retry
+    throttle.failed()
+    assert not throttle.allows_retry
+    throttle.succeeded()
+    assert throttle.allows_retry
+
+
+def test_the_throttle_neither_overfills_nor_goes_below_zero() -> None:
+    """Any number of successes saves up no more than the full budget, and debts are capped."""
+    throttle = RetryThrottle()
+    for _ in range(1000):
+        throttle.succeeded()
+    for _ in range(50):
+        throttle.failed()
+    assert not throttle.allows_retry
+    for _ in range(1000):
+        throttle.failed()
+    for _ in range(50):
+        throttle.succeeded()
+        assert not throttle.allows_retry
+    throttle.succeeded()
+    assert throttle.allows_retry
+
+
+@settings(deadline=None)
+@given(st.lists(st.booleans(), max_size=400), st.integers(1, 200))
+def test_the_throttle_counts_as_a_bounded_counter(ends: list[bool], full: int) -> None:
+    """After any history the throttle allows a retry exactly if more than half is left."""
+    throttle, tokens = RetryThrottle(full), full
+    for success in ends:
+        (throttle.succeeded if success else throttle.failed)()
+        tokens = min(full, tokens + 1) if success else max(0, tokens - 1)
+        assert throttle.allows_retry == (tokens * 2 > full)
+
+
+def test_below_half_failures_the_throttle_does_not_bite() -> None:
+    """A server that fails every second attempt never exhausts the budget."""
+    throttle = RetryThrottle()
+    for _ in range(10_000):
+        throttle.failed()
+        assert throttle.allows_retry
+        throttle.succeeded()
+
+
+# Sun, 06 Nov 1994 08:49:37 GMT
+MOMENT = 784111777.0
+FORMS = [
+    "Sun, 06 Nov 1994 08:49:37 GMT",
+    "Sunday, 06-Nov-94 08:49:37 GMT",
+    "Sun Nov  6 08:49:37 1994",
+]
+
+
+@pytest.fixture(params=["UTC0", "EST5EDT,M3.2.0,M11.1.0", "NPT-5:45"])
+def zone(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A local time zone, given back afterwards."""
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = request.param
+    time.tzset()
+    yield request.param
+    if before is None:
+        del os.environ["TZ"]
+    else:
+        os.environ["TZ"] = before
+    time.tzset()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("sent", [None, *FORMS])
+def test_all_date_forms_mean_the_same_in_every_zone(zone: str, form: str, sent: str | None) -> None:
+    """The three date forms mean one moment, whatever the local zone and the Date header's form."""
+    assert (time.timezone, time.tzname[0]) in {(0, "UTC"), (18000, "EST"), (-20700, "NPT")}
+    if sent is None:
+        assert parse_retry_after({"retry-after": form}, MOMENT - 20) == 20.0
+        assert parse_retry_after({"retry-after": f" {form}\t"}, MOMENT - 0.5) == 0.5
+    else:
+        later = form.replace("08:49:37", "08:51:07")
+        headers = {"retry-after": later, "date": sent}
+        assert parse_retry_after(headers, MOMENT + 10**6) == 90.0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("20", 20.0), ("007", 7.0), ("1.5", 1.5), (" 5 ", 5.0), ("\t5", 5.0), ("0.001", 0.001),
+     ("1", 1.0), ("86400", 86400.0), ("999999999", 999999999.0)],
+)  # fmt: skip
+def test_seconds_are_read(text: str, seconds: float) -> None:
+    """Plain digits, leading zeros, a fraction and blanks around them are seconds."""
+    assert parse_retry_after({"retry-after": text}, MOMENT) == seconds
+    assert parse_retry_after({"retry-after": text, "date": FORMS[0]}, 0.0) == seconds
+
+
+NO_TIME = [
+    "0", "00", "0.0", "-0", "-10", "+5", "1e1", "1_0", "0x10", "nan", "inf", "-inf", "Infinity",
+    "９", "٣", "²", "5, 10", "5;10", "5 10", "soon", "", " ", "\t", ".5", "5.", "1.5.1", "1,5",
+    "5s", "5\n", "\n5", "5\r\n", "\u00a05", "\x005", "5" * 5000, "0" * 5000 + "5", "9" * 10,
+    "Thu, 31 Feb 2030 00:00:00 GMT", "Sun, 06 Nov 99999 08:49:37 GMT",
+    "Sun, 06 Nov 0000 08:49:37 GMT", "Sun, 06 Nov 1994 25:49:37 GMT",
+    "Sun, 06 Nov 1994 08:61:37 GMT", "Sun, 00 Nov 1994 08:49:37 GMT",
+    "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 EST",
+    "Sun, 06 Nov 1994 08:49:37 +0000", "Sun, ０6 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 94 08:49 GMT",
+    "1994-11-06T08:49:37Z", "Sun Nov 31 08:49:37 1994", "Sun Nov  6 08:49:37 1994 GMT",
+    "Sun, 06 Nov 1994 08:49:37 GMT\n", "Sun, 06 Nov 1994 08:49:37 GMT, 5", *FORMS,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NO_TIME, ids=lambda text: ascii(text)[:40])
+def test_what_names_no_time_to_come_is_ignored(text: str) -> None:
+    """Zero, the past and everything that is no time fall back to the backoff, and never raise."""
+    assert parse_retry_after({"retry-after": text}, MOMENT) is None
+    assert parse_retry_after({"retry-after": text, "date": FORMS[0]}, 0.0) is None
+
+
+def test_no_header_is_no_time() -> None:
+    """An answer without the header asks for nothing, whatever else it has."""
+    assert parse_retry_after({}, MOMENT) is None
+    assert parse_retry_after({"date": FORMS[0], "retry": "5"}, MOMENT) is None
+
+
+@pytest.mark.parametrize("date", ["", "soon", "9", "Thu, 31 Feb 2030 00:00:00 GMT", "5" * 5000])
+def test_an_unusable_date_header_leaves_the_own_clock(date: str) -> None:
+    """A Date header that is no date is as good as none."""
+    headers = {"retry-after": FORMS[0], "date": date}
+    assert parse_retry_after(headers, MOMENT - 7) == 7.0
+
+
+def test_a_clock_that_is_wrong_does_not_matter() -> None:
+    """A date is measured against the response's own Date, so both clocks may be years off."""
+    headers = {"retry-after": "Sun, 06 Nov 1994 08:50:07 GMT", "date": FORMS[0]}
+    assert {parse_retry_after(headers, now) for now in (0.0, MOMENT, 4e9)} == {30.0}
+    past = {"retry-after": FORMS[0], "date": "Sun, 06 Nov 1994 08:50:07 GMT"}
+    assert {parse_retry_after(past, now) for now in (0.0, MOMENT, 4e9)} == {None}
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.text(max_size=40)
+    | st.from_regex(r"[0-9]{0,12}\.?[0-9]{0,12}", fullmatch=True)
+    | st.from_regex(
+        r"[A-Z][a-z]{2,8},? [0-9]{2}[ -][JFND][a-z]{2}[ -][0-9]{2,5} [0-9]{2}(:[0-9]{2}){2} GMT"
+    ),
+    st.none() | st.text(max_size=40) | st.sampled_from(FORMS),
+)
+@example("Mon, 01 Jan 0001 00:00:00 GMT", None)
+@example("Fri, 31 Dec 9999 23:59:59 GMT", None)
+@example("Fri, 31 Dec 9999 23:59:60 GMT", "Mon, 01 Jan 0001 00:00:00 GMT")
+def test_any_header_is_a_time_or_ignored(text: str, date: str | None) -> None:
+    """No header value raises: it is a finite time to come, or it is ignored."""
+    headers = {"retry-after": text} | ({} if date is None else {"date": date})
+    seconds = parse_retry_after(headers, MOMENT)
+    assert seconds is None or 0 < seconds < math.inf

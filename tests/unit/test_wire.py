@@ -1,0 +1,523 @@
+"""Calls and answers as they stand on the wire: what is a success, and what a failure says."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sendblue_async import exceptions
+from sendblue_async._credentials import Credentials, Secret
+from sendblue_async._retry import RULES, Again, Ending, Repeat, Rule, rule_for
+from sendblue_async._wire import (
+    Call,
+    Failure,
+    Reply,
+    checked_method,
+    encode_json,
+    error_for,
+    path_segment,
+    path_with_query,
+    read_raw,
+    read_reply,
+    reader,
+)
+from sendblue_async.exceptions import SendblueError, ValidationError
+from sendblue_async.models import Contact, ContactResponse, RawResponse
+
+relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+CREATE: Call[ContactResponse] = Call(
+    method="POST",
+    path="/api/v2/contacts",
+    repeat=Repeat.SETTLED,
+    read=reader(ContactResponse),
+    body=b"{}",
+)
+RAW: Call[RawResponse] = Call(method="GET", path="/api/v2/x", repeat=Repeat.HARMLESS, read=read_raw)
+KEY, SECRET = "5f3a9c0b7d21", "88e1d4a6f0c2"
+CREDENTIALS = Credentials(Secret(KEY), Secret(SECRET))
+GOOD = b'{"contact": {"phone": "+14155550123", "first_name": "Zo\xc3\xab"}, "status": "OK"}'
+HTML = b"<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head></html>"
+
+
+def read(
+    status: int = 200,
+    body: bytes = GOOD,
+    headers: dict[str, str] | None = None,
+    call: Call[Any] = CREATE,
+) -> Any:
+    """What an answer says to a call."""
+    return read_reply(call, Reply(status, headers or {}, body), attempts=2, elapsed=0.5)
+
+
+def failed(*arguments: Any, **options: Any) -> Failure:
+    """How an answer fails a call."""
+    failure = read(*arguments, **options)
+    assert isinstance(failure, Failure)
+    return failure
+
+
+def error(
+    failure: Failure, *, attempts: int = 1, doubtful: bool = False, call: Call[Any] = CREATE
+) -> SendblueError:
+    """The error that a failure becomes."""
+    return error_for(
+        call,
+        failure,
+        base_url="https://api.sendblue.co",
+        attempts=attempts,
+        doubtful=doubtful,
+    )
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 299])
+def test_any_2xx_with_a_contact_is_a_success(status: int) -> None:
+    """Every 2xx whose body is the envelope is the model, and its meta tells how it came."""
+    response = read(status, headers={"retry-after": "5", "x-a": "b"})
+    assert response == ContactResponse(
+        contact=Contact(phone="+14155550123", first_name="Zoë"), status="OK"
+    )
+    assert (response.meta.status_code, response.meta.attempts) == (status, 2)
+    assert (response.meta.elapsed, response.meta.settled) == (0.5, False)
+    assert response.meta.headers == {"retry-after": "5", "x-a": "b"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"status": "OK"}', b'{"status": "ok"}', b'{"status": null}', b'{"status": "QUEUED"}',
+        b'{"contact": {}}', b'{"contact": null}', b'{"contact": "x"}', b' \n{"contact": {}}\r\n',
+        b'\xef\xbb\xbf{"status": "OK"}', b'{"status": ["ERROR"]}', b'{"status": 0, "contact": {}}',
+        b'{"contact": {"status": "ERROR"}}', b'{"contact": {"tags": "vip", "first_name": 5}}',
+        b'{"contact": {"new": NaN}}', b'{"contact": {"first_name": "\\ud800"}, "status": "OK"}',
+    ],
+)  # fmt: skip
+def test_an_envelope_that_is_odd_is_still_a_success(body: bytes) -> None:
+    """A 2xx with a contact or a status never fails on what else is in it."""
+    assert isinstance(read(body=body), ContactResponse)
+
+
+NO_ENVELOPE = [
+    b"", b" ", b"\n", HTML, b"OK", b"{}", b"[]", b"null", b"true", b"1", b'"OK"', b'{"a": 1}',
+    b'{"Contact": {}}', b'{"data": {"contact": {}}}', b'[{"contact": {}}]', b"{'status': 'OK'}",
+    b'{"status": "OK"', b'{"status": "OK"}}', b'{"status": "OK"}{"status": "OK"}', b'{"status": }',
+    b'{"status": "O\xff"}', b"\xff\xfe", b"\x00", b"\x1f\x8b\x08",
+    b'{"status": %b}' % (b"1" * 5000),
+    b'{"contact": {}, "status": "OK",}', b"{" * 100_000, b"[" * 100_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [200, 201, 204])
+@pytest.mark.parametrize("body", NO_ENVELOPE, ids=lambda body: ascii(body[:20]))
+def test_a_2xx_without_the_envelope_is_unreadable(status: int, body: bytes) -> None:
+    """A 2xx that is no JSON, or has neither contact nor status, may have been done: unknown."""
+    failure = failed(status, body, headers={"retry-after": "5"})
+    assert failure.rule == RULES[Ending.UNREADABLE]
+    assert failure.status == status
+    assert failure.retry_after is None
+    assert failure.snippet == body.decode("utf-8", "replace")[:200]
+    assert str(status) in failure.message
+
+
+@pytest.mark.parametrize("length", range(len(GOOD)))
+def test_a_body_cut_short_anywhere_is_unreadable(length: int) -> None:
+    """No proper beginning of a good body passes for an answer."""
+    assert failed(body=GOOD[:length]).rule == RULES[Ending.UNREADABLE]
+
+
+@pytest.mark.parametrize("call", [CREATE, RAW])
+@pytest.mark.parametrize("word", ["ERROR", "error", "Error"])
+@pytest.mark.parametrize("status", [200, 201])
+def test_a_2xx_whose_status_is_error_is_a_refusal(call: Any, word: str, status: int) -> None:
+    """`status: ERROR` in a 2xx is a refusal in the server's words, also next to a contact."""
+    document = {"status": word, "message": "Line is not active.", "contact": {"phone": "+1"}}
+    failure = failed(status, json.dumps(document).encode(), {"retry-after": "5"}, call)
+    assert failure.rule == RULES[Ending.REFUSED]
+    assert (failure.status, failure.retry_after) == (status, None)
+    assert "Line is not active" in failure.message
+    refusal = error(failure)
+    assert type(refusal) is exceptions.APIError
+    assert refusal.outcome == "rejected"
+
+
+def nested(depth: int, shape: str) -> bytes:
+    """A JSON document that holds lists within lists."""
+    return (shape % ("[" * depth + "]" * depth)).encode()
+
+
+@pytest.mark.parametrize(
+    "shape",
+    ['{"status": %s}', '{"contact": %s}', '{"contact": {"tags": %s}}', '{"status": "OK", "x": %s}',
+     '{"message": %s}', "%s"],
+)  # fmt: skip
+@pytest.mark.parametrize("status", [200, 400])
+def test_deep_nesting_never_raises(shape: str, status: int) -> None:
+    """However deep a document is, at the edge of what can be parsed and beyond, it is judged."""
+
+    def parses(depth: int) -> bool:
+        try:
+            json.loads(nested(depth, shape))
+        except RecursionError:
+            return False
+        return True
+
+    low, high = 1, 500_000
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if parses(middle) else (low, middle)
+    for depth in [*range(max(low - 6, 1), low + 3), 500_000]:
+        assert isinstance(read(status, nested(depth, shape)), (ContactResponse, Failure))
+
+
+@pytest.mark.parametrize("status", [*range(300, 600), 100, 199, 600, 999])
+def test_each_status_ends_as_its_row_says(status: int) -> None:
+    """Every status outside 2xx fails by its row, whatever the body, and never as a success."""
+    for body in (GOOD, HTML, b"", b'{"status":"ERROR","message":"no"}'):
+        assert failed(status, body).rule == rule_for(status, names_a_time=False)
+        timed = failed(status, body, {"retry-after": "7"})
+        assert timed.rule == rule_for(status, names_a_time=True)
+        assert timed.retry_after == (7.0 if timed.rule.heeds_retry_after else None)
+        for useless in ("0", "-10", "soon"):
+            failure = failed(status, body, {"retry-after": useless})
+            assert failure.rule == rule_for(status, names_a_time=False)
+            assert failure.retry_after is None
+
+
+@relaxed
+@given(st.integers(100, 999), st.binary(max_size=60) | st.text(max_size=40).map(
+    lambda text: json.dumps({"status": text, "message": text}).encode()))  # fmt: skip
+def test_any_answer_is_a_model_or_a_failure(status: int, body: bytes) -> None:
+    """No status and no bytes raise; a failure becomes an error that pickles."""
+    for call in (CREATE, RAW):
+        answer = read(status, body, call=call)
+        if isinstance(answer, Failure):
+            made = error(answer, call=call)
+            assert pickle.loads(pickle.dumps(made)).snippet == made.snippet
+            assert len(made.snippet or "") <= 200
+        else:
+            assert 200 <= status < 300
+
+
+@pytest.mark.parametrize(
+    ("body", "data"),
+    [(b"", None), (b"null", None), (b"[1]", [1]), (b"{}", {}), (b'"x"', "x"), (b"0", 0)],
+)
+def test_a_call_without_a_model_takes_any_document(body: bytes, data: Any) -> None:
+    """A raw call's answer is whatever JSON came, or None for an empty body."""
+    response = read(204, body, call=RAW)
+    assert response == RawResponse(data=data)
+    assert response.meta.status_code == 204
+
+
+@pytest.mark.parametrize("body", [b" ", HTML, b'{"a"', b"\xff"])
+def test_a_call_without_a_model_still_needs_json(body: bytes) -> None:
+    """A raw call's answer that is no JSON is unreadable."""
+    assert failed(200, body, call=RAW).rule == RULES[Ending.UNREADABLE]
+
+
+@pytest.mark.parametrize(
+    ("status", "document", "reason"),
+    [
+        (400, {"status": "ERROR", "message": "Missing fields"}, "Missing fields"),
+        (400, {"message": "  Two \n lines. "}, "Two lines"),
+        (400, {"error_message": "Bad line", "error_code": 4}, "Bad line"),
+        (400, {"error": "nope"}, "nope"),
+        (400, {"message": "a", "error_message": "b", "error": "c"}, "a"),
+        (400, {"message": "", "error_message": None, "error": "c"}, "c"),
+        (400, {"message": {"a": 1}}, "Bad Request"),
+        (400, {"message": 5}, "Bad Request"),
+        (400, {"message": "\x00\x1b\u202e"}, "Bad Request"),
+        (400, {"message": "..."}, "Bad Request"),
+        (400, {}, "Bad Request"),
+        (400, ["message"], "Bad Request"),
+        (409, None, "Conflict"),
+        (503, {"message": " "}, "Service Unavailable"),
+        (520, {}, "no reason given"),
+        (999, {}, "no reason given"),
+    ],
+)
+def test_the_reason_is_the_servers_or_that_of_the_status(
+    status: int, document: Any, reason: str
+) -> None:
+    """An error repeats the server's own words on one line, or else the status's name."""
+    message = failed(status, json.dumps(document).encode()).message
+    assert message == f"was answered with {status}: {reason}"
+
+
+def test_html_is_not_in_the_message() -> None:
+    """A proxy's HTML page is in the snippet, and the message stays one plain sentence."""
+    failure = failed(502, HTML)
+    assert failure.message == "was answered with 502: Bad Gateway"
+    assert failure.snippet == HTML.decode()
+
+
+@pytest.mark.parametrize(
+    "text", ["\x1b[2J\x1b[31mred", "a\x00b", "\ud800", "a\x07", "a\u202eb", "a\x85b\u2028c"],
+    ids=ascii,
+)  # fmt: skip
+def test_a_hostile_reason_makes_a_printable_message(text: str) -> None:
+    """Control characters and lone surrogates of a server's message do not reach the terminal."""
+    made = error(failed(400, json.dumps({"message": f"see {text}"}).encode()))
+    assert str(made).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("body", "snippet"),
+    [
+        (b"", ""),
+        (b"x" * 200, "x" * 200),
+        (b"x" * 201, "x" * 200),
+        (b"x" * 10**6, "x" * 200),
+        ("é".encode() * 300, "é" * 200),
+        ("👩".encode() * 300, "👩" * 200),
+        (b"a\xffb", "a\ufffdb"),
+        (b"\xff" * 300, "\ufffd" * 200),
+        (b"\xe2\x82", "\ufffd"),
+    ],
+    ids=range(9),
+)
+def test_a_snippet_is_the_first_200_characters(body: bytes, snippet: str) -> None:
+    """The snippet is text of at most 200 characters, whatever bytes came."""
+    assert failed(500, body).snippet == snippet
+    made = error(failed(500, body))
+    assert made.snippet == snippet
+    assert len(str(made)) < 500
+
+
+@pytest.mark.parametrize("secret", [KEY, SECRET])
+@pytest.mark.parametrize("shape", ['{"message": "%s"}', "%s", '{"status": "ERROR", "error": "%s"}'])
+@pytest.mark.parametrize("status", [200, 400, 401, 500])
+def test_keys_that_come_back_are_masked(secret: str, shape: str, status: int) -> None:
+    """A key in a redacted answer shows in no part of the error, not even at the snippet's end."""
+    for before in range(220):
+        body = (shape % ("x" * before + secret + " and " + secret)).encode()
+        made = error(failed(status, CREDENTIALS.redact_bytes(body)))
+        for text in (str(made), repr(made), made.snippet or "", made.cause or ""):
+            assert secret[:4] not in text, before
+        assert len(made.snippet or "") <= 200
+
+
+STATUS_FAILURE = Failure(
+    rule=rule_for(429, names_a_time=True),
+    message="was answered with 429: Slow down",
+    status=429,
+    retry_after=7.0,
+    snippet="slow",
+)
+
+
+def test_an_error_has_every_field() -> None:
+    """An error carries the call, the answer, the attempts and the cause as plain values."""
+    failure = Failure(
+        rule=RULES[Ending.TIMED_OUT],
+        message="got no answer in time",
+        cause=OSError("gone, and may hold anything"),
+        cause_text="OSError: gone",
+        timed_out=True,
+    )
+    assert vars(error(failure, attempts=3, doubtful=True)) == {
+        "outcome": "unknown",
+        "method": "POST",
+        "url": "https://api.sendblue.co/api/v2/contacts",
+        "status": None,
+        "attempts": 3,
+        "retry_after": None,
+        "snippet": None,
+        "cause": "OSError: gone",
+        "timed_out": True,
+        "maybe_ours": True,
+    }
+    assert vars(error(STATUS_FAILURE, call=RAW)) == {
+        "outcome": "rejected",
+        "method": "GET",
+        "url": "https://api.sendblue.co/api/v2/x",
+        "status": 429,
+        "attempts": 1,
+        "retry_after": 7.0,
+        "snippet": "slow",
+        "cause": None,
+        "timed_out": False,
+        "maybe_ours": False,
+    }
+
+
+ALL_RULES = [
+    *{rule_for(s, names_a_time=t) for s in range(300, 600) for t in (True, False)},
+    *{RULES[ending] for ending in Ending},
+    Rule("not_sent", Again.NO, False, exceptions.RateLimitError),
+]
+
+
+@pytest.mark.parametrize("rule", ALL_RULES, ids=lambda rule: f"{rule.outcome}-{rule.again.name}")
+def test_doubt_about_one_attempt_is_doubt_about_the_call(rule: Rule) -> None:
+    """An earlier attempt that may have been applied makes the outcome of the call unknown."""
+    failure = Failure(rule=rule, message="failed")
+    sure = error(failure, doubtful=rule.outcome == "unknown")
+    assert type(sure) is rule.error
+    assert sure.outcome == rule.outcome
+    assert sure.maybe_ours is (rule.outcome == "unknown")
+    doubtful = error(failure, attempts=2, doubtful=True)
+    assert doubtful.outcome == "unknown"
+    assert doubtful.maybe_ours is True
+    assert "may have been done" in str(doubtful)
+    assert "Nothing was sent" not in str(doubtful)
+    if rule.outcome == "not_sent":
+        assert type(doubtful) is exceptions.OutcomeUnknownError
+    else:
+        assert type(doubtful) is rule.error
+
+
+@pytest.mark.parametrize(
+    ("failure", "attempts", "message"),
+    [
+        (STATUS_FAILURE, 1, "POST /api/v2/contacts was answered with 429: Slow down."),
+        (STATUS_FAILURE, 4, "POST /api/v2/contacts was answered with 429: Slow down (attempt 4)."),
+        (failed(409, b'{"message": "Contact already exists"}'), 1,
+         "POST /api/v2/contacts was answered with 409: Contact already exists. "
+         "Pass update_if_exists=True to update it."),
+        (failed(401, b""), 1, "POST /api/v2/contacts was answered with 401: Unauthorized. "
+         "Check the API key and secret."),
+        (failed(302, b""), 1, "POST /api/v2/contacts was redirected with 302: Found. "
+         "Redirects are not followed; check the base URL."),
+        (failed(500, HTML), 1, "POST /api/v2/contacts was answered with 500: "
+         "Internal Server Error. It may have been done all the same; look before you send it "
+         "again."),
+        (Failure(rule=RULES[Ending.NO_CONNECTION], message="failed to connect"), 1,
+         "POST /api/v2/contacts failed to connect. Nothing was sent."),
+    ],
+)  # fmt: skip
+def test_a_message_says_what_happened_and_what_to_do(
+    failure: Failure, attempts: int, message: str
+) -> None:
+    """A message names the call, what became of it, and the next step, in one or two sentences."""
+    doubtful = failure.rule.outcome == "unknown"
+    assert str(error(failure, attempts=attempts, doubtful=doubtful)) == message
+
+
+@pytest.mark.parametrize(
+    ("document", "body"),
+    [
+        ({"number": "+14155550123"}, b'{"number":"+14155550123"}'),
+        ({"first_name": "Zoë", "x": None}, '{"first_name":"Zoë","x":null}'.encode()),
+        ({"tags": ["a", "👩"]}, '{"tags":["a","👩"]}'.encode()),
+        ({"a": 'q"\\\n\x00'}, b'{"a":"q\\"\\\\\\n\\u0000"}'),
+        ([1, 1.5, True, (2,)], b"[1,1.5,true,[2]]"),
+        ("x", b'"x"'), (0, b"0"), ({}, b"{}"),
+    ],
+)  # fmt: skip
+def test_documents_are_compact_utf8(document: Any, body: bytes) -> None:
+    """A document is written as UTF-8 without blanks, and nothing but JSON needs is escaped."""
+    assert encode_json(document, "json") == body
+
+
+CIRCLE: list[Any] = []
+CIRCLE.append(CIRCLE)
+DEEP: list[Any] = []
+for _ in range(100_000):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [math.nan, math.inf, -math.inf, {1}, object(), b"x", 1j, datetime(2024, 1, 1), "\ud800",
+     "a\udfff", {"\ud800": 1}, {(1,): 2}, {b"a": 1}, CIRCLE, DEEP, 10**5000, range(3)],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+def test_what_json_has_no_form_for_is_refused(value: Any) -> None:
+    """NaN, sets, bytes, lone surrogates, circles and the like are refused, naming the field."""
+    for document in (value, {"a": [value]}):
+        with pytest.raises(ValidationError, match=r"^extra_body cannot be written") as caught:
+            encode_json(document, "extra_body")
+        assert caught.value.field == "extra_body"
+        assert str(caught.value).isprintable()
+        assert caught.value.outcome == "not_sent"
+
+
+@relaxed
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+        max_leaves=10,
+    )
+)  # fmt: skip
+def test_documents_come_back_from_the_wire_unchanged(document: Any) -> None:
+    """Any JSON document is the same after it has been written and read."""
+    assert json.loads(encode_json(document, "json").decode("utf-8")) == document
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
+def test_methods_of_http_are_taken(method: str) -> None:
+    """The methods that a call can have are taken as they are."""
+    assert checked_method(method) == method
+
+
+@pytest.mark.parametrize(
+    "method", ["get", "", " GET", "GET\r\n", "TRACE", "CONNECT", None, 1, ["GET"], b"GET"]
+)
+def test_other_methods_are_refused(method: Any) -> None:
+    """A method in lower case, with blanks, or that no call has is refused."""
+    with pytest.raises(ValidationError) as caught:
+        checked_method(method)
+    assert caught.value.field == "method"
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "target"),
+    [
+        ("/", {}, "/"),
+        ("/api/v2/contacts", {}, "/api/v2/contacts"),
+        ("/api/v2/contacts/%2B1415", {}, "/api/v2/contacts/%2B1415"),
+        ("/a?x=1", {}, "/a?x=1"),
+        ("/a", {"limit": 5, "q": "a b&c=d/é+"}, "/a?limit=5&q=a+b%26c%3Dd%2F%C3%A9%2B"),
+        ("/a?x=1", {"y": 2}, "/a?x=1&y=2"),
+        ("/a", {"f": 1.5}, "/a?f=1.5"),
+        ("/a-._~!$&'()*+,;=:@/b", {}, "/a-._~!$&'()*+,;=:@/b"),
+        ("/a//b", {}, "/a//b"),
+    ],
+)
+def test_paths_with_parameters(path: str, params: Any, target: str) -> None:
+    """A path stands as it was given, and parameters are appended percent-encoded."""
+    assert path_with_query(path, params) == target
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "api", "//evil.example", "//evil.example/api", "https://evil.example", "/a b", "/é",
+     "/a\r\nHost: evil", "/a\n", "\n/a", "/a\x00", "/%", "/%2", "/%zz", "/a#b", "/\\evil.example",
+     "/a\\b", '/a"', "/<a>", "/{a}", "/a|b", "/a^b", "/a`b", "/[a]", "@evil.example",
+     ".evil.example", ":80/a", "/\ud800", None, 1, b"/a", ["/a"]],
+    ids=ascii,
+)  # fmt: skip
+def test_what_is_no_path_is_refused(path: Any) -> None:
+    """A path that is not encoded, or could name another server or header, is refused."""
+    for params in ({}, {"a": 1}):
+        with pytest.raises(ValidationError) as caught:
+            path_with_query(path, params)
+        assert caught.value.field == "path"
+        assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("params", [{"a": "\ud800"}, {"\ud800": "a"}, "abc", 5])
+def test_parameters_that_cannot_be_sent_are_refused(params: Any) -> None:
+    """Lone surrogates and what is no mapping are refused as parameters."""
+    with pytest.raises(ValidationError) as caught:
+        path_with_query("/a", params)
+    assert caught.value.field == "params"
+
+
+@relaxed
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
+def test_a_segment_never_leaves_its_place(text: str) -> None:
+    """Any text as a segment makes a path that is taken, with no separator or plus of its own."""
+    segment = path_segment(text)
+    assert path_with_query(f"/a/{segment}", {}) == f"/a/{segment}"
+    assert not set("/?#+&\\") & set(segment)
