@@ -55,12 +55,6 @@ class Credentials(NamedTuple):
             text = text.replace(secret, "***")
         return text
 
-    def redact_bytes(self, content: bytes) -> bytes:
-        """The same for a body."""
-        for secret in sorted(self, key=len, reverse=True):
-            content = content.replace(secret.encode(), b"***")
-        return content
-
 
 def find_credentials(api_key: str | None, api_secret: str | None) -> Credentials:
     """The two keys: each from its argument, or the environment, or the credentials file.

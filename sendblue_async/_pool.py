@@ -68,7 +68,10 @@ class Pools:
         """
         if self._closed:
             raise ConfigurationError("This client is closed. Make a new one.")
-        self._pools = {loop: pool for loop, pool in self._pools.items() if not loop.is_closed()}
+        # One by one, as loops on other threads may be adding their pools meanwhile.
+        for loop in list(self._pools):
+            if loop.is_closed():
+                self._pools.pop(loop, None)
         places, session, guard = self._places, self._session, None
         if session is None:
             session = ClientSession(

@@ -134,19 +134,13 @@ class Transport:
         doubtful = False
         while True:
             attempt += 1
-            reply = await self._exchange(pool, call, timeouts, deadline)
-            now = self._clock()
-            answer: T | Failure
-            if isinstance(reply, Failure):
-                answer = reply
-            else:
-                answer = read_reply(call, reply, attempts=attempt, elapsed=now - started)
+            answer = await self._attempt(pool, call, timeouts, started, attempt)
             if not isinstance(answer, Failure):
                 self._throttle.succeeded()
                 return answer
             doubtful = doubtful or answer.rule.outcome == "unknown"
             wait = self._wait(answer, call, policy, attempt)
-            if wait is None or now + wait >= deadline:
+            if wait is None or self._clock() + wait >= deadline:
                 error = error_for(
                     call,
                     answer,
@@ -164,7 +158,7 @@ class Transport:
         rule = failure.rule
         if rule.again is not Again.NO:
             self._throttle.failed()
-        if rule.error is RateLimitError and failure.retry_after is not None:
+        if failure.status == 429 and failure.retry_after is not None:
             self._pace.pause(self._clock() + failure.retry_after)
         if not self._throttle.allows_retry:
             return None
@@ -176,10 +170,11 @@ class Transport:
             draw=self._draw(),
         )
 
-    async def _exchange(
-        self, pool: Pool, call: Call[Any], timeouts: Timeouts, deadline: float
-    ) -> Reply | Failure:
+    async def _attempt(
+        self, pool: Pool, call: Call[T], timeouts: Timeouts, started: float, attempt: int
+    ) -> T | Failure:
         """One attempt: a place in the pool, the client's pace, the request and its answer."""
+        deadline = started + timeouts.total
         try:
             pool.places.acquire_nowait()
         except anyio.WouldBlock:
@@ -199,11 +194,20 @@ class Transport:
             left = deadline - now
             if left <= 0:
                 return _no_time("had no time left")
-            return await self._request(pool.session, call, timeouts, left)
+            reply = await self._exchange(pool.session, call, timeouts, left)
         finally:
             pool.places.release()
+        if isinstance(reply, Failure):
+            return reply
+        return read_reply(
+            call,
+            reply,
+            attempts=attempt,
+            elapsed=self._clock() - started,
+            redact=self._credentials.redact,
+        )
 
-    async def _request(
+    async def _exchange(
         self, session: ClientSession, call: Call[Any], timeouts: Timeouts, left: float
     ) -> Reply | Failure:
         if session.closed:
@@ -230,14 +234,13 @@ class Transport:
         except _ERRORS as error:
             if 200 <= response.status < 300:
                 failure = self._failure(error, sent=True)
-                content = self._credentials.redact_bytes(b"".join(chunks))
-                return evolve(failure, status=response.status, snippet=snippet(content))
+                shown = snippet(b"".join(chunks), self._credentials.redact)
+                return evolve(failure, status=response.status, snippet=shown)
             # The status alone says what a refusal means, however little came of its body.
         finally:
             response.release()
-        redact = self._credentials.redact
-        headers = {name.lower(): redact(value) for name, value in response.headers.items()}
-        return Reply(response.status, headers, self._credentials.redact_bytes(b"".join(chunks)))
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Reply(response.status, headers, b"".join(chunks))
 
     def _failure(self, error: BaseException, *, sent: bool) -> Failure:
         """What one of aiohttp's errors means; the order matters, as its classes overlap.
@@ -281,8 +284,11 @@ class Transport:
 
 @lru_cache(maxsize=32)
 def _aiohttp_timeout(attempt: float, connect: float) -> aiohttp.ClientTimeout:
-    # Without the threshold, aiohttp rounds five seconds and more up to the next whole second.
-    return aiohttp.ClientTimeout(total=attempt, connect=connect, ceil_threshold=math.inf)
+    # Connecting ends some time before the attempt does, so that aiohttp can tell which it was.
+    # Without the threshold, it rounds five seconds and more up to the next whole second.
+    return aiohttp.ClientTimeout(
+        total=attempt, connect=min(connect, 0.9 * attempt), ceil_threshold=math.inf
+    )
 
 
 # An event loop without a thread pool, as in an interpreter that exits, is a RuntimeError.

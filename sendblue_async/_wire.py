@@ -153,22 +153,37 @@ def read_raw(document: Any, meta: ResponseMeta) -> RawResponse:
     return RawResponse(data=document, meta=meta)
 
 
-def read_reply(call: Call[T], reply: Reply, *, attempts: int, elapsed: float) -> T | Failure:
-    """What an answer says: the model, or how and why the attempt failed."""
+def read_reply(
+    call: Call[T],
+    reply: Reply,
+    *,
+    attempts: int,
+    elapsed: float,
+    redact: Callable[[str], str],
+) -> T | Failure:
+    """What an answer says: the model, or how and why the attempt failed.
+
+    Args:
+        call: The call.
+        reply: The answer.
+        attempts: How many attempts it took.
+        elapsed: Seconds since the call began.
+        redact: Masks the keys in what a failure quotes, should the server have sent them back.
+    """
     if not 200 <= reply.status < 300:
-        return _failed(reply)
+        return _failed(reply, redact)
     try:
         document = _document(reply.body)
     except (ValueError, RecursionError):
         if reply.body or call.read is not read_raw:
-            return _unreadable(reply)
+            return _unreadable(reply, redact)
         document = None
     if type(document) is dict and document.get("status") in _REFUSED:
         return Failure(
             rule=RULES[Ending.REFUSED],
-            message=f"was refused: {_reason(reply, document)}",
+            message=f"was refused: {_reason(reply, document, redact)}",
             status=reply.status,
-            snippet=snippet(reply.body),
+            snippet=snippet(reply.body, redact),
         )
     meta = ResponseMeta(
         status_code=reply.status, headers=reply.headers, attempts=attempts, elapsed=elapsed
@@ -176,7 +191,7 @@ def read_reply(call: Call[T], reply: Reply, *, attempts: int, elapsed: float) ->
     try:
         return call.read(document, meta)
     except TypeError:
-        return _unreadable(reply)
+        return _unreadable(reply, redact)
 
 
 def error_for(
@@ -203,7 +218,8 @@ def error_for(
         outcome = "unknown"
     times = f" (attempt {attempts})" if attempts > 1 else ""
     message = f"{call.method} {call.path} {failure.message}{times}."
-    advice = _LOOK_FIRST if outcome == "unknown" else _ADVICE.get(cls)
+    changes = call.method not in ("GET", "HEAD", "OPTIONS")
+    advice = _LOOK_FIRST if outcome == "unknown" and changes else _ADVICE.get(cls)
     return cls(
         f"{message} {advice}" if advice else message,
         outcome=outcome,
@@ -238,16 +254,16 @@ def _document(body: bytes) -> Any:
         return json.loads(body)
 
 
-def _unreadable(reply: Reply) -> Failure:
+def _unreadable(reply: Reply, redact: Callable[[str], str]) -> Failure:
     return Failure(
         rule=RULES[Ending.UNREADABLE],
         message=f"got an answer ({reply.status}) that is not the JSON expected",
         status=reply.status,
-        snippet=snippet(reply.body),
+        snippet=snippet(reply.body, redact),
     )
 
 
-def _failed(reply: Reply) -> Failure:
+def _failed(reply: Reply, redact: Callable[[str], str]) -> Failure:
     retry_after = parse_retry_after(reply.headers, time.time())
     rule = rule_for(reply.status, names_a_time=retry_after is not None)
     try:
@@ -257,25 +273,26 @@ def _failed(reply: Reply) -> Failure:
     verb = "was redirected" if 300 <= reply.status < 400 else "was answered"
     return Failure(
         rule=rule,
-        message=f"{verb} with {reply.status}: {_reason(reply, document)}",
+        message=f"{verb} with {reply.status}: {_reason(reply, document, redact)}",
         status=reply.status,
         retry_after=retry_after if rule.heeds_retry_after else None,
-        snippet=snippet(reply.body),
+        snippet=snippet(reply.body, redact),
     )
 
 
-def snippet(body: bytes) -> str:
-    """The first 200 characters of a body."""
-    return body[: 4 * _SNIPPET].decode("utf-8", "replace")[:_SNIPPET]
+def snippet(body: bytes, redact: Callable[[str], str]) -> str:
+    """The first 200 characters of a body, the keys in it masked."""
+    # Some more than that, so that no part of a key which is cut in two remains.
+    return redact(body[: 16 * _SNIPPET].decode("utf-8", "replace"))[:_SNIPPET]
 
 
-def _reason(reply: Reply, document: Any) -> str:
+def _reason(reply: Reply, document: Any, redact: Callable[[str], str]) -> str:
     """The server's own words, or those of the status."""
     if isinstance(document, Mapping):
         for key in ("message", "error_message", "error"):
             value = document.get(key)
             if isinstance(value, str):
-                printable = "".join(char if char.isprintable() else " " for char in value)
+                printable = "".join(char if char.isprintable() else " " for char in redact(value))
                 reason = " ".join(printable.split())[:_SNIPPET].rstrip(".")
                 if reason:
                     return reason

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec
 
+import anyio
 import typer
 
 from .._version import __version__
@@ -44,7 +44,7 @@ def command(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, Non
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            asyncio.run(function(*args, **kwargs))
+            anyio.run(partial(function, *args, **kwargs))
         except (ValidationError, ConfigurationError) as error:
             print_error(error)
             raise typer.Exit(2) from None
@@ -174,7 +174,7 @@ async def serve_sandbox(
             for name, value in environment.items():
                 print_note(f"export {name}={value}")
             print_note("# Serving until Ctrl-C.")
-        await asyncio.Event().wait()
+        await anyio.sleep_forever()
 
 
 def _print_version(wanted: bool) -> None:

@@ -161,6 +161,8 @@ class Sandbox:
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
+            # A connection that is being closed is closed one turn of the loop later.
+            await asyncio.sleep(0)
             self._store.close()
 
     async def __aenter__(self) -> Sandbox:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import sys
 import threading
 import time
 import warnings
+import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import aiohttp
@@ -56,16 +59,21 @@ def wait_until(condition: Any) -> None:
 
 
 def test_one_client_serves_three_event_loops(far_sandbox: Sandbox) -> None:
-    """A client made where no loop runs works in one ``asyncio.run`` after another."""
+    """Made where no loop runs, it works in one ``asyncio.run`` after another, and keeps none."""
     client = SendblueClient(*KEYS, base_url=far_sandbox.base_url)
 
+    loops: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
+
     async def create(first: int) -> None:
+        loops.add(asyncio.get_running_loop())
         numbers = [f"+1415555{first + place:04}" for place in range(5)]
         answers = await asyncio.gather(*map(client.create_contact, numbers))
         assert [answer.contact.phone for answer in answers] == numbers
 
     for first in (0, 100, 200):
         asyncio.run(create(first))
+    gc.collect()
+    assert len(loops) <= 1
     asyncio.run(client.close())
     assert len(far_sandbox.contacts) == 15
 
@@ -105,6 +113,27 @@ def test_one_client_serves_two_loops_at_once(far_sandbox: Sandbox) -> None:
     asyncio.run(client.close())
     assert sorted(done) == [1000, 2000]
     assert len(far_sandbox.contacts) == 120
+
+
+def test_loops_that_come_and_go_on_many_threads() -> None:
+    """Each loop keeps the connection it made, whatever other threads' loops begin and end."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    with elsewhere(running(contact())) as server, ThreadPoolExecutor(16) as threads:
+        client = SendblueClient(*KEYS, base_url=server.base_url)
+
+        async def call_twice() -> None:
+            for _ in range(2):
+                assert (await client.get_contact(NUMBER)).meta.attempts == 1
+
+        try:
+            runs = [threads.submit(asyncio.run, call_twice()) for _ in range(800)]
+            for run in runs:
+                run.result()
+        finally:
+            sys.setswitchinterval(interval)
+            asyncio.run(client.close())
+        assert (server.accepted, len(server.requests)) == (800, 1600)
 
 
 def test_closing_reaches_the_connections_of_another_loop() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from email.utils import formatdate
 from typing import Any
 
+import aiohttp
 import anyio
 import pytest
 
@@ -242,6 +244,23 @@ async def test_rate_limit_spaces_concurrent_calls_and_retries(
             timer.advance(0.25)
 
 
+async def test_a_call_that_is_held_back_holds_nobody_else_back(
+    serve: Any, connect: Any, standing_timer: Any
+) -> None:
+    """A call without time for its place in the rate gives up alone, the others keep theirs."""
+    server = await serve(contact())
+    client = connect(server, timer=standing_timer, rate_limit=1)
+    hasty = client.with_options(timeouts=Timeouts(total=1.5))
+    await upsert(client)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(upsert, client)
+        await server.until(lambda: len(standing_timer.waits) == 1)
+        with pytest.raises(RateLimitError):
+            await upsert(hasty)
+        standing_timer.advance(1)
+    assert len(server.requests) == 2
+
+
 async def test_a_place_beyond_the_deadline_is_not_waited_for(
     serve: Any, connect: Any, standing_timer: Any
 ) -> None:
@@ -325,10 +344,18 @@ async def test_a_queue_that_is_full_does_not_stop_the_retries(serve: Any, connec
     assert (await upsert(client)).meta.attempts == 2
 
 
-async def test_the_queue_does_not_count_against_an_attempt(serve: Any, connect: Any) -> None:
+@pytest.mark.parametrize("given", [False, True])
+async def test_the_queue_does_not_count_against_an_attempt(
+    serve: Any, connect: Any, stack: AsyncExitStack, given: bool
+) -> None:
     """Six calls of 0.1 s share a connection, and none hits its limit of 0.4 s per attempt."""
     server = await serve(late(0.1, contact()))
-    client = connect(server, max_connections=1, timeouts=Timeouts(attempt=0.4))
+    options: dict[str, Any] = {"max_connections": 1}
+    if given:
+        connector = aiohttp.TCPConnector(limit=1)
+        session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+        options = {"session": session}
+    client = connect(server, timeouts=Timeouts(attempt=0.4), **options)
     answers = await asyncio.gather(*(upsert(client) for _ in range(6)))
     assert [answer.meta.attempts for answer in answers] == [1] * 6
     assert server.accepted == 1

@@ -122,6 +122,15 @@ async def test_the_keys_reach_the_server(serve: Any) -> None:
     assert (headers["sb-api-key-id"], headers["sb-api-secret-key"]) == (KEY, SECRET)
 
 
+@pytest.mark.anyio
+async def test_data_that_looks_like_a_key_is_left_alone(sandbox: Any) -> None:
+    """Masking is for errors: what is stored comes back as it is, even with keys of one letter."""
+    sandbox.api_key, sandbox.api_secret = "A", "5"
+    async with SendblueClient("A", "5", base_url=sandbox.base_url) as client:
+        response = await client.create_contact("+14155550123", first_name="Ada")
+    assert (response.contact.phone, response.contact.first_name) == ("+14155550123", "Ada")
+
+
 def test_a_client_shows_no_key() -> None:
     """Neither client has a key in its ``repr`` or ``str``, nor do the objects it is made of."""
     for kind in (SendblueClient, SyncSendblueClient):

@@ -254,14 +254,10 @@ def test_both_keys_are_redacted_from_a_text() -> None:
     credentials = find_credentials("the-key", "the-secret")
     text = "a the-key b the-secret c the-key"
     assert credentials.redact(text) == "a *** b *** c ***"
-    assert credentials.redact_bytes(text.encode()) == b"a *** b *** c ***"
     assert credentials.redact("nothing here") == "nothing here"
-    assert credentials.redact_bytes(b"\xff\x00") == b"\xff\x00"
 
 
 @pytest.mark.parametrize(("key", "secret"), [("abcd", "abcdefgh"), ("abcdefgh", "abcd")])
 def test_a_key_that_is_part_of_the_other_leaves_no_rest(key: str, secret: str) -> None:
     """If one key begins like the other, the longer one is masked whole."""
-    credentials = find_credentials(key, secret)
-    assert "efgh" not in credentials.redact("got abcdefgh and abcd")
-    assert b"efgh" not in credentials.redact_bytes(b"got abcdefgh and abcd")
+    assert "efgh" not in find_credentials(key, secret).redact("got abcdefgh and abcd")
