@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from ._credentials import hidden
-from ._deprecation import blocking_caller
+from ._deprecation import Place, blocking_caller
 from ._options import Timeouts
 from ._portal import portal
 from ._retry import RetryPolicy
@@ -49,7 +49,7 @@ def blocking(
     @wraps(method)
     def call(self: SyncSendblueClient, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         _check_may_block(name)
-        caller = blocking_caller.set(sys._getframe(1))
+        caller = blocking_caller.set(Place.of(sys._getframe(1)))
         try:
             return portal.run(method, (self._client, *args), kwargs)
         finally:
