@@ -176,7 +176,8 @@ def _reader(cls: type) -> Callable[..., Any]:
         fields[name] = (name, hint, converter.get_structure_hook(hint))
     fields |= {key: fields[name] for key, name in spellings(cls).items()}
 
-    def read(payload: object, _: Any, **values: Any) -> Any:
+    def read(payload: object, _: Any, **local: Any) -> Any:
+        values = local
         if type(payload) is not dict:
             raise TypeError("not a JSON object")
         extra: dict[str, Any] = {}

@@ -80,7 +80,7 @@ def _find(key: _Key, value: Any) -> Secret:
         raise ConfigurationError(
             f"No {key.argument}: it is not an argument, not in the environment as "
             f"{key.variables[0]} or {key.variables[1]}, and not in {_FILE} as "
-            f"{key.entry}. Set one of them."
+            f"{key.entry}. Set one of them; no account is needed for a sandbox."
         )
     if not isinstance(value, Secret) or not _PRINTABLE.fullmatch(value):
         raise ConfigurationError(

@@ -28,6 +28,8 @@ blocking_caller: ContextVar[Place | None] = ContextVar("blocking_caller", defaul
 def warn_deprecated(message: str, stacklevel: int) -> None:
     """Warn at the line of the caller, as by default Python shows no other such warning.
 
+    A call that a task of its own carries out has no such line.
+
     Args:
         message: What is deprecated, and what to use.
         stacklevel: Which caller is meant, as for :func:`warnings.warn`; 1 calls this function.

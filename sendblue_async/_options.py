@@ -56,6 +56,17 @@ class Timeouts:
     total: float = field(default=60.0, validator=_positive)
 
 
+def checked_count(name: str, value: Any) -> int:
+    """A whole number of 1 or more.
+
+    Raises:
+        ConfigurationError: If it is not; names the option.
+    """
+    if type(value) is not int or value < 1:
+        raise ConfigurationError(f"{name} must be a whole number, 1 or more, not {value!r}.")
+    return value
+
+
 def checked_base_url(base_url: str, *, allow_http: bool) -> str:
     """The base URL without a slash at its end.
 
@@ -76,7 +87,7 @@ def checked_base_url(base_url: str, *, allow_http: bool) -> str:
             f"base_url {base_url!r} is not https, so the keys would travel in the clear; "
             "use https, or pass allow_http=True if that is what you want."
         )
-    return base_url.rstrip("/")
+    return base_url.replace(base_url[: len(url.scheme)], url.scheme, 1).rstrip("/")
 
 
 def _split(url: str) -> SplitResult | None:

@@ -30,8 +30,8 @@ class Pace:
     def reserve(self, now: float) -> float:
         """The time at which the caller may send; it has that place for itself.
 
-        A caller that gives its place up leaves it unused. One that waits must ask
-        :meth:`paused_until` again afterwards, as a pause may have come meanwhile.
+        A caller that gives its place up leaves it unused. One that waited must ask
+        :meth:`paused_until` afterwards, and take another place if a pause has come meanwhile.
         """
         if not self._interval:
             return max(now, self._paused_until)

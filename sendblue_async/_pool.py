@@ -6,11 +6,13 @@ import asyncio
 import os
 import sys
 import warnings
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from weakref import WeakSet
 
 import aiohttp
 import anyio
+
+# Passed on to the client for its signatures, as no other module may import aiohttp.
 from aiohttp import ClientSession as ClientSession
 from aiohttp import TraceConfig as TraceConfig
 from attrs import define
@@ -45,12 +47,12 @@ class Pools:
     def __init__(
         self,
         *,
-        places: int = 1,
-        trace_configs: Sequence[TraceConfig] = (),
-        session: ClientSession | None = None,
+        places: int,
+        trace_configs: list[TraceConfig],
+        session: ClientSession | None,
     ) -> None:
         self._places = places
-        self._trace_configs = list(trace_configs)
+        self._trace_configs = trace_configs
         self._session = session
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
         self._closed = False
@@ -83,8 +85,14 @@ class Pools:
             await guard.asend(None)
         elif session.closed or session.connector is None:
             raise ConfigurationError("The aiohttp session given to this client is closed.")
+        elif self._pools:
+            raise ConfigurationError(
+                "The aiohttp session given to this client belongs to another event loop. "
+                "Leave the session out, and the client makes one for each loop."
+            )
         elif session.connector.limit:
             places = min(places, session.connector.limit)
+        # A caller that finds a place free goes on without giving way to others first.
         pool = Pool(session, anyio.Semaphore(places, fast_acquire=True), guard)
         self._pools[asyncio.get_running_loop()] = pool
         return pool
@@ -106,6 +114,7 @@ class Pools:
         """Drop every pool as it is: after a fork, its loop and sockets are the parent's."""
         for pool in self._pools.values():
             if pool.guard is not None:
+                # Closing would reach into an event loop that does not run here.
                 pool.session.detach()
         self._pools.clear()
 

@@ -1,8 +1,9 @@
 """The way from any thread to an event loop on a daemon thread of its own.
 
-One such loop serves all blocking clients of a process. It is started by the first call, and
-again by the first call after a fork, because threads do not survive one. anyio's
-``start_blocking_portal`` waits for its thread at exit and after a fork; this does not.
+One such loop serves all blocking clients of a process; anyio runs it. It is started by the
+first call, and again by the first call after a fork, because threads do not survive one.
+anyio's own ``start_blocking_portal`` waits for its thread at exit and after a fork, and waits
+for results on locks that a signal handler's exception can leave taken; this does neither.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import Future
 
 # An event loop's thread pool cannot be imported any more when the interpreter exits.
 from concurrent.futures import ThreadPoolExecutor as ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 import anyio
-from anyio import from_thread
-from anyio.lowlevel import EventLoopToken, current_token
+
+from .exceptions import ConfigurationError
 
 R = TypeVar("R")
 
@@ -33,7 +34,7 @@ class Portal:
     def forget(self) -> None:
         """Start over with a new thread at the next call; the old one did not survive a fork."""
         self._starting = threading.Lock()
-        self._token: EventLoopToken | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def run(
         self,
@@ -41,56 +42,61 @@ class Portal:
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> R:
-        """What the coroutine returns or raises; whatever interrupts the wait cancels it."""
-        token = self._token or self._start()
-        task: asyncio.Task[Any] | None = None
-        abandoned = finished = False
+        """What the coroutine returns or raises; whatever interrupts the wait cancels it.
+
+        Raises:
+            ConfigurationError: If the interpreter is exiting and starts no thread any more.
+        """
+        loop = self._loop or self._start()
+        # Written in C, so that no exception of a signal handler can strike while it is locked.
+        finished: SimpleQueue[asyncio.Task[R]] = SimpleQueue()
+        task: asyncio.Task[R] | None = None
+        abandoned = False
 
         async def call() -> R:
-            nonlocal task, finished
-            task = asyncio.current_task()
-            try:
-                if abandoned:
-                    raise asyncio.CancelledError
-                return await function(*args, **kwargs)
-            finally:
-                finished = True
+            return await function(*args, **kwargs)
+
+        def begin() -> None:
+            nonlocal task
+            if not abandoned:
+                task = loop.create_task(call())
+                task.add_done_callback(finished.put)
+
+        def give_up() -> None:
+            if task is not None:
+                task.cancel()
 
         try:
-            return from_thread.run(call, token=token)
+            loop.call_soon_threadsafe(begin)
+            done = finished.get()
         except BaseException:
-            # If it is not the call's own error, it is Ctrl-C, or what another signal's handler
-            # raised, such as Celery's time limit.
+            # Ctrl-C, or what another signal's handler raised, such as Celery's time limit.
             abandoned = True
-            if not finished and task is not None:
-                from_thread.run_sync(task.cancel, token=token)
+            loop.call_soon_threadsafe(give_up)
             raise
+        return done.result()
 
-    def _start(self) -> EventLoopToken:
+    def _start(self) -> asyncio.AbstractEventLoop:
         with self._starting:
-            if self._token is None:
-                started: Future[EventLoopToken] = Future()
-                threading.Thread(
-                    target=_serve, args=(started,), name="sendblue-async", daemon=True
-                ).start()
-                self._token = started.result()
-            return self._token
+            if self._loop is None:
+                started: SimpleQueue[asyncio.AbstractEventLoop] = SimpleQueue()
+                thread = threading.Thread(
+                    target=anyio.run, args=(_serve, started), name="sendblue-async", daemon=True
+                )
+                try:
+                    thread.start()
+                except RuntimeError as error:
+                    raise ConfigurationError(f"No call can be made any more: {error}.") from None
+                self._loop = started.get()
+            return self._loop
 
 
-def _serve(started: Future[EventLoopToken]) -> None:
-    async def serve() -> None:
-        started.set_result(current_token())
-        await anyio.sleep_forever()
-
-    try:
-        # Not on uvloop: a process forked while one of its loops runs crashes at its end.
-        anyio.run(serve)
-    except BaseException as error:
-        if started.done():
-            raise
-        started.set_exception(error)
+async def _serve(started: SimpleQueue[asyncio.AbstractEventLoop]) -> None:
+    started.put(asyncio.get_running_loop())
+    await anyio.sleep_forever()
 
 
+# Not on uvloop: a process forked while one of its loops runs crashes at its end.
 portal = Portal()
 
 if hasattr(os, "register_at_fork"):

@@ -22,6 +22,7 @@ from ._credentials import Credentials
 from ._options import (
     Timeouts,
     checked_base_url,
+    checked_count,
     checked_headers,
     checked_proxy,
     environment_proxy,
@@ -87,10 +88,6 @@ class Transport:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         draw: Callable[[], float] = random.random,
     ) -> None:
-        if type(max_connections) is not int or max_connections < 1:
-            raise ConfigurationError(
-                f"max_connections must be a whole number, 1 or more, not {max_connections!r}."
-            )
         self.base_url = checked_base_url(base_url, allow_http=allow_http)
         self._credentials = credentials
         self._headers = CIMultiDict(checked_headers(credentials, default_headers or {}))
@@ -102,7 +99,9 @@ class Transport:
         )
         self._ssl = ssl_context or (True if session else trusted_certificates(self.base_url))
         self._pools = Pools(
-            places=max_connections, trace_configs=trace_configs or (), session=session
+            places=checked_count("max_connections", max_connections),
+            trace_configs=list(trace_configs or []),
+            session=session,
         )
         self._pace = Pace(rate_limit)
         self._throttle = RetryThrottle()
@@ -190,7 +189,9 @@ class Transport:
                     return _held_back(start - now)
                 await self._sleep(start - now)
                 now = self._clock()
-                start = self._pace.paused_until()
+                if self._pace.paused_until() <= now:
+                    break
+                start = self._pace.reserve(now)
             left = deadline - now
             if left <= 0:
                 return _no_time("had no time left")

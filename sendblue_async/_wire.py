@@ -296,6 +296,8 @@ def _reason(reply: Reply, document: Any, redact: Callable[[str], str]) -> str:
                 reason = " ".join(printable.split())[:_SNIPPET].rstrip(".")
                 if reason:
                     return reason
+    if 200 <= reply.status < 300:
+        return "no reason given"
     try:
         return HTTPStatus(reply.status).phrase
     except ValueError:

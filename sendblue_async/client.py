@@ -27,7 +27,14 @@ from ._wire import (
     reader,
 )
 from .exceptions import ConfigurationError, SendblueError, ValidationError
-from .models import ContactCreate, ContactResponse, DeprecatedSpellings, RawResponse, e164
+from .models import (
+    ContactCreate,
+    ContactResponse,
+    DeprecatedSpellings,
+    RawResponse,
+    ResponseMeta,
+    e164,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -37,10 +44,23 @@ __all__ = ["SendblueClient"]
 _T = TypeVar("_T")
 
 _CONTACTS = "/api/v2/contacts"
-_read_contact = reader(ContactResponse)
+_read_envelope = reader(ContactResponse)
 
 # RFC 9110 §9.2.2; a repeat of any other method may do its work twice.
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+
+
+def _read_contact(document: Any, meta: ResponseMeta) -> ContactResponse:
+    response = _read_envelope(document, meta)
+    if response.status not in (None, "OK", "ok") and not document.get("contact"):
+        raise TypeError(f"no contact, and a status that is not OK: {response.status}")
+    return response
+
+
+def _check_types(**options: tuple[object, type]) -> None:
+    for name, (value, kind) in options.items():
+        if value is not None and not isinstance(value, kind):
+            raise ConfigurationError(f"{name} must be a {kind.__name__}, not {value!r}.")
 
 
 class SendblueClient:
@@ -94,6 +114,16 @@ class SendblueClient:
     ) -> None:
         # No key is to be seen in a traceback that shows the locals of this frame.
         api_key, api_secret = hidden(api_key), hidden(api_secret)
+        _check_types(trace_configs=(trace_configs, Sequence))
+        hooks = trace_configs or ()
+        _check_types(
+            timeouts=(timeouts, Timeouts),
+            retry=(retry, RetryPolicy),
+            session=(session, ClientSession),
+            allow_http=(allow_http, bool),
+            **{f"trace_configs[{n}]": (hook, TraceConfig) for n, hook in enumerate(hooks)},
+            ssl=(ssl, SSLContext),
+        )
         if session is not None and trace_configs:
             raise ConfigurationError(
                 "trace_configs are for the client's own session; give them to yours instead."
@@ -146,6 +176,7 @@ class SendblueClient:
             timeouts: Replaces the client's timeouts. Unchanged by default.
             retry: Replaces the client's retry policy. Unchanged by default.
         """
+        _check_types(timeouts=(timeouts, Timeouts), retry=(retry, RetryPolicy))
         view = copy.copy(self)
         view._timeouts = timeouts or self._timeouts
         view._retry = retry or self._retry

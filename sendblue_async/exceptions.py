@@ -72,7 +72,8 @@ class SendblueError(Exception):
         snippet: The first 200 characters of the last answer's body, or ``None``.
         cause: The underlying error in words, or ``None``; the error itself is ``__cause__``.
         timed_out: Whether time ran out, be it for an attempt or for the whole call.
-        maybe_ours: Whether an earlier attempt of the same call may have been applied.
+        maybe_ours: Whether this very call may have done it after all, because an attempt of it
+            ended without a usable answer.
     """
 
     def __init__(
@@ -154,7 +155,7 @@ class NotFoundError(APIError):
 class ContactExistsError(APIError):
     """A contact with this number exists already (409).
 
-    If ``maybe_ours`` is true, an earlier attempt of the same call may have created it.
+    If ``maybe_ours`` is true, an attempt of the same call may have created it.
     """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, ParamSpec
 
 import anyio
+import attrs
 import typer
 
 from .._version import __version__
@@ -38,6 +40,9 @@ InSandbox = Annotated[
 Number = Annotated[str, typer.Argument(help="Phone number in E.164 form, such as +14155550123.")]
 
 
+_DIALS = ", ".join(dial.name for dial in attrs.fields(Faults))
+
+
 def command(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
     """Run the coroutine to its end and turn what it raises into a sentence and an exit code."""
 
@@ -55,7 +60,8 @@ def command(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, Non
         except (SendblueError, OSError) as error:
             print_error(error)
             raise typer.Exit(1) from None
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            # On Python 3.10 anyio reports Ctrl-C as the cancellation that it caused.
             raise typer.Exit(130) from None
 
     return run
@@ -152,7 +158,7 @@ async def serve_sandbox(
     fault: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=VALUE", help="A fault dial, such as reset=0.1; may be given often."
+            metavar="NAME=VALUE", help=f"A fault dial; may be given often. The dials: {_DIALS}."
         ),
     ] = None,
     as_json: AsJson = False,

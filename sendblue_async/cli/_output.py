@@ -30,8 +30,9 @@ def print_note(line: str) -> None:
 
 
 def print_error(error: BaseException) -> None:
-    """An error as one or two plain sentences on standard error."""
-    _print(Text(_plain(str(error)), style="red"), to_stderr=True)
+    """An error as one or two plain sentences on standard error, in the command line's terms."""
+    words = str(error).replace("update_if_exists=True", "--update-if-exists")
+    _print(Text(_plain(words), style="red"), to_stderr=True)
 
 
 def print_response(response: ContactResponse, *, as_json: bool) -> None:
@@ -40,7 +41,9 @@ def print_response(response: ContactResponse, *, as_json: bool) -> None:
         print_json(response.to_dict())
         return
     fields = {
-        _plain(name): _plain(_words(value)) for name, value in response.contact.to_dict().items()
+        _plain(name): _plain(_words(value))
+        for name, value in response.contact.to_dict().items()
+        if value not in ([], {})
     }
     width = max(map(len, fields), default=0)
     for name, words in fields.items():

@@ -15,6 +15,7 @@ from sendblue_async import (
     Contact,
     ContactCreate,
     NotFoundError,
+    ResponseFormatError,
     RetryPolicy,
     Timeouts,
     ValidationError,
@@ -395,3 +396,13 @@ async def test_the_answer_can_be_written_back(sandbox: Any, connect: Any) -> Non
     shown = json.loads(json.dumps(response.to_dict()))
     stored = {name: value for name, value in sandbox.contacts[NUMBER].items() if value is not None}
     assert shown == {"status": "OK", "contact": stored}
+
+
+async def test_no_contact_and_another_status_is_no_success(serve: Any, connect: Any) -> None:
+    """A 2xx that says neither OK nor which contact it stored leaves the outcome open."""
+    server = await serve(reply(200, {"status": "FAILED", "message": "quota"}))
+    client = connect(server, retry=RetryPolicy(attempts=1))
+    with pytest.raises(ResponseFormatError) as caught:
+        await client.create_contact("+14155550123", update_if_exists=True)
+    assert caught.value.outcome == "unknown"
+    assert "quota" in (caught.value.snippet or "")

@@ -253,6 +253,24 @@ async def test_a_given_session_is_used_and_left_open(serve: Any) -> None:
     assert server.requests[0].headers["sb-api-key-id"] == "sandbox-key"
 
 
+def test_a_given_session_belongs_to_one_event_loop() -> None:
+    """On a second event loop a given session is refused, before anything is sent."""
+    with elsewhere(Sandbox()) as sandbox, ThreadPoolExecutor(1) as thread:
+
+        async def main() -> None:
+            async with (
+                aiohttp.ClientSession() as session,
+                SendblueClient(*KEYS, base_url=sandbox.base_url, session=session) as client,
+            ):
+                await client.create_contact(NUMBER)
+                get = client.get_contact(NUMBER)
+                with pytest.raises(ConfigurationError, match="another event loop"):
+                    await asyncio.wrap_future(thread.submit(asyncio.run, get))
+
+        asyncio.run(main())
+        assert sandbox.counts["requests"] == 1
+
+
 @pytest.mark.anyio
 async def test_a_given_session_that_was_closed(serve: Any, connect: Any) -> None:
     """It is a clear error, whether it was closed before the first call or after it."""

@@ -244,6 +244,24 @@ async def test_rate_limit_spaces_concurrent_calls_and_retries(
             timer.advance(0.25)
 
 
+async def test_a_pause_does_not_end_in_a_burst(
+    serve: Any, connect: Any, standing_timer: Any
+) -> None:
+    """Callers whose places fall into a pause take new ones after it, as far apart as before."""
+    server = await serve(refusal(429, Retry_After="10"))
+    client = connect(server, timer=standing_timer, rate_limit=1)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            tasks.start_soon(upsert, client)
+        await server.until(lambda: len(standing_timer.waits) == 4)
+        assert sorted(standing_timer.waits) == [1, 2, 3, 10.5]
+        standing_timer.advance(3)
+        await server.until(lambda: len(standing_timer.waits) == 7)
+        assert sorted(standing_timer.waits[4:]) == [7, 8, 9]
+        tasks.cancel_scope.cancel()
+    assert len(server.requests) == 1
+
+
 async def test_a_call_that_is_held_back_holds_nobody_else_back(
     serve: Any, connect: Any, standing_timer: Any
 ) -> None:
