@@ -18,6 +18,8 @@ from anyio.from_thread import start_blocking_portal
 from sybil import Document
 from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
+from sendblue_async.sandbox import Sandbox
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -71,24 +73,28 @@ def check_output(promised: str, printed: str) -> None:
     assert same, f"The page promises:\n{promised}\nbut what came is:\n{printed}"
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of somebody whose Sendblue account is a sandbox of their own."""
-    from sendblue_async.sandbox import Sandbox
-
-    inherited = {key: value for key, value in os.environ.items() if "SENDBLUE" not in key}
-    programs = Path(sys.executable).parent
+@pytest.fixture(scope="module")
+def account() -> Iterator[Sandbox]:
+    """The one account of a reader who tries everything, block after block."""
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(Sandbox(port=0)) as sandbox,
+        portal.wrap_async_context_manager(Sandbox()) as sandbox,
     ):
-        yield inherited | {
-            "HOME": str(tmp_path),
-            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-            "SENDBLUE_API_KEY": sandbox.api_key,
-            "SENDBLUE_API_SECRET": sandbox.api_secret,
-            "SENDBLUE_API_BASE_URL": sandbox.base_url,
-        }
+        yield sandbox
+
+
+@pytest.fixture
+def environment(tmp_path: Path, account: Sandbox) -> dict[str, str]:
+    """The environment of somebody whose Sendblue account is a sandbox of their own."""
+    inherited = {key: value for key, value in os.environ.items() if "SENDBLUE" not in key}
+    programs = Path(sys.executable).parent
+    return inherited | {
+        "HOME": str(tmp_path),
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "SENDBLUE_API_KEY": account.api_key,
+        "SENDBLUE_API_SECRET": account.api_secret,
+        "SENDBLUE_API_BASE_URL": account.base_url,
+    }
 
 
 def run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -55,16 +55,6 @@ class Done(NamedTuple):
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """A running sandbox, on a thread of its own."""
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(Sandbox()) as sandbox,
-    ):
-        yield sandbox
-
-
-@pytest.fixture
 def home(tmp_path: Path) -> dict[str, str]:
     """The environment of somebody who has a home folder and no account."""
     kept = {key: value for key, value in os.environ.items() if key.startswith("COVERAGE")}

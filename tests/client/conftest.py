@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import inspect
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
-import anyio
 import pytest
 import trustme
 from attrs import Factory, define, frozen
@@ -25,24 +22,6 @@ from .servers import Server, Step, running
 Connect = Callable[..., SendblueClient]
 Serve = Callable[..., Awaitable[Server]]
 StartSandbox = Callable[..., Awaitable[Sandbox]]
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
-    """Give each asynchronous test 40 seconds, after which it fails inside its event loop.
-
-    The timeout of the suite strikes outside the loop, and the fixtures would then wait for ever
-    for a test that is still on their loop.
-    """
-    test = pyfuncitem.obj
-    if inspect.iscoroutinefunction(test):
-
-        @functools.wraps(test)
-        async def limited(**arguments: Any) -> None:
-            with anyio.fail_after(40):
-                await test(**arguments)
-
-        pyfuncitem.obj = limited
 
 
 @define(eq=False)

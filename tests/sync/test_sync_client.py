@@ -51,16 +51,6 @@ def lead_to(sandbox: Sandbox) -> dict[str, Any]:
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    """A running sandbox, on a thread of its own."""
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(Sandbox()) as sandbox,
-    ):
-        yield sandbox
-
-
-@pytest.fixture
 def options(sandbox: Sandbox) -> dict[str, Any]:
     """The arguments that lead a client to the sandbox."""
     return lead_to(sandbox)
