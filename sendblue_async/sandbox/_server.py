@@ -55,12 +55,9 @@ class Sandbox:
         ssl: serve TLS with this context.
 
     Attributes:
-        contacts: the stored contacts by number, as they are now; read-only.
-        faults: the dials in force; may be set while it runs.
         counts: how often what happened: ``requests``, ``created`` and ``updated`` contacts, and
             the name of each dial that struck.
         requests: the last 1,000 requests as they came, newest last, without the two keys.
-        base_url: where it listens; known once it runs.
 
     Raises:
         ValueError: ``port`` is out of range, or ``created_status`` is not a 2xx with a body.
