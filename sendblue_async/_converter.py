@@ -177,10 +177,10 @@ def _reader(cls: type) -> Callable[..., Any]:
     fields |= {key: fields[name] for key, name in spellings(cls).items()}
 
     def read(payload: object, _: Any, **local: Any) -> Any:
-        values = local
         if type(payload) is not dict:
             raise TypeError("not a JSON object")
         extra: dict[str, Any] = {}
+        values: dict[str, Any] = {**local, extra_name: extra}
         for key, value in payload.items():
             field = fields.get(key)
             if field is None:
@@ -198,7 +198,6 @@ def _reader(cls: type) -> Callable[..., Any]:
                     values[name] = hook(value, hint)
                 except (TypeError, ValueError):
                     extra[key] = value
-        values[extra_name] = extra
         return cls(**values)
 
     return read

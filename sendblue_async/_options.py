@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from attrs import Attribute, field, frozen
+from attrs import field, frozen
 
+from ._checks import is_limit
 from ._credentials import Credentials
 from ._version import __version__
 from .exceptions import ConfigurationError
@@ -30,13 +31,6 @@ _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
 _FRAMING = {"content-length", "content-type", "host", "transfer-encoding"}
 
 
-def _positive(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    if type(value) not in (int, float) or not 0 < value < 1e9:
-        raise ConfigurationError(
-            f"{attribute.name} must be a number of seconds above 0 and below 1e9, not {value!r}."
-        )
-
-
 @frozen(kw_only=True)
 class Timeouts:
     """How long things may take, in seconds.
@@ -51,28 +45,18 @@ class Timeouts:
         ConfigurationError: If a value is not a finite number above zero.
     """
 
-    connect: float = field(default=5.0, validator=_positive)
-    attempt: float = field(default=20.0, validator=_positive)
-    total: float = field(default=60.0, validator=_positive)
-
-
-def checked_count(name: str, value: Any) -> int:
-    """A whole number of 1 or more.
-
-    Raises:
-        ConfigurationError: If it is not; names the option.
-    """
-    if type(value) is not int or value < 1:
-        raise ConfigurationError(f"{name} must be a whole number, 1 or more, not {value!r}.")
-    return value
+    connect: float = field(default=5.0, validator=is_limit)
+    attempt: float = field(default=20.0, validator=is_limit)
+    total: float = field(default=60.0, validator=is_limit)
 
 
 def checked_base_url(base_url: str, *, allow_http: bool) -> str:
-    """The base URL without a slash at its end.
+    """The base URL, its scheme in lower case and without a slash at its end.
 
     Raises:
-        ConfigurationError: If it is no web address, holds more than one, or is plain http to a
-            host that is not loopback and ``allow_http`` is false.
+        ConfigurationError: If it is no web address, has a user name, password, query or
+            fragment, or is plain http to a host that is not loopback while ``allow_http`` is
+            false.
     """
     if isinstance(base_url, str) and any(mark in base_url for mark in "@?#"):
         # Not shown, as it may hold a password.
@@ -87,7 +71,7 @@ def checked_base_url(base_url: str, *, allow_http: bool) -> str:
             f"base_url {base_url!r} is not https, so the keys would travel in the clear; "
             "use https, or pass allow_http=True if that is what you want."
         )
-    return base_url.replace(base_url[: len(url.scheme)], url.scheme, 1).rstrip("/")
+    return url.scheme + base_url[len(url.scheme) :].rstrip("/")
 
 
 def _split(url: str) -> SplitResult | None:

@@ -11,15 +11,15 @@ import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from attrs import Attribute, field, frozen
+from attrs import field, frozen
 
+from ._checks import is_count, is_duration, is_flag
 from .exceptions import (
     APIError,
     AuthenticationError,
     BadRequestError,
-    ConfigurationError,
     ConnectError,
     ContactExistsError,
     NotFoundError,
@@ -123,25 +123,6 @@ def rule_for(status: int, *, names_a_time: bool) -> Rule:
     return _UNAVAILABLE
 
 
-def _is_seconds(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    if type(value) not in (int, float) or not 0 <= value < 1e9:
-        raise ConfigurationError(
-            f"{attribute.name} must be a number of seconds from 0 to 1e9, not {value!r}."
-        )
-
-
-def _is_flag(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    if type(value) is not bool:
-        raise ConfigurationError(f"{attribute.name} must be True or False, not {value!r}.")
-
-
-def _is_count(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    if type(value) is not int or value < 1:
-        raise ConfigurationError(
-            f"{attribute.name} must be a whole number, 1 or more, not {value!r}."
-        )
-
-
 @frozen(kw_only=True)
 class RetryPolicy:
     """How often and how patiently a call is attempted.
@@ -163,11 +144,11 @@ class RetryPolicy:
         ConfigurationError: If a value is out of range.
     """
 
-    attempts: int = field(default=4, validator=_is_count)
-    base: float = field(default=0.25, validator=_is_seconds)
-    cap: float = field(default=8.0, validator=_is_seconds)
-    rate_limit_base: float = field(default=1.0, validator=_is_seconds)
-    settle: bool = field(default=True, validator=_is_flag)
+    attempts: int = field(default=4, validator=is_count)
+    base: float = field(default=0.25, validator=is_duration)
+    cap: float = field(default=8.0, validator=is_duration)
+    rate_limit_base: float = field(default=1.0, validator=is_duration)
+    settle: bool = field(default=True, validator=is_flag)
 
     def wait(
         self,

@@ -18,11 +18,11 @@ from attrs import evolve
 from multidict import CIMultiDict
 from yarl import URL
 
+from ._checks import checked_count
 from ._credentials import Credentials
 from ._options import (
     Timeouts,
     checked_base_url,
-    checked_count,
     checked_headers,
     checked_proxy,
     environment_proxy,

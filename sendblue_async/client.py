@@ -114,16 +114,16 @@ class SendblueClient:
     ) -> None:
         # No key is to be seen in a traceback that shows the locals of this frame.
         api_key, api_secret = hidden(api_key), hidden(api_secret)
-        _check_types(trace_configs=(trace_configs, Sequence))
-        hooks = trace_configs or ()
         _check_types(
             timeouts=(timeouts, Timeouts),
             retry=(retry, RetryPolicy),
             session=(session, ClientSession),
             allow_http=(allow_http, bool),
-            **{f"trace_configs[{n}]": (hook, TraceConfig) for n, hook in enumerate(hooks)},
             ssl=(ssl, SSLContext),
+            trace_configs=(trace_configs, Sequence),
         )
+        for place, hook in enumerate(trace_configs or ()):
+            _check_types(**{f"trace_configs[{place}]": (hook, TraceConfig)})
         if session is not None and trace_configs:
             raise ConfigurationError(
                 "trace_configs are for the client's own session; give them to yours instead."

@@ -137,9 +137,6 @@ def _extra_body(value: Mapping[str, Any] | None) -> dict[str, Any]:
     return dict(value)
 
 
-# Without slots, as a frozen class with them takes twice as long to make.
-
-
 def _repr(model: Any) -> str:
     """The model with the fields that have a value; also one that is not whole yet."""
     values = {name: getattr(model, name, None) for name in fields_dict(type(model))}
@@ -158,6 +155,7 @@ class DeprecatedSpellings(TypedDict, total=False):
     sendblueNumber: str | Clear | None
 
 
+# No model has slots: attrs makes a frozen class faster without them.
 @frozen(kw_only=True, slots=False, repr=False)
 class ContactCreate:
     """A contact to be created, checked when it is made.

@@ -1,0 +1,47 @@
+"""Checks of numbers and flags that a caller sets; most are attrs validators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import Attribute
+
+from .exceptions import ConfigurationError
+
+
+def checked_count(name: str, value: Any) -> int:
+    """A whole number of 1 or more.
+
+    Raises:
+        ConfigurationError: If it is not; names the option.
+    """
+    if type(value) is not int or value < 1:
+        raise ConfigurationError(f"{name} must be a whole number, 1 or more, not {value!r}.")
+    return value
+
+
+def is_count(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    """A whole number of 1 or more."""
+    checked_count(attribute.name, value)
+
+
+def is_flag(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    """True or false, and nothing that merely counts as such."""
+    if type(value) is not bool:
+        raise ConfigurationError(f"{attribute.name} must be True or False, not {value!r}.")
+
+
+def is_duration(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    """A number of seconds, 0 included."""
+    if type(value) not in (int, float) or not 0 <= value < 1e9:
+        raise ConfigurationError(
+            f"{attribute.name} must be a number of seconds from 0 to 1e9, not {value!r}."
+        )
+
+
+def is_limit(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    """A number of seconds above 0."""
+    if type(value) not in (int, float) or not 0 < value < 1e9:
+        raise ConfigurationError(
+            f"{attribute.name} must be a number of seconds above 0 and below 1e9, not {value!r}."
+        )
