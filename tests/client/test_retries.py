@@ -366,16 +366,16 @@ async def test_a_queue_that_is_full_does_not_stop_the_retries(serve: Any, connec
 async def test_the_queue_does_not_count_against_an_attempt(
     serve: Any, connect: Any, stack: AsyncExitStack, given: bool
 ) -> None:
-    """Six calls of 0.1 s share a connection, and none hits its limit of 0.4 s per attempt."""
-    server = await serve(late(0.1, contact()))
+    """Nine calls of 0.3 s share a connection, and none hits its limit of 2 s per attempt."""
+    server = await serve(late(0.3, contact()))
     options: dict[str, Any] = {"max_connections": 1}
     if given:
         connector = aiohttp.TCPConnector(limit=1)
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         options = {"session": session}
-    client = connect(server, timeouts=Timeouts(attempt=0.4), **options)
-    answers = await asyncio.gather(*(upsert(client) for _ in range(6)))
-    assert [answer.meta.attempts for answer in answers] == [1] * 6
+    client = connect(server, timeouts=Timeouts(attempt=2), **options)
+    answers = await asyncio.gather(*(upsert(client) for _ in range(9)))
+    assert [answer.meta.attempts for answer in answers] == [1] * 9
     assert server.accepted == 1
 
 
