@@ -50,12 +50,24 @@ LOCAL: Final = {"role": "local"}
 """Metadata of a field that is never read from or written to the wire."""
 
 
+def wire(spelling: str) -> dict[str, str]:
+    """Metadata of a field that the API knows under another name than this package."""
+    return {"wire": spelling}
+
+
 @cache
 def _fields(cls: type, role: str | None = None) -> dict[str, Any]:
     """The names and types of a model's fields on the wire, or of those with a role."""
     hints = get_type_hints(cls)
     fields = [field for field in attrs.fields(cls) if field.metadata.get("role") == role]
     return {field.name: hints[field.name] for field in fields}
+
+
+@cache
+def _wire_names(cls: type) -> dict[str, str]:
+    """A model's field names -> the API's preferred spellings of them."""
+    known = attrs.fields_dict(cls)
+    return {name: known[name].metadata.get("wire", name) for name in _fields(cls)}
 
 
 def camel_case(name: str) -> str:
@@ -77,10 +89,10 @@ _DEPRECATED = {
 
 def spellings(cls: type) -> dict[str, str]:
     """Every key under which a model's fields may stand on the wire -> the field's name."""
-    names = _fields(cls)
+    names = _wire_names(cls)
     known = {old: name for old, name in _DEPRECATED.items() if name in names}
-    known |= {camel_case(name): name for name in names}
-    return known | {name: name for name in names}
+    known |= {camel_case(spelling): name for name, spelling in names.items()}
+    return known | {spelling: name for name, spelling in names.items()}
 
 
 def preferred_spellings(given: Mapping[str, Any], cls: type) -> dict[str, Any]:
@@ -160,6 +172,23 @@ def _strings(value: object, _: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _models(value: object, hint: Any) -> tuple[Any, ...]:
+    """A list of objects; one that is no object makes the whole list unreadable."""
+    if type(value) is not list:
+        raise TypeError("not a list")
+    kind = get_args(hint)[0]
+    read = converter.get_structure_hook(kind)
+    return tuple([read(item, kind) for item in value])
+
+
+def _is_tuple_of_models(hint: Any) -> bool:
+    return get_origin(hint) is tuple and attrs.has(get_args(hint)[0])
+
+
+def _list(value: tuple[Any, ...]) -> list[Any]:
+    return [item if type(item) is str else converter.unstructure(item) for item in value]
+
+
 def _string_mapping(value: object, _: Any) -> dict[str, str]:
     if type(value) is not dict or not all(type(item) is str for item in value.values()):
         raise TypeError("not an object of strings")
@@ -205,23 +234,24 @@ def _reader(cls: type) -> Callable[..., Any]:
 
 def _writer(cls: type) -> Callable[[Any], dict[str, Any]]:
     """The unstructure hook of one model, compiled once."""
-    names = tuple(_fields(cls))
-    (extra_name,) = _fields(cls, "extra")
-    plain = (str, bool)
+    names = tuple(_wire_names(cls).items())
+    extra_names = tuple(_fields(cls, "extra"))
+    plain = (str, bool, int)
 
     def write(model: Any) -> dict[str, Any]:
         body: dict[str, Any] = {}
-        for name in names:
+        for name, spelling in names:
             value = getattr(model, name)
             if value is None:
                 continue
             if type(value) in plain:
-                body[name] = value
+                body[spelling] = value
             elif value is CLEAR:
-                body[name] = None
+                body[spelling] = None
             else:
-                body[name] = converter.unstructure(value)
-        body.update(getattr(model, extra_name))
+                body[spelling] = converter.unstructure(value)
+        for name in extra_names:
+            body.update(getattr(model, name))
         return body
 
     return write
@@ -234,8 +264,9 @@ def _make_converter() -> cattrs.Converter:
     for kind in (str, bool, int):
         made.register_structure_hook(kind, _refuse)
     made.register_structure_hook_func(lambda hint: hint == tuple[str, ...], _strings)
+    made.register_structure_hook_func(_is_tuple_of_models, _models)
     made.register_structure_hook_func(lambda hint: hint == dict[str, str], _string_mapping)
-    made.register_unstructure_hook_func(lambda kind: kind is tuple, list)
+    made.register_unstructure_hook_func(lambda kind: kind is tuple, _list)
     made.register_structure_hook(datetime, lambda value, _: parse_datetime(value))
     made.register_unstructure_hook(datetime, format_datetime)
     return made

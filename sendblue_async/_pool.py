@@ -27,11 +27,13 @@ class Pool:
     Attributes:
         session: The session.
         places: One for each request that may be under way.
+        middlewares: What aiohttp is to run around requests that it would send twice by itself.
         guard: Closes the session when it is closed itself; ``None`` if the session is not ours.
     """
 
     session: ClientSession
     places: anyio.Semaphore
+    middlewares: tuple[aiohttp.ClientMiddlewareType, ...] | None
     guard: AsyncGenerator[None, None] | None
 
 
@@ -93,7 +95,8 @@ class Pools:
         elif session.connector.limit:
             places = min(places, session.connector.limit)
         # A caller that finds a place free goes on without giving way to others first.
-        pool = Pool(session, anyio.Semaphore(places, fast_acquire=True), guard)
+        semaphore = anyio.Semaphore(places, fast_acquire=True)
+        pool = Pool(session, semaphore, _with_never_resend(session), guard)
         self._pools[asyncio.get_running_loop()] = pool
         return pool
 
@@ -136,6 +139,36 @@ class _Connector(aiohttp.TCPConnector):
 
     def __del__(self, _: object = None) -> None:
         pass
+
+
+class Disconnected(aiohttp.ClientConnectionError):
+    """A lost connection, under a name at which aiohttp does not send the request again.
+
+    The error that it stands for is its cause.
+    """
+
+
+async def _never_resend(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Leave it to the truth table whether a request is repeated.
+
+    By itself, aiohttp sends a GET, PUT or DELETE once more when the connection is lost before
+    an answer, and tells nobody: a DELETE that was carried out would then seem to find nothing.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise Disconnected from error
+
+
+def _with_never_resend(session: ClientSession) -> tuple[aiohttp.ClientMiddlewareType, ...] | None:
+    # There is no public way to learn the middlewares of a session that came from outside, and
+    # those of a request replace them; better a request sent twice than theirs left out.
+    theirs = getattr(session, "_middlewares", None)
+    return None if theirs is None else (_never_resend, *theirs)
 
 
 async def _closing(session: ClientSession) -> AsyncGenerator[None, None]:

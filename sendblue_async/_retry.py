@@ -35,12 +35,17 @@ from .exceptions import (
 )
 
 
-class Repeat(Enum):
-    """Whether an operation may be sent again when its first request may have been applied."""
+class Effect(Enum):
+    """What an operation does; this alone decides whether it is sent again after an unknown outcome.
 
-    HARMLESS = "safe or idempotent: yes"
-    SETTLED = "a plain create: yes, and its outcome is looked up"
-    HARMFUL = "neither: no"
+    Safe and idempotent are the words of RFC 9110 §9.2, said here of what the operation does and
+    not of its HTTP method.
+    """
+
+    SAFE = "reads only: sent again"
+    IDEMPOTENT = "once or twice is the same: sent again"
+    SETTLED = "a plain create: sent again, and its outcome is looked up"
+    NEITHER = "may do its work twice: not sent again"
 
 
 class Again(Enum):
@@ -153,7 +158,7 @@ class RetryPolicy:
     def wait(
         self,
         rule: Rule,
-        repeat: Repeat,
+        effect: Effect,
         *,
         attempt: int,
         retry_after: float | None,
@@ -163,7 +168,7 @@ class RetryPolicy:
 
         Args:
             rule: The row of the truth table that the attempt ended in.
-            repeat: Whether the operation may be sent twice.
+            effect: What the operation does.
             attempt: The number of the attempt that ended, from 1.
             retry_after: What the server asked for, in seconds, or ``None``.
             draw: A random number from [0, 1).
@@ -173,7 +178,7 @@ class RetryPolicy:
         if rule.again is Again.ONCE and attempt > 1:
             return None
         if rule.outcome == "unknown" and (
-            repeat is Repeat.HARMFUL or (repeat is Repeat.SETTLED and not self.settle)
+            effect is Effect.NEITHER or (effect is Effect.SETTLED and not self.settle)
         ):
             return None
         if retry_after is not None and rule.heeds_retry_after:

@@ -29,7 +29,7 @@ from ._options import (
     trusted_certificates,
 )
 from ._pace import Pace
-from ._pool import ClientSession, Pool, Pools, TraceConfig
+from ._pool import ClientSession, Disconnected, Pool, Pools, TraceConfig
 from ._retry import RULES, Again, Ending, RetryPolicy, RetryThrottle, Rule
 from ._wire import Call, Failure, Reply, error_for, read_reply, snippet
 from .exceptions import ConfigurationError, ConnectError, RateLimitError
@@ -163,7 +163,7 @@ class Transport:
             return None
         return policy.wait(
             rule,
-            call.repeat,
+            call.effect,
             attempt=attempt,
             retry_after=failure.retry_after,
             draw=self._draw(),
@@ -195,7 +195,7 @@ class Transport:
             left = deadline - now
             if left <= 0:
                 return _no_time("had no time left")
-            reply = await self._exchange(pool.session, call, timeouts, left)
+            reply = await self._exchange(pool, call, timeouts, left)
         finally:
             pool.places.release()
         if isinstance(reply, Failure):
@@ -209,14 +209,14 @@ class Transport:
         )
 
     async def _exchange(
-        self, session: ClientSession, call: Call[Any], timeouts: Timeouts, left: float
+        self, pool: Pool, call: Call[Any], timeouts: Timeouts, left: float
     ) -> Reply | Failure:
-        if session.closed:
+        if pool.session.closed:
             return _CLOSED
         body = None if call.body is None else _Body(call.body)
         chunks: list[bytes] = []
         try:
-            response = await session.request(
+            response = await pool.session.request(
                 call.method,
                 URL(self.base_url + call.path, encoded=True),
                 data=body,
@@ -226,7 +226,10 @@ class Transport:
                 raise_for_status=False,
                 proxy=self._proxy,
                 ssl=self._ssl,
+                middlewares=None if call.method in _SENT_ONCE else pool.middlewares,
             )
+        except Disconnected as error:
+            return self._failure(error.__cause__ or error, sent=body is None or body.sent)
         except _ERRORS as error:
             return self._failure(error, sent=body is None or body.sent)
         try:
@@ -291,6 +294,9 @@ def _aiohttp_timeout(attempt: float, connect: float) -> aiohttp.ClientTimeout:
         total=attempt, connect=min(connect, 0.9 * attempt), ceil_threshold=math.inf
     )
 
+
+# The methods that aiohttp does not send twice by itself.
+_SENT_ONCE = ("POST", "PATCH")
 
 # An event loop without a thread pool, as in an interpreter that exits, is a RuntimeError.
 _ERRORS = (aiohttp.ClientError, OSError, asyncio.TimeoutError, RuntimeError)

@@ -16,8 +16,8 @@ from urllib.parse import quote, urlencode
 
 from attrs import frozen
 
-from ._converter import spellings, structure
-from ._retry import RULES, Ending, Repeat, Rule, parse_retry_after, rule_for
+from ._converter import spellings, structure, unstructure
+from ._retry import RULES, Effect, Ending, Rule, parse_retry_after, rule_for
 from .exceptions import (
     AuthenticationError,
     ConnectError,
@@ -29,7 +29,7 @@ from .exceptions import (
     UnexpectedRedirectError,
     ValidationError,
 )
-from .models import RawResponse, ResponseMeta
+from .models import Contact, ContactPage, RawResponse, ResponseMeta
 
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ class Call(Generic[T]):
     Attributes:
         method: The HTTP method.
         path: The path, percent-encoded, from the first slash on.
-        repeat: Whether the operation may be sent twice.
+        effect: What the operation does, which decides whether it may be sent twice.
         read: Makes the answer's model from a JSON document and its meta; raises ``TypeError``
             for a document that is not the one expected.
         body: The JSON document to send, or ``None`` for no body.
@@ -79,9 +79,48 @@ class Call(Generic[T]):
 
     method: str
     path: str
-    repeat: Repeat
+    effect: Effect
     read: Callable[[Any, ResponseMeta], T]
     body: bytes | None = None
+
+
+@frozen(kw_only=True, slots=False)
+class Operation(Generic[T]):
+    """What all calls of one endpoint share.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path; ``{number}`` in it stands for the contact's phone number.
+        effect: What the operation does, which decides whether it may be sent twice.
+        read: Makes the answer's model, as in :class:`Call`.
+    """
+
+    method: str
+    path: str
+    effect: Effect
+    read: Callable[[Any, ResponseMeta], T]
+
+    def call(
+        self, body: Any = None, *, number: str = "", query: Mapping[str, Any] | None = None
+    ) -> Call[T]:
+        """A call of this endpoint.
+
+        Args:
+            body: The model or the JSON document to send, or ``None`` for no body.
+            number: The phone number in the path, in E.164 form.
+            query: Query parameters.
+
+        Raises:
+            ValidationError: If the body holds something JSON has no form for.
+        """
+        path = self.path.replace("{number}", _segment(number))
+        return Call(
+            method=self.method,
+            path=path_with_query(path, query) if query else path,
+            effect=self.effect,
+            read=self.read,
+            body=None if body is None else encode_json(unstructure(body), "extra_body"),
+        )
 
 
 def encode_json(document: Any, field: str) -> bytes:
@@ -129,23 +168,35 @@ def path_with_query(path: str, params: Mapping[str, Any] | None) -> str:
         raise ValidationError(f"params cannot be sent: {error}.", field="params") from None
 
 
-def path_segment(text: str) -> str:
+def _segment(text: str) -> str:
     """A string as one segment of a path; its ``+`` becomes ``%2B``."""
     return quote(text, safe="")
 
 
-def reader(cls: type[T]) -> Callable[[Any, ResponseMeta], T]:
-    """The ``read`` of a call whose answer is a model with an ``extra`` and a ``meta`` field."""
+def reader(cls: type[T], *, may_be_empty: bool = False) -> Callable[[Any, ResponseMeta], T]:
+    """The ``read`` of a call whose answer is a model with an ``extra`` and a ``meta`` field.
+
+    Args:
+        cls: The model.
+        may_be_empty: Whether an object without any key is an answer too.
+    """
 
     known = frozenset(spellings(cls))
 
     def read(document: Any, meta: ResponseMeta) -> T:
         model = structure(document, cls, meta=meta)
-        if known.isdisjoint(document):
+        if known.isdisjoint(document) and not (may_be_empty and not document):
             raise TypeError(f"not the JSON object of a {cls.__name__}")
         return model
 
     return read
+
+
+def read_page(document: Any, meta: ResponseMeta) -> ContactPage:
+    """The ``read`` of a call that is answered with a bare list of contacts."""
+    if type(document) is not list:
+        raise TypeError("not a JSON array")
+    return ContactPage(contacts=tuple([structure(item, Contact) for item in document]), meta=meta)
 
 
 def read_raw(document: Any, meta: ResponseMeta) -> RawResponse:
@@ -218,7 +269,7 @@ def error_for(
         outcome = "unknown"
     times = f" (attempt {attempts})" if attempts > 1 else ""
     message = f"{call.method} {call.path} {failure.message}{times}."
-    changes = call.method not in ("GET", "HEAD", "OPTIONS")
+    changes = call.effect is not Effect.SAFE
     advice = _LOOK_FIRST if outcome == "unknown" and changes else _ADVICE.get(cls)
     return cls(
         f"{message} {advice}" if advice else message,

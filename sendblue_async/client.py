@@ -1,53 +1,49 @@
-"""The asynchronous client: one typed coroutine per endpoint."""
+"""The asynchronous client: one typed coroutine per endpoint.
+
+Over 400 lines because every endpoint has its method here, and most of a method is what it says.
+"""
 
 from __future__ import annotations
 
-import copy
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from ssl import SSLContext
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import evolve
 
-from ._converter import Clear, preferred_spellings
-from ._credentials import find_credentials, hidden
-from ._options import DEFAULT_BASE_URL, Timeouts
-from ._pool import ClientSession, TraceConfig
-from ._retry import Repeat, RetryPolicy
-from ._transport import Transport
-from ._wire import (
-    Call,
-    checked_method,
-    encode_json,
-    path_segment,
-    path_with_query,
-    read_raw,
-    reader,
-)
-from .exceptions import ConfigurationError, SendblueError, ValidationError
+from ._api import ApiClient
+from ._converter import Clear, preferred_spellings, unstructure
+from ._pages import Walk, every_contact
+from ._retry import Effect
+from ._wire import Operation, read_page, reader
+from .exceptions import NotFoundError, SendblueError, ValidationError
 from .models import (
+    BulkContact,
+    BulkCreate,
+    BulkCreateResponse,
+    BulkDelete,
+    BulkDeleteResponse,
+    Contact,
     ContactCreate,
+    ContactPage,
+    ContactQuery,
     ContactResponse,
+    ContactUpdate,
+    CountResponse,
     DeprecatedSpellings,
-    RawResponse,
+    OptOut,
+    OptOutResponse,
     ResponseMeta,
+    StatusResponse,
     e164,
 )
 
 if TYPE_CHECKING:
-    from typing_extensions import Self, Unpack
+    from typing_extensions import Unpack
 
 __all__ = ["SendblueClient"]
 
-_T = TypeVar("_T")
-
-_CONTACTS = "/api/v2/contacts"
 _read_envelope = reader(ContactResponse)
-
-# RFC 9110 §9.2.2; a repeat of any other method may do its work twice.
-_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
 def _read_contact(document: Any, meta: ResponseMeta) -> ContactResponse:
@@ -57,13 +53,33 @@ def _read_contact(document: Any, meta: ResponseMeta) -> ContactResponse:
     return response
 
 
-def _check_types(**options: tuple[object, type]) -> None:
-    for name, (value, kind) in options.items():
-        if value is not None and not isinstance(value, kind):
-            raise ConfigurationError(f"{name} must be a {kind.__name__}, not {value!r}.")
+_ALL = "/api/v2/contacts"
+_ONE = f"{_ALL}/{{number}}"
+_BULK = f"{_ALL}/bulk"
+_read_status = reader(StatusResponse, may_be_empty=True)
+_read_opt_out = reader(OptOutResponse, may_be_empty=True)
+_read_created = reader(BulkCreateResponse, may_be_empty=True)
+_read_deleted = reader(BulkDeleteResponse, may_be_empty=True)
+
+# What each endpoint is, and what it does: the retries follow from that alone.
+_CREATE = Operation(method="POST", path=_ALL, effect=Effect.SETTLED, read=_read_contact)
+_UPSERT = Operation(method="POST", path=_ALL, effect=Effect.IDEMPOTENT, read=_read_contact)
+_GET = Operation(method="GET", path=_ONE, effect=Effect.SAFE, read=_read_contact)
+_LIST = Operation(method="GET", path=_ALL, effect=Effect.SAFE, read=read_page)
+_UPDATE = Operation(method="PUT", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_contact)
+_DELETE = Operation(method="DELETE", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_status)
+_COUNT = Operation(
+    method="GET", path=f"{_ALL}/count", effect=Effect.SAFE, read=reader(CountResponse)
+)
+_VERIFY = Operation(method="POST", path=f"{_ALL}/verify", effect=Effect.NEITHER, read=_read_status)
+_OPT_OUT = Operation(
+    method="POST", path=f"{_ALL}/opt-out", effect=Effect.IDEMPOTENT, read=_read_opt_out
+)
+_CREATE_BULK = Operation(method="POST", path=_BULK, effect=Effect.NEITHER, read=_read_created)
+_DELETE_BULK = Operation(method="DELETE", path=_BULK, effect=Effect.IDEMPOTENT, read=_read_deleted)
 
 
-class SendblueClient:
+class SendblueClient(ApiClient):
     """The asynchronous client of Sendblue's contacts API.
 
     Make one and keep it for the life of the program; it may be made before any event loop
@@ -94,93 +110,6 @@ class SendblueClient:
     Raises:
         ConfigurationError: If a key is nowhere to be found, or an argument is not usable.
     """
-
-    def __init__(
-        self,
-        api_key: str | None = None,
-        api_secret: str | None = None,
-        *,
-        base_url: str | None = None,
-        timeouts: Timeouts | None = None,
-        retry: RetryPolicy | None = None,
-        max_connections: int = 100,
-        rate_limit: float | None = None,
-        default_headers: Mapping[str, str] | None = None,
-        proxy: str | None = None,
-        ssl: SSLContext | None = None,
-        trace_configs: Sequence[TraceConfig] | None = None,
-        session: ClientSession | None = None,
-        allow_http: bool = False,
-    ) -> None:
-        # No key is to be seen in a traceback that shows the locals of this frame.
-        api_key, api_secret = hidden(api_key), hidden(api_secret)
-        _check_types(
-            timeouts=(timeouts, Timeouts),
-            retry=(retry, RetryPolicy),
-            session=(session, ClientSession),
-            allow_http=(allow_http, bool),
-            ssl=(ssl, SSLContext),
-            trace_configs=(trace_configs, Sequence),
-        )
-        for place, hook in enumerate(trace_configs or ()):
-            _check_types(**{f"trace_configs[{place}]": (hook, TraceConfig)})
-        if session is not None and trace_configs:
-            raise ConfigurationError(
-                "trace_configs are for the client's own session; give them to yours instead."
-            )
-        self._timeouts = timeouts or Timeouts()
-        self._retry = retry or RetryPolicy()
-        self._transport = Transport(
-            find_credentials(api_key, api_secret),
-            base_url or os.environ.get("SENDBLUE_API_BASE_URL") or DEFAULT_BASE_URL,
-            max_connections=max_connections,
-            rate_limit=rate_limit,
-            default_headers=default_headers,
-            proxy=proxy,
-            ssl_context=ssl,
-            trace_configs=trace_configs,
-            session=session,
-            allow_http=allow_http,
-        )
-
-    def __repr__(self) -> str:
-        transport = getattr(self, "_transport", None)
-        return f"<{type(self).__name__} {transport.base_url if transport else '(not set up)'}>"
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connections; the client and every view of it are unusable afterwards.
-
-        A session that was given to the client stays open. Closing twice does no harm.
-        """
-        await self._transport.close()
-
-    def with_options(
-        self, *, timeouts: Timeouts | None = None, retry: RetryPolicy | None = None
-    ) -> Self:
-        """A view of this client with other timeouts or another retry policy.
-
-        It shares the connections, keys and rate limit; closing one closes the other.
-
-        Args:
-            timeouts: Replaces the client's timeouts. Unchanged by default.
-            retry: Replaces the client's retry policy. Unchanged by default.
-        """
-        _check_types(timeouts=(timeouts, Timeouts), retry=(retry, RetryPolicy))
-        view = copy.copy(self)
-        view._timeouts = timeouts or self._timeouts
-        view._retry = retry or self._retry
-        return view
 
     async def create_contact(
         self,
@@ -257,52 +186,237 @@ class SendblueClient:
             NotFoundError: If there is no such contact.
             SendblueError: If the call failed otherwise.
         """
-        return await self._get(e164(number), self._transport.now())
+        return await self._send(_GET.call(number=e164(number)))
 
-    async def request(
+    async def list_contacts(
         self,
-        method: str,
-        path: str,
         *,
-        json: Any = None,
-        params: Mapping[str, str | int | float | None] | None = None,
-    ) -> RawResponse:
-        """The answer to any call of the API, with the same auth, retries and errors.
+        limit: int | None = None,
+        offset: int | None = None,
+        order_by: str | None = None,
+        order_direction: Literal["asc", "desc"] | None = None,
+        number: str | None = None,
+        contact_id: str | None = None,
+        created_at_gte: datetime | None = None,
+    ) -> ContactPage:
+        """One page of contacts, newest first unless asked otherwise.
+
+        :meth:`iter_contacts` gives all of them.
 
         Args:
-            method: The HTTP method, in capitals. GET, HEAD, OPTIONS, PUT and DELETE are
-                repeated when the outcome of an attempt is unknown; the others only when
-                nothing was done.
-            path: The path, from its first slash on, percent-encoded where needed.
-            json: A document to send as the body. None by default.
-            params: Query parameters; one that is ``None`` is left out.
+            limit: How many contacts at most, 1 to 1,000. The server's default is 100.
+            offset: How many to skip, 0 to 10,000. Default 0.
+            order_by: The field to sort by, such as ``"created_at"``.
+            order_direction: ``"asc"`` or ``"desc"``.
+            number: Only the contact with this phone number.
+            contact_id: Only the contact with this identifier of Sendblue's.
+            created_at_gte: Only contacts created at this time or later; with a time zone.
 
         Raises:
-            ValidationError: If the path, the parameters or the document cannot be sent.
+            ValidationError: If a value is out of range; nothing was sent.
             SendblueError: If the call failed.
         """
-        call = Call(
-            method=checked_method(method),
-            path=path_with_query(path, params),
-            repeat=Repeat.HARMLESS if method in _IDEMPOTENT else Repeat.HARMFUL,
-            read=read_raw,
-            body=None if json is None else encode_json(json, "json"),
+        query = ContactQuery(
+            limit=limit,
+            offset=offset,
+            order_by=order_by,
+            order_direction=order_direction,
+            number=number,
+            contact_id=contact_id,
+            created_at_gte=created_at_gte,
         )
-        return await self._send(call, self._transport.now())
+        return await self._list(query)
+
+    def iter_contacts(
+        self, *, created_at_gte: datetime | None = None, page_size: int = 1000
+    ) -> AsyncGenerator[Contact, None]:
+        """All contacts, oldest first, none twice; use it with ``async for``.
+
+        Every contact that is there from the first page to the last is given, whatever others
+        create and delete meanwhile, under three conditions: the server sorts by ``created_at``
+        as asked, keeps contacts of the same time in one order, and has no more than 10,000 of
+        one and the same time. At most one page is fetched ahead. The numbers of all contacts
+        given so far are kept in memory.
+
+        Args:
+            created_at_gte: Only contacts created at this time or later; with a time zone.
+            page_size: How many contacts to fetch at once, 2 to 1,000. Default 1,000.
+
+        Raises:
+            ValidationError: If a value is out of range; nothing was sent.
+            APIError: If the API cannot list any further, or as below.
+            SendblueError: If fetching a page failed; it comes after the contacts before it.
+        """
+        walk = Walk(page_size=page_size, created_at_gte=created_at_gte)
+        return every_contact(walk, self._list)
+
+    async def _list(self, query: ContactQuery) -> ContactPage:
+        return await self._send(_LIST.call(query=unstructure(query)))
+
+    async def update_contact(
+        self,
+        number: str,
+        changes: ContactUpdate | None = None,
+        *,
+        first_name: str | Clear | None = None,
+        last_name: str | Clear | None = None,
+        company_name: str | Clear | None = None,
+        assigned_to_email: str | Clear | None = None,
+        sendblue_number: str | Clear | None = None,
+        opt_out: bool | None = None,
+        tags: Iterable[str] | Clear | None = None,
+        custom_variables: Mapping[str, str] | Clear | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+    ) -> ContactResponse:
+        """The stored contact after these changes.
+
+        A field that is not given, or is ``None``, keeps its value;
+        :data:`~sendblue_async.CLEAR` asks the server to clear it.
+
+        Args:
+            number: The contact's phone number, as for :meth:`create_contact`.
+            changes: All changes at once, and then nothing else.
+            first_name: First name.
+            last_name: Last name.
+            company_name: Company name.
+            assigned_to_email: E-mail address of the user the contact is assigned to.
+            sendblue_number: The Sendblue line to send with, in E.164 form.
+            opt_out: Whether the contact has opted out of messages.
+            tags: Tags; it is assumed that they replace the stored ones.
+            custom_variables: Labels and their values, merged into the stored ones.
+            extra_body: Further keys of the request body that have no argument here.
+
+        Raises:
+            ValidationError: If nothing is to be changed or a value cannot be sent; nothing was.
+            NotFoundError: If there is no such contact.
+            SendblueError: If the call failed otherwise.
+        """
+        fields: dict[str, Any] = {
+            "first_name": first_name,
+            "last_name": last_name,
+            "company_name": company_name,
+            "assigned_to_email": assigned_to_email,
+            "sendblue_number": sendblue_number,
+            "opt_out": opt_out,
+            "tags": tags,
+            "custom_variables": custom_variables,
+            "extra_body": extra_body,
+        }
+        number = e164(number)
+        if changes is None:
+            changes = ContactUpdate(**fields)
+        elif not isinstance(changes, ContactUpdate):
+            raise ValidationError("changes must be a ContactUpdate.", field="changes")
+        elif any(value is not None for value in fields.values()):
+            raise ValidationError("A ContactUpdate holds every change; give no others with it.")
+        return await self._send(_UPDATE.call(changes, number=number))
+
+    async def delete_contact(self, number: str) -> StatusResponse:
+        """Remove the contact with this number.
+
+        If an attempt ended without a usable answer and the next one finds no such contact, the
+        call succeeds, with ``meta.settled`` true.
+
+        Args:
+            number: The contact's phone number, as for :meth:`create_contact`.
+
+        Raises:
+            ValidationError: If it is no such number; nothing was sent.
+            NotFoundError: If there was no such contact.
+            SendblueError: If the call failed otherwise.
+        """
+        started = self._now()
+        try:
+            return await self._send(_DELETE.call(number=e164(number)), started)
+        except NotFoundError as error:
+            if not error.maybe_ours:
+                raise
+            meta = ResponseMeta(
+                status_code=404,
+                attempts=error.attempts,
+                elapsed=self._now() - started,
+                settled=True,
+            )
+            return StatusResponse(meta=meta)
+
+    async def count_contacts(self) -> CountResponse:
+        """How many contacts the account has, in the answer's ``count``.
+
+        Raises:
+            SendblueError: If the call failed.
+        """
+        return await self._send(_COUNT.call())
+
+    async def verify_contact(self, number: str) -> StatusResponse:
+        """Have Sendblue send the contact a verification message.
+
+        Nothing tells whether a message was sent whose answer was lost, so such a call is not
+        repeated but raises, with ``outcome`` ``"unknown"``.
+
+        Args:
+            number: The contact's phone number, as for :meth:`create_contact`.
+
+        Raises:
+            ValidationError: If it is no such number; nothing was sent.
+            SendblueError: If the call failed.
+        """
+        return await self._send(_VERIFY.call({"number": e164(number)}))
+
+    async def opt_out_contact(self, number: str, opted_out: bool = True) -> OptOutResponse:
+        """Block messages to a contact, or let them through again.
+
+        Args:
+            number: The contact's phone number, as for :meth:`create_contact`.
+            opted_out: Whether messages are to be blocked. Default true.
+
+        Raises:
+            ValidationError: If a value cannot be sent; nothing was.
+            SendblueError: If the call failed.
+        """
+        return await self._send(_OPT_OUT.call(OptOut(number=number, opted_out=opted_out)))
+
+    async def create_contacts_bulk(
+        self, contacts: Iterable[BulkContact | ContactCreate | Mapping[str, Any]]
+    ) -> BulkCreateResponse:
+        """The contacts that one request created.
+
+        The endpoint takes fewer fields than :meth:`create_contact`, see
+        :class:`~sendblue_async.models.BulkContact`, and does not update. It is assumed that
+        contacts which exist are left alone and left out of the answer. Nothing tells what a
+        request did whose answer was lost, so it is not repeated but raises, with ``outcome``
+        ``"unknown"``.
+
+        Args:
+            contacts: The contacts, at least one and no number twice.
+
+        Raises:
+            ValidationError: If a contact carries a field that the endpoint cannot take, or a
+                value cannot be sent; names it, such as ``"contacts[3].sendblue_number"``, and
+                nothing was sent.
+            SendblueError: If the call failed.
+        """
+        return await self._send(_CREATE_BULK.call(BulkCreate(contacts=contacts)))
+
+    async def delete_contacts_bulk(self, numbers: Iterable[str]) -> BulkDeleteResponse:
+        """Remove the contacts with these numbers in one request; says how many there were.
+
+        Args:
+            numbers: Phone numbers, each as for :meth:`create_contact`; at least one.
+
+        Raises:
+            ValidationError: If a number cannot be sent; names it, such as ``"numbers[3]"``,
+                and nothing was sent.
+            SendblueError: If the call failed.
+        """
+        return await self._send(_DELETE_BULK.call(BulkDelete(numbers=numbers)))
 
     async def _create(self, contact: ContactCreate) -> ContactResponse:
-        call = Call(
-            method="POST",
-            path=_CONTACTS,
-            repeat=Repeat.HARMLESS if contact.update_if_exists else Repeat.SETTLED,
-            read=_read_contact,
-            body=encode_json(contact.to_dict(), "extra_body"),
-        )
-        started = self._transport.now()
+        operation = _UPSERT if contact.update_if_exists else _CREATE
+        started = self._now()
         try:
-            return await self._send(call, started)
+            return await self._send(operation.call(contact), started)
         except SendblueError as error:
-            settles = call.repeat is Repeat.SETTLED and self._retry.settle
+            settles = operation is _CREATE and self._retry.settle
             if not settles or not error.maybe_ours:
                 raise
             return await self._settle(contact, error, started)
@@ -312,24 +426,10 @@ class SendblueClient:
     ) -> ContactResponse:
         """The contact as stored, if that is what was sent; or else the error."""
         try:
-            found = await self._get(contact.number, started)
+            found = await self._send(_GET.call(number=contact.number), started)
         except SendblueError:
             raise error from error.__cause__
         if found.contact.phone != contact.number or not contact.agrees_with(found.contact):
             raise error
         meta = evolve(found.meta, attempts=error.attempts, settled=True)
         return evolve(found, meta=meta)
-
-    async def _get(self, number: str, started: float) -> ContactResponse:
-        call = Call(
-            method="GET",
-            path=f"{_CONTACTS}/{path_segment(number)}",
-            repeat=Repeat.HARMLESS,
-            read=_read_contact,
-        )
-        return await self._send(call, started)
-
-    async def _send(self, call: Call[_T], started: float) -> _T:
-        return await self._transport.send(
-            call, timeouts=self._timeouts, policy=self._retry, started=started
-        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from functools import wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -21,7 +21,7 @@ from .exceptions import ConfigurationError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["SyncSendblueClient", "blocking"]
+__all__ = ["SyncSendblueClient", "blocking", "blocking_iterator"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -57,6 +57,35 @@ def blocking(
 
     call.__qualname__ = f"SyncSendblueClient.{name}"
     return call
+
+
+def blocking_iterator(
+    method: Callable[Concatenate[SendblueClient, _P], AsyncGenerator[_R, None]],
+) -> Callable[Concatenate[SyncSendblueClient, _P], Iterator[_R]]:
+    """The same items for callers that cannot await: same arguments, results and errors."""
+    name = method.__name__
+
+    @wraps(method)
+    def call(self: SyncSendblueClient, /, *args: _P.args, **kwargs: _P.kwargs) -> Iterator[_R]:
+        _check_may_block(name)
+        return _items(name, method(self._client, *args, **kwargs))
+
+    call.__qualname__ = f"SyncSendblueClient.{name}"
+    return call
+
+
+def _items(name: str, generator: AsyncGenerator[_R, None]) -> Iterator[_R]:
+    # Left early, the generator is closed by the event loop that it ran on: it is told when one
+    # goes. To wait for that here could wait for ever, as the garbage collector may do the leaving
+    # on that loop's own thread.
+    async def following() -> tuple[_R] | None:
+        async for item in generator:
+            return (item,)
+        return None
+
+    while item := portal.run(following, (), {}):
+        yield item[0]
+        _check_may_block(name)
 
 
 def _with_arguments_of(
@@ -124,6 +153,15 @@ class SyncSendblueClient:
         return view
 
     close = blocking(SendblueClient.close)
+    count_contacts = blocking(SendblueClient.count_contacts)
     create_contact = blocking(SendblueClient.create_contact)
+    create_contacts_bulk = blocking(SendblueClient.create_contacts_bulk)
+    delete_contact = blocking(SendblueClient.delete_contact)
+    delete_contacts_bulk = blocking(SendblueClient.delete_contacts_bulk)
     get_contact = blocking(SendblueClient.get_contact)
+    iter_contacts = blocking_iterator(SendblueClient.iter_contacts)
+    list_contacts = blocking(SendblueClient.list_contacts)
+    opt_out_contact = blocking(SendblueClient.opt_out_contact)
     request = blocking(SendblueClient.request)
+    update_contact = blocking(SendblueClient.update_contact)
+    verify_contact = blocking(SendblueClient.verify_contact)

@@ -1,33 +1,16 @@
-"""What a stored contact is, and how a request's body becomes a change to one."""
+"""What a stored contact is, and what counts as its number."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 from attrs import evolve, field, fields, frozen
 
-__all__ = ["CreateOrder", "Refusal", "StoredContact", "normalized_number", "read_create"]
+__all__ = ["CONTACT_FIELDS", "Refusal", "StoredContact", "normalized_number"]
 
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 _DROPPED = str.maketrans("", "", " -.()")
-
-# Preferred spellings come before deprecated ones: of those that are there, the first one counts.
-_TEXT_SPELLINGS = {
-    "number": "number",
-    "phone_number": "number",
-    "phoneNumber": "number",
-    "first_name": "first_name",
-    "firstName": "first_name",
-    "last_name": "last_name",
-    "lastName": "last_name",
-    "assigned_to_email": "assigned_to_email",
-    "assignedToEmail": "assigned_to_email",
-    "sendblue_number": "sendblue_number",
-    "sendblueNumber": "sendblue_number",
-}
 
 
 class Refusal(Exception):
@@ -82,11 +65,15 @@ class StoredContact:
         return {_CAMEL[name]: value for name, value in self.as_dict().items()}
 
     def merged(self, changes: dict[str, Any]) -> StoredContact:
-        """This contact after an upsert: absent fields stay, None clears, variables are merged."""
+        """This contact after an update: absent fields stay, None clears, variables are merged."""
         variables = changes.get("custom_variables")
         if variables is not None:
             changes = {**changes, "custom_variables": {**self.custom_variables, **variables}}
         return evolve(self, **changes)
+
+
+CONTACT_FIELDS = tuple(attribute.name for attribute in fields(StoredContact))
+"""The names of the 12 fields, in the order in which they are answered."""
 
 
 def _camel(name: str) -> str:
@@ -94,40 +81,7 @@ def _camel(name: str) -> str:
     return first + "".join(word.title() for word in rest)
 
 
-_CAMEL = {attribute.name: _camel(attribute.name) for attribute in fields(StoredContact)}
-
-
-@frozen(kw_only=True)
-class CreateOrder:
-    """A create's body after its types and its number have been checked."""
-
-    number: str
-    changes: dict[str, Any]
-    """The fields that were given, under their preferred names."""
-    update_if_exists: bool
-
-
-def read_create(body: bytes) -> CreateOrder:
-    """Read a create's JSON body; keys that are not known are ignored.
-
-    Raises:
-        Refusal: 400, for what is not a JSON object, a wrong type, no number, or a bad number.
-    """
-    given = _json_object(body)
-    changes: dict[str, Any] = _texts(given)
-    number = changes.pop("number", None)
-    if "tags" in given:
-        changes["tags"] = _tags(given["tags"])
-    if "custom_variables" in given:
-        changes["custom_variables"] = _variables(given["custom_variables"])
-    upsert = given.get("update_if_exists")
-    if upsert is not None and not isinstance(upsert, bool):
-        raise Refusal(400, "update_if_exists must be a boolean")
-    if not number:
-        raise Refusal(400, "Missing fields")
-    return CreateOrder(
-        number=normalized_number(number), changes=changes, update_if_exists=bool(upsert)
-    )
+_CAMEL = {name: _camel(name) for name in CONTACT_FIELDS}
 
 
 def normalized_number(text: str) -> str:
@@ -140,44 +94,3 @@ def normalized_number(text: str) -> str:
     if not _NUMBER.fullmatch(number):
         raise Refusal(400, "Invalid phone number")
     return number
-
-
-def _json_object(body: bytes) -> dict[str, object]:
-    try:
-        given = json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise Refusal(400, "The body is not JSON") from None
-    if not isinstance(given, dict):
-        raise Refusal(400, "The body is not a JSON object")
-    return cast("dict[str, object]", given)
-
-
-def _texts(given: dict[str, object]) -> dict[str, str | None]:
-    texts: dict[str, str | None] = {}
-    for spelling, name in _TEXT_SPELLINGS.items():
-        if spelling in given:
-            value = given[spelling]
-            if value is not None and not isinstance(value, str):
-                raise Refusal(400, f"{spelling} must be a string")
-            texts.setdefault(name, value)
-    return texts
-
-
-def _tags(value: object) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if not isinstance(value, list) or not _all_text(cast("list[object]", value)):
-        raise Refusal(400, "tags must be a list of strings")
-    return tuple(cast("list[str]", value))
-
-
-def _variables(value: object) -> dict[str, str] | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict) or not _all_text(cast("dict[str, object]", value).values()):
-        raise Refusal(400, "custom_variables must be an object of strings")
-    return cast("dict[str, str]", value)
-
-
-def _all_text(values: Iterable[object]) -> bool:
-    return all(isinstance(value, str) for value in values)

@@ -8,8 +8,9 @@ import logging
 import os
 import socket
 import ssl as tls
+import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -53,10 +54,12 @@ class Sandbox:
         camel_case: answer with camelCase keys, as the provider's older pages show.
         created_status: the status of a create that made a contact; an update always gets 200.
         ssl: serve TLS with this context.
+        clock: seconds since the epoch; tells when a contact was created.
 
     Attributes:
-        counts: how often what happened: ``requests``, ``created`` and ``updated`` contacts, and
-            the name of each dial that struck.
+        counts: how often what happened: ``requests``; contacts ``created``, ``updated`` and
+            ``deleted``; ``verifications``, messages sent to verify a contact; ``opt_outs``,
+            settings of it either way; and the name of each dial that struck.
         requests: the last 1,000 requests as they came, newest last, without the two keys.
 
     Raises:
@@ -75,6 +78,7 @@ class Sandbox:
         camel_case: bool = False,
         created_status: int = 200,
         ssl: tls.SSLContext | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         if not 200 <= created_status <= 299 or created_status in (204, 205):
             raise ValueError(
@@ -96,6 +100,7 @@ class Sandbox:
             seed=seed,
             camel_case=camel_case,
             created_status=created_status,
+            clock=clock,
             counts=self.counts,
         )
         self._runner: web.ServerRunner | None = None

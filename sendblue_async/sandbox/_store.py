@@ -8,20 +8,27 @@ import sqlite3
 import threading
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from typing import Any, Protocol
 
 from ._contact import StoredContact
+from ._query import ListQuery
 
 __all__ = ["ContactsView", "MemoryStore", "SqliteStore", "Store"]
 
 _APPLICATION_ID = 0x5B1_5A4D
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS contacts (
-    id INTEGER PRIMARY KEY,
-    phone TEXT NOT NULL UNIQUE,
-    contact TEXT NOT NULL
+_CREATED_AT = "json_extract(contact, '$.created_at')"
+# An index instead of a column of its own: files written before contacts were listed have none.
+_SCHEMA = (
+    """
+    CREATE TABLE IF NOT EXISTS contacts (
+        id INTEGER PRIMARY KEY,
+        phone TEXT NOT NULL UNIQUE,
+        contact TEXT NOT NULL
+    )
+    """,
+    f"CREATE INDEX IF NOT EXISTS contacts_by_creation ON contacts ({_CREATED_AT})",
 )
-"""
 
 
 class Store(Protocol):
@@ -55,6 +62,10 @@ class Store(Protocol):
         """Every number, in the order of creation."""
         ...
 
+    def page(self, query: ListQuery) -> list[StoredContact]:
+        """The contacts that a list query asks for; nulls come first in ascending order."""
+        ...
+
     def __len__(self) -> int: ...
 
 
@@ -85,6 +96,14 @@ class MemoryStore:
 
     def numbers(self) -> list[str]:
         return list(self._contacts)
+
+    def page(self, query: ListQuery) -> list[StoredContact]:
+        chosen = [contact for contact in self._contacts.values() if _is_wanted(contact, query)]
+        # Sorting keeps equal ones in the order of creation, so reversing reverses that as well.
+        chosen.sort(key=partial(_sort_key, name=query.order_by))
+        if query.descending:
+            chosen.reverse()
+        return chosen[query.offset : query.offset + query.limit]
 
     def __len__(self) -> int:
         return len(self._contacts)
@@ -149,7 +168,7 @@ class SqliteStore:
             row = self._connection.execute(
                 "SELECT contact FROM contacts WHERE phone = ?", (number,)
             ).fetchone()
-        return None if row is None else StoredContact(**json.loads(row[0]))
+        return None if row is None else _from_json(row[0])
 
     def put(self, contact: StoredContact) -> None:
         with self._lock:
@@ -168,6 +187,11 @@ class SqliteStore:
         with self._lock:
             rows = self._connection.execute("SELECT phone FROM contacts ORDER BY id").fetchall()
         return [row[0] for row in rows]
+
+    def page(self, query: ListQuery) -> list[StoredContact]:
+        with self._lock:
+            rows = self._connection.execute(*_page_statement(query)).fetchall()
+        return [_from_json(row[0]) for row in rows]
 
     def __len__(self) -> int:
         with self._lock:
@@ -209,4 +233,44 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-    connection.execute(_SCHEMA)
+    for statement in _SCHEMA:
+        connection.execute(statement)
+
+
+def _from_json(text: str) -> StoredContact:
+    return StoredContact(**json.loads(text))
+
+
+def _is_wanted(contact: StoredContact, query: ListQuery) -> bool:
+    return (
+        (query.number is None or contact.phone == query.number)
+        and (query.contact_id is None or contact.contact_id == query.contact_id)
+        and (query.created_from is None or contact.created_at >= query.created_from)
+    )
+
+
+def _sort_key(contact: StoredContact, name: str) -> tuple[bool, Any]:
+    value = getattr(contact, name)
+    # Tags and variables sort by their JSON, as SQLite sorts them.
+    if name in ("tags", "custom_variables"):
+        value = json.dumps(value)
+    return value is not None, value
+
+
+def _page_statement(query: ListQuery) -> tuple[str, list[str | int]]:
+    """The SELECT for a page, and the values of its parameters."""
+    conditions = {
+        "phone = ?": query.number,
+        "json_extract(contact, '$.contact_id') = ?": query.contact_id,
+        f"{_CREATED_AT} >= ?": query.created_from,
+    }
+    given = {condition: value for condition, value in conditions.items() if value is not None}
+    where = f"WHERE {' AND '.join(given)} " if given else ""
+    direction = "DESC" if query.descending else "ASC"
+    statement = (
+        f"SELECT contact FROM contacts {where}"
+        # A name of the 12, never text from outside.
+        f"ORDER BY json_extract(contact, '$.{query.order_by}') {direction}, id {direction} "
+        "LIMIT ? OFFSET ?"
+    )
+    return statement, [*given.values(), query.limit, query.offset]

@@ -6,7 +6,9 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
@@ -76,7 +78,35 @@ class Api:
 
     async def get(self, number: str = "+14155550123") -> Reply:
         """Fetch a contact."""
-        return await self.request("GET", f"/api/v2/contacts/{number.replace('+', '%2B')}")
+        return await self.at(number, "GET")
+
+    async def at(self, number: str, method: str, **options: Any) -> Reply:
+        """Send a request about one contact."""
+        path = f"/api/v2/contacts/{number.replace('+', '%2B')}"
+        return await self.request(method, path, **options)
+
+    async def update(self, **fields: object) -> Reply:
+        """Update the contact that :meth:`create` makes."""
+        return await self.at("+14155550123", "PUT", json=fields)
+
+    async def list(self, **query: object) -> Reply:
+        """List contacts."""
+        return await self.request("GET", f"/api/v2/contacts?{urlencode(query)}")
+
+    async def act(self, method: str, part: str, **fields: object) -> Reply:
+        """Send a body to one of the paths below the contacts."""
+        return await self.request(method, f"/api/v2/contacts/{part}", json=fields)
+
+
+class Clock:
+    """The clock of a sandbox, which moves only when a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = 1_705_314_600  # 2024-01-15T10:30:00Z
+
+    def __call__(self) -> float:
+        """Seconds since the epoch."""
+        return self.now
 
 
 Start = Callable[..., Awaitable[Api]]
@@ -101,3 +131,18 @@ async def start() -> AsyncIterator[Start]:
 async def api(start: Start) -> Api:
     """A sandbox with nothing set, and its client."""
     return await start()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The clock by which ``each_api`` stamps new contacts."""
+    return Clock()
+
+
+@pytest.fixture(params=["memory", "file"])
+async def each_api(
+    start: Start, clock: Clock, tmp_path: Path, request: pytest.FixtureRequest
+) -> Api:
+    """A sandbox on either kind of store, and its client."""
+    db = tmp_path / "contacts.db" if request.param == "file" else None
+    return await start(db=db, clock=clock)

@@ -331,3 +331,9 @@ async def test_contact_ids_follow_from_seed_and_number(start: Any) -> None:
     ids = [(await api.create()).contact["contact_id"] for api in (one, same, other)]
     assert ids[0] == ids[1] != ids[2]
     assert len({contact["contact_id"] for contact in same.sandbox.contacts.values()}) == 2
+
+
+async def test_the_clock_can_be_given(start: Any) -> None:
+    """Contacts are created at the time of the sandbox's clock, in whole seconds."""
+    api = await start(clock=lambda: 1_700_000_000.9)
+    assert (await api.create()).contact["created_at"] == "2023-11-14T22:13:20Z"

@@ -16,14 +16,20 @@ from sendblue_async.sandbox import Faults
 pytestmark = pytest.mark.anyio
 
 BEFORE = ["too_many_requests", "reset", "server_error", "redirect", "refusal_in_200"]
+CREATE = {"number": "+14155550123"}
+ONE_CONTACT = "/%2B14155550123"
 AFTER = ["server_error_after_commit", "drop_after_commit", "short_body", "garbage", "not_http"]
 
 
-async def raw_answer(api: Any, method: str = "POST") -> bytes:
-    """All bytes that come back for one request until the connection ends."""
-    body = b'{"number":"+14155550123"}' if method == "POST" else b""
-    path = "/api/v2/contacts" + ("" if method == "POST" else "/%2B14155550123")
-    head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+async def raw_answer(api: Any, method: str = "POST", part: str = "", content: Any = None) -> bytes:
+    """All bytes that come back for one request until the connection ends.
+
+    By default the request is a create, or about the contact that it makes.
+    """
+    if not part and not content:
+        part, content = ("", CREATE) if method == "POST" else (ONE_CONTACT, None)
+    body = b"" if content is None else json.dumps(content).encode()
+    head = f"{method} /api/v2/contacts{part} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in api.keys.items())
     head += f"Content-Length: {len(body)}\r\n\r\n"
     reader, writer = await asyncio.open_connection("127.0.0.1", api.sandbox._bound_port)
@@ -73,6 +79,41 @@ async def test_faults_strike_every_endpoint(start: Any, dial: str) -> None:
     with contextlib.suppress(aiohttp.ClientError):
         assert (await api.request("POST", "/nowhere")).status != 404
     assert api.sandbox.counts[dial] == 2
+
+
+@pytest.mark.parametrize(
+    ("method", "part", "content", "done"),
+    [
+        ("PUT", ONE_CONTACT, {"first_name": "Ada"}, "updated"),
+        ("DELETE", ONE_CONTACT, None, "deleted"),
+        ("DELETE", "", {"contact_ids": ["+14155550123"]}, "deleted"),
+        ("DELETE", "/bulk", {"contact_ids": ["+14155550123"]}, "deleted"),
+        ("POST", "/bulk", {"contacts": [{"phone": "+14155550199"}]}, "created"),
+        ("POST", "/verify", CREATE, "verifications"),
+        ("POST", "/opt-out", CREATE, "opt_outs"),
+        ("GET", "?limit=1", None, None),
+        ("GET", "/count", None, None),
+    ],
+)
+@pytest.mark.parametrize("dial", BEFORE + AFTER)
+async def test_faults_spoil_every_action(
+    start: Any, dial: str, method: str, part: str, content: object, done: str | None
+) -> None:
+    """A fault before the commit leaves all as it was; one after it spoils only the answer."""
+    api = await start()
+    await api.create()
+    kept = dict(api.sandbox.contacts)
+    whole = None if done else await raw_answer(api, method, part)
+    api.sandbox.counts.clear()
+    api.sandbox.faults = Faults(**{dial: 1})
+    with contextlib.suppress(ConnectionResetError):
+        answer = await raw_answer(api, method, part, content)
+        assert b'"status":"OK"' not in answer
+        assert answer != whole
+    committed = {done: 1} if done and dial in AFTER else {}
+    assert api.sandbox.counts == {"requests": 1, dial: 1, **committed}
+    changes = bool(committed) and done != "verifications"
+    assert (dict(api.sandbox.contacts) != kept) == changes
 
 
 async def test_latency_and_jitter_delay_the_answer(start: Any) -> None:

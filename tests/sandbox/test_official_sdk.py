@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 
 import anyio.to_thread
@@ -86,6 +86,154 @@ async def test_the_sync_client_creates_upserts_and_fetches(api: Any) -> None:
 
     await with_sync_client(api, steps)
     assert api.sandbox.counts == {"requests": 3, "created": 1, "updated": 1}
+
+
+FULL = {
+    "body_first_name_1": "Zoë",
+    "body_last_name_1": "Lovelace",
+    "body_company_name_1": "Example",
+    "body_assigned_to_email_1": "agent@example.com",
+    "body_sendblue_number_1": "+19875550100",
+    "body_opt_out_1": True,
+    "tags": ["vip"],
+    "custom_variables": {"Plan": "red"},
+}
+DEPRECATED = {
+    "body_first_name_2": "Ada",
+    "body_last_name_2": "King",
+    "body_company_name_2": "Old",
+    "body_assigned_to_email_2": "old@example.com",
+    "body_sendblue_number_2": "+19875550199",
+    "body_opt_out_2": False,
+}
+ENTRIES = [
+    {
+        "phone": f"+1415555010{n}",
+        "first_name": f"N{n}",
+        "last_name": "L",
+        "company_name": "Example",
+        "tags": ["vip"],
+        "custom_variables": {"Plan": "gold"},
+    }
+    for n in range(4)
+]
+COUNTS = {
+    "created": 4,
+    "updated": 2,
+    "deleted": 3,
+    "verifications": 1,
+    "opt_outs": 2,
+}
+
+
+def check_update(updated: Any, again: Any) -> None:
+    """An update with the preferred spellings, then one with the deprecated ones alone."""
+    first, second = updated.contact, again.contact
+    assert (first.first_name, first.last_name) == ("Zoë", "Lovelace")
+    assert (first.company_name, first.assigned_to_email) == ("Example", "agent@example.com")
+    assert (first.sendblue_number, first.opt_out) == ("+19875550100", True)
+    assert (first.tags, first.custom_variables) == (["vip"], {"Plan": "red"})
+    assert (second.first_name, second.last_name) == ("Ada", "King")
+    assert (second.company_name, second.assigned_to_email) == ("Old", "old@example.com")
+    assert (second.sendblue_number, second.opt_out) == ("+19875550199", False)
+    assert (second.tags, second.custom_variables) == (["vip"], {"Plan": "red"})
+    assert updated.status == again.status == "OK"
+
+
+def numbers(contacts: Any) -> list[str]:
+    """The last digits of the contacts of a list or of a bulk create."""
+    return [contact.phone[-1] for contact in contacts]
+
+
+async def test_the_async_client_has_every_operation(api: Any) -> None:
+    """Bulk create, list, count, update, verify, opt out, delete and bulk delete, with answers."""
+    async with AsyncSendblueAPI(**arguments(api)) as client:
+        contacts = client.contacts
+        created = await contacts.bulk.create(contacts=ENTRIES)
+        assert (created.status, numbers(created.contacts)) == ("OK", ["0", "1", "2", "3"])
+        assert (await contacts.bulk.create(contacts=ENTRIES)).contacts == []
+        assert await contacts.list() == created.contacts[::-1]
+        assert await contacts.list(order_by="phone", order_direction="asc") == created.contacts
+        assert numbers(await contacts.list(limit=2, offset=1)) == ["2", "1"]
+        assert numbers(await contacts.list(phone_number="+14155550101")) == ["1"]
+        assert numbers(await contacts.list(cid=created.contacts[2].contact_id)) == ["2"]
+        now = datetime.now(timezone.utc)
+        early, late = now - timedelta(minutes=1), now + timedelta(minutes=1)
+        assert numbers(await contacts.list(created_at_gte=early)) == ["3", "2", "1", "0"]
+        assert await contacts.list(created_at_gte=late.isoformat()) == []
+        assert (await contacts.count()).count == 4
+        updated = await contacts.update("+14155550100", **FULL, **DEPRECATED)
+        check_update(updated, await contacts.update("+14155550100", **DEPRECATED))
+        assert (await contacts.verify(number="+14155550100")).status == "OK"
+        opted = await contacts.opt_out(number="+1 415 555 0100")
+        assert (opted.number, opted.opted_out, opted.status) == ("+14155550100", True, "OK")
+        opted = await contacts.opt_out(number="+14155550100", opted_out=False)
+        assert (opted.number, opted.opted_out, opted.status) == ("+14155550100", False, "OK")
+        assert (await contacts.delete("+14155550103")).status == "OK"
+        deleted = await contacts.bulk.delete(
+            contact_ids=["+14155550102", "+14155550101", "+1999999"]
+        )
+        assert (deleted.amount, deleted.status) == (2, "OK")
+        assert numbers(await contacts.list()) == ["0"]
+    assert api.sandbox.counts == {**COUNTS, "requests": api.sandbox.counts["requests"]}
+
+
+async def test_the_sync_client_has_every_operation(api: Any) -> None:
+    """The synchronous client gets the same answers."""
+
+    def steps(client: SendblueAPI) -> None:
+        contacts = client.contacts
+        created = contacts.bulk.create(contacts=ENTRIES)
+        assert (created.status, numbers(created.contacts)) == ("OK", ["0", "1", "2", "3"])
+        assert contacts.list() == created.contacts[::-1]
+        early = datetime.now(timezone.utc) - timedelta(minutes=1)
+        listed = contacts.list(
+            cid=created.contacts[1].contact_id,
+            phone_number="+14155550101",
+            created_at_gte=early,
+            limit=1,
+            offset=0,
+            order_by="first_name",
+            order_direction="asc",
+        )
+        assert numbers(listed) == ["1"]
+        assert contacts.count().count == 4
+        updated = contacts.update("+14155550100", **FULL, **DEPRECATED)
+        check_update(updated, contacts.update("+14155550100", **DEPRECATED))
+        assert contacts.verify(number="+14155550100").status == "OK"
+        assert contacts.opt_out(number="+14155550100").opted_out is True
+        assert contacts.opt_out(number="+14155550100", opted_out=False).opted_out is False
+        assert contacts.delete("+14155550103").status == "OK"
+        deleted = contacts.bulk.delete(contact_ids=["+14155550102", "+14155550101", "+1999999"])
+        assert (deleted.amount, deleted.status) == (2, "OK")
+        assert numbers(contacts.list()) == ["0"]
+
+    await with_sync_client(api, steps)
+    assert api.sandbox.counts == {**COUNTS, "requests": api.sandbox.counts["requests"]}
+
+
+@pytest.mark.parametrize("name", ["update", "delete", "verify", "opt_out"])
+async def test_an_unknown_contact_is_its_not_found_error(api: Any, name: str) -> None:
+    """What nobody has for a number is the SDK's own error in every operation on one contact."""
+    by_keyword = name in ("verify", "opt_out")
+    async with AsyncSendblueAPI(**arguments(api)) as client:
+        operation = getattr(client.contacts, name)
+        with pytest.raises(sendblue_api.NotFoundError) as caught:
+            await (operation(number="+14155550123") if by_keyword else operation("+14155550123"))
+    assert caught.value.body == {"status": "ERROR", "message": "Contact not found"}
+
+
+async def test_refused_lists_and_bulk_requests_are_its_bad_request_error(api: Any) -> None:
+    """What the sandbox refuses with 400 is the SDK's own error."""
+    async with AsyncSendblueAPI(**arguments(api)) as client:
+        for refused in (
+            client.contacts.list(limit=1001),
+            client.contacts.list(created_at_gte="yesterday"),
+            client.contacts.bulk.create(contacts=[{"phone": "nonsense"}]),
+            client.contacts.bulk.delete(contact_ids=["nonsense"]),
+        ):
+            with pytest.raises(sendblue_api.BadRequestError):
+                await refused
 
 
 @pytest.mark.parametrize(("sent", "error", "message"), REFUSALS)

@@ -19,6 +19,19 @@ from sendblue_async.sandbox import Faults, Sandbox
 
 pytestmark = pytest.mark.anyio
 
+ENDPOINTS = [
+    ("POST", "", {"number": "+14155550123"}),
+    ("GET", "", None),
+    ("DELETE", "", {"contact_ids": ["+14155550199"]}),
+    ("GET", "/%2B14155550199", None),
+    ("PUT", "/%2B14155550199", {"first_name": "Ada"}),
+    ("DELETE", "/%2B14155550199", None),
+    ("POST", "/bulk", {"contacts": [{"phone": "+14155550123"}]}),
+    ("DELETE", "/bulk", {"contact_ids": ["+14155550199"]}),
+    ("GET", "/count", None),
+    ("POST", "/verify", {"number": "+14155550199"}),
+    ("POST", "/opt-out", {"number": "+14155550199"}),
+]
 KEYS = {"sb-api-key-id": "sandbox-key", "sb-api-secret-key": "sandbox-secret"}
 
 
@@ -35,15 +48,17 @@ KEYS = {"sb-api-key-id": "sandbox-key", "sb-api-secret-key": "sandbox-secret"}
         {**KEYS, "sb-api-key-id": ""},
     ],
 )
-@pytest.mark.parametrize(("method", "number"), [("POST", ""), ("GET", "/%2B14155550123")])
+@pytest.mark.parametrize(("method", "part", "body"), ENDPOINTS)
 async def test_missing_or_wrong_keys_are_refused(
-    api: Any, headers: dict[str, str], method: str, number: str
+    api: Any, headers: dict[str, str], method: str, part: str, body: object
 ) -> None:
     """Without both right keys every endpoint answers 401 and does nothing."""
-    path = f"/api/v2/contacts{number}"
-    reply = await api.request(method, path, headers=headers, json={"number": "+14155550123"})
+    await api.create("+14155550199")
+    kept = dict(api.sandbox.contacts)
+    reply = await api.request(method, f"/api/v2/contacts{part}", headers=headers, json=body)
     assert reply.refusal == (401, "Missing or wrong API keys")
-    assert not api.sandbox.contacts
+    assert api.sandbox.contacts == kept
+    assert api.sandbox.counts == {"requests": 2, "created": 1}
 
 
 async def test_keys_can_be_chosen(start: Any) -> None:
@@ -64,9 +79,14 @@ async def test_unknown_paths_answer_404(api: Any, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PATCH", "/api/v2/contacts", "POST"),
-        ("GET", "/api/v2/contacts?limit=1", "POST"),
-        ("POST", "/api/v2/contacts/%2B14155550123", "GET"),
+        ("PATCH", "/api/v2/contacts", "DELETE, GET, POST"),
+        ("PUT", "/api/v2/contacts?limit=1", "DELETE, GET, POST"),
+        ("POST", "/api/v2/contacts/%2B14155550123", "DELETE, GET, PUT"),
+        ("GET", "/api/v2/contacts/bulk", "DELETE, POST"),
+        ("POST", "/api/v2/contacts/count", "GET"),
+        ("DELETE", "/api/v2/contacts/count?limit=1", "GET"),
+        ("GET", "/api/v2/contacts/verify", "POST"),
+        ("PUT", "/api/v2/contacts/opt-out", "POST"),
     ],
 )
 async def test_unknown_methods_answer_405(api: Any, method: str, path: str, allowed: str) -> None:

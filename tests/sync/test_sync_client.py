@@ -28,6 +28,7 @@ from sendblue_async import (
     CLEAR,
     ConfigurationError,
     ContactCreate,
+    ContactUpdate,
     RetryPolicy,
     SendblueClient,
     SendblueError,
@@ -43,6 +44,8 @@ COROUTINES = [
     for name, _ in inspect.getmembers(SendblueClient, inspect.iscoroutinefunction)
     if not name.startswith("_")
 ]
+# Methods that give items one by one.
+ITERATORS = ["iter_contacts"]
 
 
 def lead_to(sandbox: Sandbox) -> dict[str, Any]:
@@ -71,7 +74,7 @@ def test_the_blocking_class_has_the_public_names_of_the_other() -> None:
     assert {"close", "create_contact", "get_contact", "request"} <= set(COROUTINES)
 
 
-@pytest.mark.parametrize("name", [*COROUTINES, "with_options", "__init__"])
+@pytest.mark.parametrize("name", [*COROUTINES, *ITERATORS, "with_options", "__init__"])
 def test_a_method_and_its_twin_look_the_same(name: str) -> None:
     """Name, signature, annotations and docstring of a method are those of the coroutine."""
     method, twin = getattr(SendblueClient, name), getattr(SyncSendblueClient, name)
@@ -136,6 +139,21 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("get_contact", ("+1 (415) 555-0123",), {}),
     ("get_contact", ("+14155550199",), {}),
     ("get_contact", ("call me",), {}),
+    ("count_contacts", (), {}),
+    ("list_contacts", (), {"limit": 2, "order_direction": "asc"}),
+    ("list_contacts", (), {"limit": 0}),
+    ("update_contact", (NUMBER,), {"company_name": "A", "opt_out": True}),
+    ("update_contact", (NUMBER, ContactUpdate(tags=CLEAR)), {}),
+    ("update_contact", (NUMBER,), {}),
+    ("update_contact", ("+14155550199",), {"first_name": "Ada"}),
+    ("verify_contact", (NUMBER,), {}),
+    ("opt_out_contact", (NUMBER,), {}),
+    ("opt_out_contact", (NUMBER, False), {}),
+    ("create_contacts_bulk", ([{"number": "+14155550127"}],), {}),
+    ("create_contacts_bulk", ([{"number": "+14155550127", "update_if_exists": True}],), {}),
+    ("delete_contacts_bulk", (["+14155550127", "+14155550199"],), {}),
+    ("delete_contact", ("+14155550125",), {}),
+    ("delete_contact", ("+14155550125",), {}),
     ("request", ("GET", "/api/v2/contacts/%2B14155550123"), {"params": {"page": 1}}),
     ("request", ("POST", "/api/v2/contacts"), {"json": {"number": "+14155550126"}}),
     ("request", ("POST", "/api/v2/contacts"), {"json": {"number": float("nan")}}),
@@ -288,17 +306,12 @@ def test_bad_arguments_are_refused_as_by_the_other_client() -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("name", COROUTINES)
+@pytest.mark.parametrize("name", [*COROUTINES, *ITERATORS])
 async def test_a_call_that_would_block_an_event_loop_is_refused(
     sandbox: Sandbox, options: dict[str, Any], name: str
 ) -> None:
     """On a thread where a loop runs, each method names the coroutine to await; nothing is sent."""
-    args = {
-        "create_contact": (NUMBER,),
-        "get_contact": (NUMBER,),
-        "request": ("GET", "/api/v2/contacts/%2B14155550123"),
-        "close": (),
-    }[name]
+    args = next((args for called, args, _ in CALLS if called == name), ())
     client = SyncSendblueClient(**options)
     with pytest.raises(ConfigurationError, match=rf"await SendblueClient\.{name} instead"):
         getattr(client, name)(*args)

@@ -8,8 +8,8 @@ A line with `type: ignore` is a mistake that both must find: where one does not,
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from ssl import SSLContext
 from typing import Any, Literal
@@ -21,17 +21,25 @@ import sendblue_async
 from sendblue_async import (
     CLEAR,
     APIError,
+    BulkContact,
+    BulkCreateResponse,
+    BulkDeleteResponse,
     Clear,
     Contact,
     ContactCreate,
     ContactExistsError,
+    ContactPage,
     ContactResponse,
+    ContactUpdate,
+    CountResponse,
+    OptOutResponse,
     Outcome,
     RawResponse,
     ResponseMeta,
     RetryPolicy,
     SendblueClient,
     SendblueError,
+    StatusResponse,
     SyncSendblueClient,
     Timeouts,
     ValidationError,
@@ -121,6 +129,30 @@ async def asynchronous(number: str, contact: ContactCreate) -> None:
     raw = await client.request("GET", "/api/v2/contacts", json=[1], params={"limit": 1, "a": "b"})
     assert_type(raw, RawResponse)
     assert_type(await client.close(), None)
+    page = await client.list_contacts(
+        limit=10,
+        offset=20,
+        order_by="created_at",
+        order_direction="asc",
+        number=number,
+        contact_id="c-1",
+        created_at_gte=datetime.now(timezone.utc),
+    )
+    assert_type(page, ContactPage)
+    async for one in client.iter_contacts(created_at_gte=None, page_size=100):
+        assert_type(one, Contact)
+    changes = ContactUpdate(company_name=CLEAR, opt_out=True, tags=["vip"])
+    assert_type(await client.update_contact(number, changes), ContactResponse)
+    await client.update_contact(number, custom_variables={"plan": "gold"}, extra_body={"a": 1})
+    assert_type(await client.delete_contact(number), StatusResponse)
+    assert_type((await client.count_contacts()).count, int)
+    assert_type(await client.verify_contact(number), StatusResponse)
+    assert_type(await client.opt_out_contact(number, opted_out=False), OptOutResponse)
+    created = await client.create_contacts_bulk(
+        [BulkContact(number=number, company_name="A"), contact, {"number": number}]
+    )
+    assert_type(created, BulkCreateResponse)
+    assert_type(await client.delete_contacts_bulk({number}), BulkDeleteResponse)
 
     await client.create_contact(1)  # type: ignore[arg-type]
     await client.create_contact(number, "Ada")  # type: ignore[call-arg]
@@ -133,6 +165,9 @@ async def asynchronous(number: str, contact: ContactCreate) -> None:
     await client.get_contact()  # type: ignore[call-arg]
     await client.get_contact(contact)  # type: ignore[arg-type]
     await client.request("GET")  # type: ignore[call-arg]
+    await client.list_contacts(order_direction="up")  # type: ignore[arg-type]
+    await client.update_contact(number, update_if_exists=True)  # type: ignore[call-arg]
+    await client.create_contacts_bulk([number])  # type: ignore[list-item]
     print(client.get_contact(number).contact)  # type: ignore[attr-defined]
 
 
@@ -162,6 +197,17 @@ def synchronous(number: str, contact: ContactCreate) -> None:
     raw = client.request("GET", "/api/v2/contacts", json=[1], params={"limit": 1, "a": "b"})
     assert_type(raw, RawResponse)
     assert_type(client.close(), None)
+    page = client.list_contacts(limit=10, created_at_gte=datetime.now(timezone.utc))
+    assert_type(page, ContactPage)
+    assert_type([one.phone for one in page], "list[str | None]")
+    assert_type(client.iter_contacts(page_size=100), Iterator[Contact])
+    assert_type(client.update_contact(number, first_name="Ada"), ContactResponse)
+    assert_type(client.delete_contact(number), StatusResponse)
+    assert_type(client.count_contacts(), CountResponse)
+    assert_type(client.verify_contact(number), StatusResponse)
+    assert_type(client.opt_out_contact(number), OptOutResponse)
+    assert_type(client.create_contacts_bulk([contact]), BulkCreateResponse)
+    assert_type(client.delete_contacts_bulk([number]).amount, "int | None")
 
     client.create_contact(1)  # type: ignore[arg-type]
     client.create_contact(number, "Ada")  # type: ignore[call-arg]
@@ -174,6 +220,8 @@ def synchronous(number: str, contact: ContactCreate) -> None:
     client.get_contact()  # type: ignore[call-arg]
     client.get_contact(contact)  # type: ignore[arg-type]
     client.request("GET")  # type: ignore[call-arg]
+    client.list_contacts(order_direction="up")  # type: ignore[arg-type]
+    client.iter_contacts(page_size="all")  # type: ignore[arg-type]
 
 
 async def colours_are_not_mixed_up(one: SendblueClient, other: SyncSendblueClient) -> None:

@@ -18,8 +18,8 @@ from sendblue_async import exceptions
 from sendblue_async._retry import (
     RULES,
     Again,
+    Effect,
     Ending,
-    Repeat,
     RetryPolicy,
     RetryThrottle,
     Rule,
@@ -68,14 +68,14 @@ def row(outcome: Any, again: str, heeds: bool, error: str) -> Rule:
 def wait(
     policy: RetryPolicy,
     rule: Rule = UNKNOWN,
-    repeat: Repeat = Repeat.HARMLESS,
+    effect: Effect = Effect.IDEMPOTENT,
     *,
     attempt: int = 1,
     retry_after: float | None = None,
     draw: float = 1.0,
 ) -> float | None:
     """What the policy says, with the jitter pinned to its upper end unless a test says so."""
-    return policy.wait(rule, repeat, attempt=attempt, retry_after=retry_after, draw=draw)
+    return policy.wait(rule, effect, attempt=attempt, retry_after=retry_after, draw=draw)
 
 
 @pytest.mark.parametrize("names_a_time", [True, False])
@@ -115,17 +115,17 @@ def test_who_repeats_what(rule: Rule) -> None:
     may = rule.again is not Again.NO
     settles, raises = RetryPolicy(), RetryPolicy(settle=False)
     unknown = rule.outcome == "unknown"
-    for policy, repeat, expected in [
-        (settles, Repeat.HARMLESS, may),
-        (raises, Repeat.HARMLESS, may),
-        (settles, Repeat.SETTLED, may),
-        (raises, Repeat.SETTLED, may and not unknown),
-        (settles, Repeat.HARMFUL, may and not unknown),
-        (raises, Repeat.HARMFUL, may and not unknown),
+    for policy, effect, expected in [
+        (settles, Effect.IDEMPOTENT, may),
+        (raises, Effect.IDEMPOTENT, may),
+        (settles, Effect.SETTLED, may),
+        (raises, Effect.SETTLED, may and not unknown),
+        (settles, Effect.NEITHER, may and not unknown),
+        (raises, Effect.NEITHER, may and not unknown),
     ]:
         for retry_after in (None, 3.0):
-            decision = wait(policy, rule, repeat, retry_after=retry_after)
-            assert (decision is not None) is expected, (policy, repeat, retry_after)
+            decision = wait(policy, rule, effect, retry_after=retry_after)
+            assert (decision is not None) is expected, (policy, effect, retry_after)
 
 
 def test_the_defaults_are_the_documented_numbers() -> None:
@@ -177,7 +177,7 @@ def test_huge_attempt_numbers_wait_the_cap(attempt: int) -> None:
     draw=st.floats(0, 1, exclude_max=True),
     retry_after=st.none() | st.floats(0.001, 1e9),
     rule=st.sampled_from(ALL_RULES),
-    repeat=st.sampled_from(Repeat),
+    effect=st.sampled_from(Effect),
 )
 def test_a_wait_stays_within_its_bounds(
     attempts: int,
@@ -187,11 +187,11 @@ def test_a_wait_stays_within_its_bounds(
     draw: float,
     retry_after: float | None,
     rule: Rule,
-    repeat: Repeat,
+    effect: Effect,
 ) -> None:
     """A wait is between 0 and the cap, or between what the server asked and 5 % more."""
     policy = RetryPolicy(attempts=attempts, base=base, cap=cap, rate_limit_base=base)
-    seconds = wait(policy, rule, repeat, attempt=attempt, retry_after=retry_after, draw=draw)
+    seconds = wait(policy, rule, effect, attempt=attempt, retry_after=retry_after, draw=draw)
     if seconds is None:
         return
     assert attempt < attempts

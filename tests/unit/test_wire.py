@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from sendblue_async import exceptions
 from sendblue_async._credentials import Credentials, Secret
-from sendblue_async._retry import RULES, Again, Ending, Repeat, Rule, rule_for
+from sendblue_async._retry import RULES, Again, Effect, Ending, Rule, rule_for
 from sendblue_async._wire import (
     Call,
     Failure,
+    Operation,
     Reply,
     checked_method,
     encode_json,
     error_for,
-    path_segment,
     path_with_query,
     read_raw,
     read_reply,
@@ -36,11 +36,13 @@ relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CREATE: Call[ContactResponse] = Call(
     method="POST",
     path="/api/v2/contacts",
-    repeat=Repeat.SETTLED,
+    effect=Effect.SETTLED,
     read=reader(ContactResponse),
     body=b"{}",
 )
-RAW: Call[RawResponse] = Call(method="GET", path="/api/v2/x", repeat=Repeat.HARMLESS, read=read_raw)
+RAW: Call[RawResponse] = Call(
+    method="GET", path="/api/v2/x", effect=Effect.IDEMPOTENT, read=read_raw
+)
 KEY, SECRET = "5f3a9c0b7d21", "88e1d4a6f0c2"
 CREDENTIALS = Credentials(Secret(KEY), Secret(SECRET))
 GOOD = b'{"contact": {"phone": "+14155550123", "first_name": "Zo\xc3\xab"}, "status": "OK"}'
@@ -520,6 +522,7 @@ def test_parameters_that_cannot_be_sent_are_refused(params: Any) -> None:
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
 def test_a_segment_never_leaves_its_place(text: str) -> None:
     """Any text as a segment makes a path that is taken, with no separator or plus of its own."""
-    segment = path_segment(text)
+    operation = Operation(method="GET", path="/a/{number}", effect=Effect.SAFE, read=read_raw)
+    segment = operation.call(number=text).path.removeprefix("/a/")
     assert path_with_query(f"/a/{segment}", {}) == f"/a/{segment}"
     assert not set("/?#+&\\") & set(segment)

@@ -1,0 +1,174 @@
+"""What a client of the API is besides its endpoints: options, life cycle, any call at all."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping, Sequence
+from ssl import SSLContext
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ._credentials import find_credentials, hidden
+from ._options import DEFAULT_BASE_URL, Timeouts
+from ._pool import ClientSession, TraceConfig
+from ._retry import Effect, RetryPolicy
+from ._transport import Transport
+from ._wire import Call, checked_method, encode_json, path_with_query, read_raw
+from .exceptions import ConfigurationError
+from .models import RawResponse
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_T = TypeVar("_T")
+
+# RFC 9110 §9.2: what a method promises where nothing more is known of the operation.
+_EFFECTS = {
+    "GET": Effect.SAFE,
+    "HEAD": Effect.SAFE,
+    "OPTIONS": Effect.SAFE,
+    "PUT": Effect.IDEMPOTENT,
+    "DELETE": Effect.IDEMPOTENT,
+}
+
+
+def _check_types(**options: tuple[object, type]) -> None:
+    for name, (value, kind) in options.items():
+        if value is not None and not isinstance(value, kind):
+            raise ConfigurationError(f"{name} must be a {kind.__name__}, not {value!r}.")
+
+
+class ApiClient:
+    """Sends calls with the keys, retries and errors that all endpoints share."""
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        api_secret: str | None = None,
+        *,
+        base_url: str | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        max_connections: int = 100,
+        rate_limit: float | None = None,
+        default_headers: Mapping[str, str] | None = None,
+        proxy: str | None = None,
+        ssl: SSLContext | None = None,
+        trace_configs: Sequence[TraceConfig] | None = None,
+        session: ClientSession | None = None,
+        allow_http: bool = False,
+    ) -> None:
+        # No key is to be seen in a traceback that shows the locals of this frame.
+        api_key, api_secret = hidden(api_key), hidden(api_secret)
+        _check_types(
+            timeouts=(timeouts, Timeouts),
+            retry=(retry, RetryPolicy),
+            session=(session, ClientSession),
+            allow_http=(allow_http, bool),
+            ssl=(ssl, SSLContext),
+            trace_configs=(trace_configs, Sequence),
+        )
+        for place, hook in enumerate(trace_configs or ()):
+            _check_types(**{f"trace_configs[{place}]": (hook, TraceConfig)})
+        if session is not None and trace_configs:
+            raise ConfigurationError(
+                "trace_configs are for the client's own session; give them to yours instead."
+            )
+        self._timeouts = timeouts or Timeouts()
+        self._retry = retry or RetryPolicy()
+        self._transport = Transport(
+            find_credentials(api_key, api_secret),
+            base_url or os.environ.get("SENDBLUE_API_BASE_URL") or DEFAULT_BASE_URL,
+            max_connections=max_connections,
+            rate_limit=rate_limit,
+            default_headers=default_headers,
+            proxy=proxy,
+            ssl_context=ssl,
+            trace_configs=trace_configs,
+            session=session,
+            allow_http=allow_http,
+        )
+
+    def __repr__(self) -> str:
+        transport = getattr(self, "_transport", None)
+        return f"<{type(self).__name__} {transport.base_url if transport else '(not set up)'}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections; the client and every view of it are unusable afterwards.
+
+        A session that was given to the client stays open. Closing twice does no harm.
+        """
+        await self._transport.close()
+
+    def with_options(
+        self, *, timeouts: Timeouts | None = None, retry: RetryPolicy | None = None
+    ) -> Self:
+        """A view of this client with other timeouts or another retry policy.
+
+        It shares the connections, keys and rate limit; closing one closes the other.
+
+        Args:
+            timeouts: Replaces the client's timeouts. Unchanged by default.
+            retry: Replaces the client's retry policy. Unchanged by default.
+        """
+        _check_types(timeouts=(timeouts, Timeouts), retry=(retry, RetryPolicy))
+        view = copy.copy(self)
+        view._timeouts = timeouts or self._timeouts
+        view._retry = retry or self._retry
+        return view
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, str | int | float | None] | None = None,
+    ) -> RawResponse:
+        """The answer to any call of the API, with the same auth, retries and errors.
+
+        Args:
+            method: The HTTP method, in capitals. GET, HEAD, OPTIONS, PUT and DELETE are
+                repeated when the outcome of an attempt is unknown; the others only when
+                nothing was done.
+            path: The path, from its first slash on, percent-encoded where needed.
+            json: A document to send as the body. None by default.
+            params: Query parameters; one that is ``None`` is left out.
+
+        Raises:
+            ValidationError: If the path, the parameters or the document cannot be sent.
+            SendblueError: If the call failed.
+        """
+        call = Call(
+            method=checked_method(method),
+            path=path_with_query(path, params),
+            effect=_EFFECTS.get(method, Effect.NEITHER),
+            read=read_raw,
+            body=None if json is None else encode_json(json, "json"),
+        )
+        return await self._send(call)
+
+    def _now(self) -> float:
+        """Monotonic seconds; the deadline of a call counts from its start by this clock."""
+        return self._transport.now()
+
+    async def _send(self, call: Call[_T], started: float | None = None) -> _T:
+        """The answer to a call that began at ``started``, by default now."""
+        return await self._transport.send(
+            call,
+            timeouts=self._timeouts,
+            policy=self._retry,
+            started=self._now() if started is None else started,
+        )

@@ -1,0 +1,135 @@
+"""All contacts of an account, page by page, while others create and delete some.
+
+An offset alone loses contacts: each one deleted before it moves the rest up by one place. So
+the walk goes by time of creation, oldest first, and begins each page at the time where the last
+one ended. Within contacts of one and the same time it has to go by offset after all; there each
+page overlaps the last one, and if the overlap is gone, the walk steps back to find it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from datetime import datetime, timezone
+from itertools import pairwise
+from typing import Any
+
+from attrs import define, field
+
+from .exceptions import APIError
+from .models import Contact, ContactPage, ContactQuery
+from .models._fields import is_aware, number_in
+
+_LAST_OFFSET = 10_000
+_LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
+
+
+@define
+class Walk:
+    """Where a walk over all contacts stands. No I/O.
+
+    Attributes:
+        page_size: How many contacts to ask for at once.
+        created_at_gte: The time of creation that the next page starts at; ``None`` for all.
+        offset: How many contacts from that time on the next page skips.
+        ended: Whether there is no next page.
+    """
+
+    page_size: int = field(validator=number_in(2, 1000))
+    created_at_gte: datetime | None = field(default=None, validator=is_aware)
+    offset: int = 0
+    ended: bool = False
+    _given: set[Any] = field(factory=set, init=False)
+    # All that stand before the end of the last page, from there on: what a page must overlap.
+    _shown: set[Any] = field(factory=set, init=False)
+
+    def query(self) -> ContactQuery:
+        """What to ask for next.
+
+        Raises:
+            APIError: If the API cannot show what comes next.
+        """
+        if self.offset > _LAST_OFFSET:
+            start = self.created_at_gte or "the first one"
+            raise APIError(
+                f"The API lists no further: it skips at most {_LAST_OFFSET:,} contacts, and more "
+                f"follow from {start} on without a later time of creation to continue at. The "
+                "contacts given so far are right, but not all.",
+                outcome="rejected",
+            )
+        return ContactQuery(
+            limit=self.page_size,
+            offset=self.offset,
+            order_by="created_at",
+            order_direction="asc",
+            created_at_gte=self.created_at_gte,
+        )
+
+    def take(self, page: Sequence[Contact]) -> list[Contact]:
+        """The contacts of the page just asked for that were not given before; moves on."""
+        fresh = []
+        for contact in page:
+            key = _key(contact)
+            if key not in self._given:
+                self._given.add(key)
+                fresh.append(contact)
+        self._move_on(page)
+        return fresh
+
+    def _move_on(self, page: Sequence[Contact]) -> None:
+        places = [_place(contact) for contact in page]
+        if self.offset and not (places and places[0] in self._shown):
+            self.offset = max(0, self.offset - self.page_size + 1)
+            return
+        self._shown.update(places)
+        if len(page) < self.page_size:
+            self.ended = True
+        elif (newest := _newest(page)) and newest > (self.created_at_gte or _LONG_AGO):
+            self.created_at_gte, self.offset = newest, 0
+            self._shown.clear()
+        else:
+            self.offset += len(page) - 1
+
+
+def _key(contact: Contact) -> Any:
+    """What makes a contact the same one again; a number stays it when it is created anew."""
+    return contact.phone or contact.contact_id or contact
+
+
+def _place(contact: Contact) -> Any:
+    """What tells where a contact stands; one created anew stands elsewhere."""
+    return _key(contact), contact.contact_id, contact.created_at
+
+
+def _newest(page: Sequence[Contact]) -> datetime | None:
+    """When the last contact was created, if the page proves to be ordered by that."""
+    times = [contact.created_at for contact in page]
+    known = [time for time in times if time is not None]
+    ascends = len(known) == len(times) and all(a <= b for a, b in pairwise(known))
+    return known[-1] if ascends and known[0] < known[-1] else None
+
+
+async def every_contact(
+    walk: Walk, fetch: Callable[[ContactQuery], Awaitable[ContactPage]]
+) -> AsyncGenerator[Contact, None]:
+    """Each contact once; while those of one page are given, the next page is fetched.
+
+    Raises:
+        APIError: If the API cannot show all of them, after those that it did show.
+    """
+
+    async def fetch_next() -> ContactPage:
+        return await fetch(walk.query())
+
+    page: asyncio.Task[ContactPage] | None = asyncio.create_task(fetch_next())
+    try:
+        while page is not None:
+            contacts = walk.take((await page).contacts)
+            page = None if walk.ended else asyncio.create_task(fetch_next())
+            for contact in contacts:
+                yield contact
+    finally:
+        if page is not None:
+            page.cancel()
+            # Also takes note of an error that nobody will ask for any more.
+            await asyncio.gather(page, return_exceptions=True)

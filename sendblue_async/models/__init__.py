@@ -1,0 +1,56 @@
+"""What is sent to Sendblue and what comes back, as frozen attrs classes.
+
+Field names, types and meanings are those of Sendblue's public API reference for contacts;
+``custom_variables``, ``opt_out``, ``contact_id`` and the operations besides creating a contact
+are newer and come from its public SDKs.
+"""
+
+from __future__ import annotations
+
+from ._fields import e164
+from ._requests import (
+    BulkContact,
+    BulkCreate,
+    BulkDelete,
+    ContactCreate,
+    ContactQuery,
+    ContactUpdate,
+    DeprecatedSpellings,
+    OptOut,
+)
+from ._responses import (
+    BulkCreateResponse,
+    BulkDeleteResponse,
+    Contact,
+    ContactPage,
+    ContactResponse,
+    CountResponse,
+    OptOutResponse,
+    RawResponse,
+    Response,
+    ResponseMeta,
+    StatusResponse,
+)
+
+__all__ = [
+    "BulkContact",
+    "BulkCreate",
+    "BulkCreateResponse",
+    "BulkDelete",
+    "BulkDeleteResponse",
+    "Contact",
+    "ContactCreate",
+    "ContactPage",
+    "ContactQuery",
+    "ContactResponse",
+    "ContactUpdate",
+    "CountResponse",
+    "DeprecatedSpellings",
+    "OptOut",
+    "OptOutResponse",
+    "RawResponse",
+    "Response",
+    "ResponseMeta",
+    "StatusResponse",
+    "e164",
+]

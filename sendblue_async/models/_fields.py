@@ -1,0 +1,209 @@
+"""What a field of a request may hold: the checks that models make when they are made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from attrs import Attribute, fields
+
+from .._converter import CLEAR, Clear, spellings
+from ..exceptions import ValidationError
+
+T = TypeVar("T")
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_SPACES = " \t\u00a0\u2000-\u200a\u202f\u205f\u3000"
+_PUNCTUATION = re.compile(rf"[{_SPACES}.()\-\u2010-\u2015\u2212]")
+
+
+def e164(value: object, field: str = "number") -> str:
+    """The number in E.164 form, such as ``"+14155550123"``.
+
+    Spaces, dashes, dots and parentheses are dropped from a number that starts with ``+``.
+
+    Args:
+        value: A phone number.
+        field: The name an error gives to the field.
+
+    Raises:
+        ValidationError: If what is left is not ``+`` and 7 to 15 digits, the first not zero.
+    """
+    if isinstance(value, str):
+        if _E164.fullmatch(value):
+            return value
+        bare = _PUNCTUATION.sub("", value)
+        if value.lstrip().startswith("+") and _E164.fullmatch(bare):
+            return bare
+    raise ValidationError(
+        f"{field} must be a phone number in E.164 form, + and 7 to 15 digits such as "
+        f"'+14155550123', not {shown(value)}.",
+        field=field,
+    )
+
+
+def shown(value: object) -> str:
+    """A value as an error message shows it: typed if it is no string, and never long."""
+    try:
+        words = ascii(value)
+    except Exception:  # whatever a stranger's __repr__ raises, the value is refused all the same
+        words = "something that cannot be shown"
+    words = words if len(words) <= 60 else f"{words[:57]}..."
+    return words if isinstance(value, str) else f"{words} ({type(value).__name__})"
+
+
+def text(value: object, field: str) -> str:
+    """The value, if it is text that can be sent."""
+    if not isinstance(value, str):
+        raise ValidationError(f"{field} must be a string, not {shown(value)}.", field=field)
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValidationError(
+                f"{field} has a lone surrogate, which is no text and cannot be sent: "
+                f"{shown(value)}.",
+                field=field,
+            ) from None
+    return value
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
+
+
+def is_text(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """Text, nothing, or :data:`CLEAR`."""
+    if value is not None and value is not CLEAR:
+        text(value, attribute.name)
+
+
+def is_flag(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """True or false, and nothing that merely counts as such."""
+    if not isinstance(value, bool):
+        raise ValidationError(
+            f"{attribute.name} must be True or False, not {shown(value)}.", field=attribute.name
+        )
+
+
+def line_number(value: str | Clear | None) -> str | Clear | None:
+    """The Sendblue line to send with, in E.164 form."""
+    return value if value is None or value is CLEAR else e164(value, "sendblue_number")
+
+
+def tag_list(value: Iterable[str] | Clear | None) -> tuple[str, ...] | Clear | None:
+    """The tags as a tuple; any iterable of strings but a bare string."""
+    if value is None or value is CLEAR:
+        return value
+    if not _is_list(value):
+        raise ValidationError(
+            f"tags must be a list of strings, not {shown(value)}; for one tag, give ['vip'].",
+            field="tags",
+        )
+    return tuple([text(tag, f"tags[{index}]") for index, tag in enumerate(value)])
+
+
+def variables(value: Mapping[str, str] | Clear | None) -> dict[str, str] | Clear | None:
+    """Labels and their values, all strings, in a dict of their own."""
+    if value is None or value is CLEAR:
+        return value
+    if not isinstance(value, Mapping):
+        raise ValidationError(
+            f"custom_variables must be a mapping of strings to strings, not {shown(value)}.",
+            field="custom_variables",
+        )
+    return {
+        text(label, "custom_variables"): text(given, f"custom_variables[{label!r}]")
+        for label, given in value.items()
+    }
+
+
+def _has_string_keys(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
+
+
+def extra_keys(value: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Further keys of a request's body, in a dict of their own."""
+    if value is None:
+        return {}
+    if not _has_string_keys(value):
+        raise ValidationError(
+            f"extra_body must be a mapping with string keys, not {shown(value)}.",
+            field="extra_body",
+        )
+    return dict(value)
+
+
+def no_field_in_extra(model: Any) -> None:
+    """Refuse an ``extra_body`` that has a key for which the model has a field.
+
+    Raises:
+        ValidationError: If it has one.
+    """
+    if not model.extra_body:
+        return
+    known = spellings(type(model))
+    for key in model.extra_body:
+        if key in known:
+            raise ValidationError(
+                f"extra_body has {key!r}, which is a field of its own; give it there.",
+                field="extra_body",
+            )
+
+
+def items(value: Iterable[T], name: str) -> list[T]:
+    """The items of what has to be a list of at least one."""
+    listed = list(value) if _is_list(value) else []
+    if not listed:
+        raise ValidationError(
+            f"{name} must be a list of at least one, not {shown(value)}.", field=name
+        )
+    return listed
+
+
+def number_in(low: int, high: int) -> Callable[[Any, Attribute[Any], object], None]:
+    """A validator for a whole number from ``low`` to ``high``, or nothing."""
+
+    def check(instance: object, attribute: Attribute[Any], value: object) -> None:
+        if value is not None and (type(value) is not int or not low <= value <= high):
+            raise ValidationError(
+                f"{attribute.name} must be a whole number from {low} to {high}, "
+                f"not {shown(value)}.",
+                field=attribute.name,
+            )
+
+    return check
+
+
+def one_of(*choices: str) -> Callable[[Any, Attribute[Any], object], None]:
+    """A validator for one of these words, or nothing."""
+
+    def check(instance: object, attribute: Attribute[Any], value: object) -> None:
+        if value is not None and value not in choices:
+            raise ValidationError(
+                f"{attribute.name} must be one of {', '.join(choices)}, not {shown(value)}.",
+                field=attribute.name,
+            )
+
+    return check
+
+
+def is_aware(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """A point in time that names its offset, or nothing."""
+    if value is None or (isinstance(value, datetime) and value.utcoffset() is not None):
+        return
+    raise ValidationError(
+        f"{attribute.name} must be a datetime with a time zone, such as "
+        f"datetime(2026, 1, 31, tzinfo=timezone.utc), not {shown(value)}.",
+        field=attribute.name,
+    )
+
+
+def shown_fields(model: Any) -> str:
+    """The model with the fields that have a value, its own first; also one not whole yet."""
+    names = sorted(fields(type(model)), key=lambda field: "role" in field.metadata)
+    values = {field.name: getattr(model, field.name, None) for field in names}
+    given = (f"{name}={value!r}" for name, value in values.items() if value not in (None, {}))
+    return f"{type(model).__name__}({', '.join(given)})"

@@ -1,0 +1,225 @@
+"""The walk over all contacts, on a server made of a list that changes between two pages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from attrs import define, evolve, field
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sendblue_async import APIError, ServerError
+from sendblue_async._pages import Walk, every_contact
+from sendblue_async.models import Contact, ContactPage, ContactQuery
+
+pytestmark = pytest.mark.anyio
+
+START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+def contact(number: int, second: int | None) -> Contact:
+    """The contact with this number, created in this second of the test."""
+    created_at = None if second is None else START + timedelta(seconds=second)
+    return Contact(phone=f"+1415{number:07}", contact_id=f"c-{number}", created_at=created_at)
+
+
+@define
+class Account:
+    """Contacts as the API lists them, oldest first, and what happens before each page."""
+
+    contacts: list[Contact]
+    before_page: Callable[[Account], object] = lambda _: None
+    sorts: bool = True
+    filters: bool = True
+    queries: list[ContactQuery] = field(factory=list)
+
+    async def fetch(self, query: ContactQuery) -> ContactPage:
+        """A page, as the API gives it."""
+        self.before_page(self)
+        self.queries.append(query)
+        listed = self.contacts if self.sorts else self.contacts[::-1]
+        if self.filters and query.created_at_gte is not None:
+            since = query.created_at_gte
+            listed = [one for one in listed if one.created_at and one.created_at >= since]
+        assert query.offset is not None
+        assert query.limit is not None
+        return ContactPage(contacts=tuple(listed[query.offset : query.offset + query.limit]))
+
+
+async def into(taken: list[Contact], walk: AsyncIterator[Contact]) -> None:
+    """Take all that a walk gives, so that what came before an error is there after it."""
+    async for one in walk:
+        taken.append(one)  # noqa: PERF401 - extend would drop all of it at an error
+
+
+async def walked(account: Account, page_size: int) -> list[Contact]:
+    """All that a walk gives."""
+    return [one async for one in every_contact(Walk(page_size=page_size), account.fetch)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 19, 20, 21, 100])
+@pytest.mark.parametrize("in_a_second", [1, 3, 9, 10, 11, 35, 1000])
+async def test_a_quiet_account_is_given_in_order(count: int, in_a_second: int) -> None:
+    """Every contact comes exactly once, oldest first, however many share a second."""
+    account = Account([contact(number, number // in_a_second) for number in range(count)])
+    assert await walked(account, 10) == account.contacts
+    query = account.queries[0]
+    assert (query.order_by, query.order_direction, query.limit) == ("created_at", "asc", 10)
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seconds=st.lists(st.integers(0, 4), max_size=40),
+    page_size=st.integers(2, 7),
+    changes=st.lists(st.lists(st.tuples(st.booleans(), st.integers(0, 60)), max_size=6)),
+    sorts=st.booleans(),
+    filters=st.booleans(),
+    dated=st.booleans(),
+)
+def test_what_stays_comes_once_and_nothing_twice(
+    seconds: list[int],
+    page_size: int,
+    changes: list[list[tuple[bool, int]]],
+    sorts: bool,
+    filters: bool,
+    dated: bool,
+) -> None:
+    """Whatever comes and goes between pages, what is there throughout is given exactly once.
+
+    That holds too for a server that does not sort, does not filter or shows no times.
+    """
+    times = sorted(seconds) if dated else [None] * len(seconds)
+    start = [contact(number, second) for number, second in enumerate(times)]
+    gone: set[str | None] = set()
+    waiting = iter(changes)
+
+    def before_page(account: Account) -> None:
+        for creates, place in next(waiting, []):
+            new = evolve(contact(place, 5 if dated else None), contact_id=f"new {place}")
+            if creates and new.phone not in {one.phone for one in account.contacts}:
+                # Also a number that was there before, and is created anew.
+                account.contacts.append(new)
+            elif account.contacts:
+                gone.add(account.contacts.pop(place % len(account.contacts)).phone)
+
+    account = Account(list(start), before_page, sorts=sorts, filters=filters)
+    given_ = asyncio.run(walked(account, page_size))
+    numbers = [one.phone for one in given_]
+    assert len(numbers) == len(set(numbers))
+    assert set(numbers) >= {one.phone for one in start} - gone
+
+
+async def test_a_contact_created_anew_is_no_overlap() -> None:
+    """A contact that is deleted and created again stands elsewhere, and hides nobody."""
+
+    def before_page(account: Account) -> None:
+        if len(account.queries) == 2:
+            anew = evolve(account.contacts[0], contact_id="new")
+            # It stands where the next page begins, behind 15 that no page has shown.
+            account.contacts[:] = [*account.contacts[16:34], anew]
+
+    account = Account([contact(number, 0) for number in range(40)], before_page)
+    numbers = [one.phone for one in await walked(account, 10)]
+    assert sorted(map(str, numbers)) == [contact(number, 0).phone for number in range(34)]
+
+
+async def test_a_deleted_neighbour_loses_nobody() -> None:
+    """A contact deleted inside one second's pages moves the rest up; the walk steps back."""
+
+    def before_page(account: Account) -> None:
+        if len(account.queries) == 2:
+            del account.contacts[:12]
+
+    account = Account([contact(number, 0) for number in range(40)], before_page)
+    numbers = {one.phone for one in await walked(account, 10)}
+    assert numbers == {contact(number, 0).phone for number in range(40)}
+    offsets = [query.offset for query in account.queries]
+    # The walk had come to the 19th contact, which was the 7th then.
+    assert offsets[:6] == [0, 9, 18, 9, 0, 9]
+
+
+@pytest.mark.parametrize("in_a_second", [20_000, 11_000])
+async def test_more_than_the_api_can_list_is_an_error(in_a_second: int) -> None:
+    """Beyond offset 10,000 of one second the walk raises, after all that it could reach."""
+    early = contact(99_999, -1)
+    account = Account([early, *(contact(number, 0) for number in range(in_a_second))])
+    walk = every_contact(Walk(page_size=1000), account.fetch)
+    reached: list[Contact] = []
+    with pytest.raises(APIError, match=r"10,000 contacts.* from 2026-01-01 .*not all") as caught:
+        await into(reached, walk)
+    assert reached == account.contacts[:10_991]
+    assert caught.value.outcome == "rejected"
+    assert max(query.offset or 0 for query in account.queries) <= 10_000
+
+
+async def test_ten_thousand_of_one_second_are_reached() -> None:
+    """Up to 10,000 contacts of one second are no obstacle."""
+    times = [0] * 50 + [1] * 10_000 + [2] * 50
+    account = Account([contact(number, second) for number, second in enumerate(times)])
+    assert await walked(account, 1000) == account.contacts
+
+
+async def test_contacts_without_a_number_are_told_apart() -> None:
+    """Contacts that show no number, and perhaps no identifier, are not taken for one another."""
+    bare = [evolve(contact(number, 0), phone=None) for number in range(30)]
+    nameless = [Contact(first_name=str(number), created_at=START) for number in range(30)]
+    account = Account([*bare, *nameless])
+    assert await walked(account, 7) == account.contacts
+
+
+async def test_at_most_one_page_is_fetched_ahead() -> None:
+    """While the contacts of one page are taken, the next one is fetched, and no more."""
+    account = Account([contact(number, number) for number in range(100)])
+    walk = every_contact(Walk(page_size=10), account.fetch)
+    ahead = []
+    async for _ in walk:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        ahead.append(len(account.queries))
+    # The first page brings ten contacts, each later one nine, as it begins where that ended.
+    assert ahead[:10] == [2] * 10
+    assert ahead[10:19] == [3] * 9
+
+
+async def test_an_error_comes_after_the_contacts_before_it() -> None:
+    """A page that fails is told when its turn comes, not before."""
+
+    def before_page(account: Account) -> None:
+        if len(account.queries) == 1:
+            raise ServerError("No.")
+
+    account = Account([contact(number, number) for number in range(30)], before_page)
+    taken: list[Contact] = []
+    with pytest.raises(ServerError):
+        await into(taken, every_contact(Walk(page_size=10), account.fetch))
+    assert taken == account.contacts[:10]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_walk_that_is_left_fetches_no_more(fails: bool) -> None:
+    """Left early, a walk ends the page under way, and nobody hears of its errors."""
+    state: dict[str, Any] = {"cancelled": False}
+
+    async def fetch(query: ContactQuery) -> ContactPage:
+        if query.offset == 0 and query.created_at_gte is None:
+            return ContactPage(contacts=tuple(contact(number, number) for number in range(10)))
+        if fails:
+            raise ServerError("No.")
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            state["cancelled"] = True
+            raise
+        raise AssertionError
+
+    walk = every_contact(Walk(page_size=10), fetch)
+    async for _ in walk:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        break
+    await walk.aclose()
+    assert state["cancelled"] is not fails
