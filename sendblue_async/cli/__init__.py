@@ -13,7 +13,9 @@ def main() -> None:
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted by Ctrl-C.
     """
     try:
-        from ._commands import app
+        # Each adds its commands to the program, and the help lists them in this order.
+        from . import _contacts, _sandbox  # noqa: F401
+        from ._app import app
     except ModuleNotFoundError as error:
         if error.name not in {"rich", "typer"}:
             raise

@@ -29,6 +29,11 @@ def print_note(line: str) -> None:
     print(line, flush=True)
 
 
+def print_aside(line: str, end: str = "\n") -> None:
+    """A line on standard error, for people alone: no part of the output."""
+    _print(Text(_plain(line)), to_stderr=True, end=end)
+
+
 def print_error(error: BaseException) -> None:
     """An error as one or two plain sentences on standard error, in the command line's terms."""
     words = str(error).replace("update_if_exists=True", "--update-if-exists")
@@ -43,26 +48,37 @@ def print_response(response: ContactResponse, *, as_json: bool) -> None:
     fields = {
         _plain(name): _plain(_words(value))
         for name, value in response.contact.to_dict().items()
-        if value not in ([], {})
+        if value not in (None, [], {})
     }
     width = max(map(len, fields), default=0)
     for name, words in fields.items():
         _print(Text.assemble((name.ljust(width), "bold"), "  ", words))
 
 
-def _print(text: Text, *, to_stderr: bool = False) -> None:
+def safe_words(value: Any) -> str:
+    """A value as people write it, in characters that standard output takes and can do no harm."""
+    return _encodable(_plain(_words(value)), sys.stdout.encoding)
+
+
+def _print(text: Text, *, to_stderr: bool = False, end: str = "\n") -> None:
     console = Console(stderr=to_stderr, soft_wrap=True)
-    encoding = console.encoding
-    text.plain = text.plain.encode(encoding, "backslashreplace").decode(encoding)
-    console.print(text)
+    text.plain = _encodable(text.plain, console.encoding)
+    console.print(text, end=end)
     console.file.flush()
+
+
+def _encodable(text: str, encoding: str) -> str:
+    """The text with what the encoding has no room for made visible."""
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _words(value: Any) -> str:
     """A value as people write it."""
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
     if isinstance(value, dict):
         return ", ".join(f"{label}={text}" for label, text in value.items())

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import pty
 import re
 import signal
 import socket
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
-from anyio.from_thread import start_blocking_portal
 
 import sendblue_async
-from sendblue_async import NotFoundError, RetryPolicy, ServerError, SyncSendblueClient
 from sendblue_async.sandbox import Sandbox
 
-PROGRAM = Path(sys.executable).with_name("sendblue-async")
-NUMBER = "+14155550123"
-OTHER = "+14155550199"
+from .program import (
+    HOSTILE,
+    NUMBER,
+    OTHER,
+    account,
+    answering,
+    client_of,
+    one_document,
+    run,
+    shown_on_terminal,
+    started,
+)
+
 ALL_OPTIONS = (
     *("create", NUMBER, "--first-name", "Ada", "--last-name", "Byron King"),
     *("--assigned-to-email", "agent@example.com", "--sendblue-number", "+1 (987) 654-3210"),
@@ -40,115 +39,6 @@ STORED = {
     "tags": ["vip", "a, b"],
     "custom_variables": {"plan": "gold", "sum": "1=1"},
 }
-# Steers a terminal, is markup to rich, turns the direction of writing, and is plain text.
-HOSTILE = (
-    "\x1b[31m\x1b]0;title\x07[red]x[/red] [link=a]\u202e\x9b2J\r\b :smile: Zoë 日本語 עברית 😀"
-)
-
-
-class Done(NamedTuple):
-    """How a run of the program ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> dict[str, str]:
-    """The environment of somebody who has a home folder and no account."""
-    kept = {key: value for key, value in os.environ.items() if key.startswith("COVERAGE")}
-    python = os.environ.get("PYTHONPATH", "")
-    return kept | {
-        "HOME": str(tmp_path),
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": python,
-        "LC_ALL": "C.UTF-8",
-        "PYTHONWARNINGS": "error",
-    }
-
-
-def account(server: Sandbox | str) -> dict[str, str]:
-    """The variables that lead the program to a server."""
-    base_url = server if isinstance(server, str) else server.base_url
-    return {
-        "SENDBLUE_API_KEY": "sandbox-key",
-        "SENDBLUE_API_SECRET": "sandbox-secret",
-        "SENDBLUE_API_BASE_URL": base_url,
-    }
-
-
-def client_of(environment: dict[str, str]) -> SyncSendblueClient:
-    """A client of the same server that the program is led to."""
-    key, secret, base_url = (environment[name] for name in account(""))
-    return SyncSendblueClient(key, secret, base_url=base_url, retry=RetryPolicy(attempts=1))
-
-
-@contextlib.contextmanager
-def started(environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """The running program, on pipes; it is killed if it outlives the block."""
-    # A shell's background job, as which the suite may run, would hand on that it ignores Ctrl-C.
-    heed = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
-    command = [sys.executable, "-ISc", heed + "os.execv(sys.argv[1], sys.argv[1:])", PROGRAM]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        [*command, *arguments],
-        cwd=environment["HOME"],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=pipe,
-        stderr=pipe,
-        encoding="utf-8",
-    ) as program:
-        try:
-            yield program
-        finally:
-            program.kill()
-
-
-def run(environment: dict[str, str], *arguments: str) -> Done:
-    """The program from start to end; it never shows a traceback, or an escape in a pipe."""
-    done = subprocess.run(
-        [PROGRAM, *arguments],
-        cwd=environment["HOME"],
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=40,
-        encoding="utf-8",
-        check=False,
-    )
-    for text in (done.stdout, done.stderr):
-        assert "Traceback" not in text, text
-        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text), ascii(text)
-    return Done(done.returncode, done.stdout, done.stderr)
-
-
-def one_document(text: str) -> Any:
-    """The one JSON document, on a line of its own, that the text is."""
-    assert text.endswith("\n")
-    assert text.count("\n") == 1
-    return json.loads(text)
-
-
-@contextlib.contextmanager
-def answering(document: object, status: int = 200) -> Iterator[str]:
-    """The base URL of a server that answers one request, with this JSON in ASCII."""
-    body = json.dumps(document).encode()
-    head = f"HTTP/1.1 {status} Fine\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
-
-    def serve() -> None:
-        connection, _ = listener.accept()
-        with connection:
-            connection.recv(65536)
-            connection.sendall(head.encode() + body)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(20)
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        thread.join()
 
 
 def test_create_needs_no_account_with_a_sandbox(home: dict[str, str]) -> None:
@@ -232,6 +122,25 @@ FAILURES: dict[str, tuple[int, str, str, dict[str, str] | None]] = {
     ),
     "bad number": (2, "create 555 --sandbox", "number must be .*not '555'", None),
     "bad variable": (2, f"create {NUMBER} --sandbox --variable x", "--variable .*'x'", None),
+    "bad label": (2, f"update {NUMBER} --sandbox --variable x", "--variable .*'x'", None),
+    "nobody to change": (1, f"update {NUMBER} --opt-out", "404: Contact not found", {}),
+    "nothing to change": (2, f"update {NUMBER} --sandbox", "at least one field", None),
+    "given and cleared": (
+        *(2, f"update {NUMBER} --sandbox --tag vip --clear tags", "tags is given .* cleared"),
+        None,
+    ),
+    "nothing of that name to clear": (2, f"update {NUMBER} --clear opt_out", "'opt_out'", None),
+    "nobody to delete": (1, f"delete --yes {NUMBER}", "404: Contact not found", {}),
+    "nobody to count with": (2, "count", "No api_key", None),
+    "a limit too high": (2, "list --limit 1001", "--limit.*100[01]", None),
+    "no such order": (2, "list --order up", "--order.*'up'", None),
+    "no time": (2, "list --since yesterday", "'yesterday' is no ISO 8601 ", None),
+    "no such day": (2, "list --since 2026-02-30", "--since.*'2026-02-30'", None),
+    "all and yet not": (
+        *(2, "list --all --sandbox --limit 5 --offset 0 --order asc --order-by tags"),
+        "--since alone; leave out --limit and --offset and --order-by and --order[.]",
+        None,
+    ),
     "no number": (2, "create", "Missing argument", None),
     "no such option": (2, f"create {NUMBER} --nope", "No such option:? .*--nope", None),
     "no such command": (2, "destroy", "No such command 'destroy'", None),
@@ -264,7 +173,7 @@ def test_version_and_help(home: dict[str, str]) -> None:
     assert run(home, "--version") == (0, f"sendblue-async {sendblue_async.__version__}\n", "")
     done = run(home, "--help")
     assert (done.code, done.err) == (0, "")
-    for name in ("create", "get", "sandbox"):
+    for name in ("create", "get", "list", "update", "delete", "count", "sandbox"):
         assert re.search(rf"^\W*{name}\s+[A-Z]", done.out, re.MULTILINE)
 
 
@@ -298,23 +207,7 @@ def test_a_terminal_gets_colours_unless_they_are_turned_off(
     home: dict[str, str], variables: dict[str, str], number: str
 ) -> None:
     """A terminal gets styled text, and under NO_COLOR no colour, not even for an error."""
-    controller, terminal = pty.openpty()
-    subprocess.run(
-        [PROGRAM, "create", number, "--sandbox"],
-        env=home | variables | {"TERM": "xterm-256color"},
-        stdin=subprocess.DEVNULL,
-        stdout=terminal,
-        stderr=terminal,
-        timeout=40,
-        check=False,
-    )
-    os.close(terminal)
-    shown = b""
-    # At the end of what a terminal has to say, Linux raises.
-    with contextlib.suppress(OSError):
-        while piece := os.read(controller, 65536):
-            shown += piece
-    os.close(controller)
+    _, shown = shown_on_terminal(home | variables, "create", number, "--sandbox")
     assert number.encode() in shown
     assert (b"\x1b[" in shown) or variables
     assert not (variables and re.search(rb"\x1b\[[\d;]*[349]\d", shown))
@@ -349,59 +242,3 @@ def test_ctrl_c_ends_a_slow_create(home: dict[str, str]) -> None:
                 assert connection.recv(65536) == b""
             assert program.communicate(timeout=20) == ("", "")
             assert program.returncode == 130
-
-
-@contextlib.contextmanager
-def sandbox_command(home: dict[str, str], *options: str) -> Iterator[str]:
-    """What a running `sandbox` prints at first; it gets a Ctrl-C, and must exit with 130."""
-    with started(home, "sandbox", "--port", "0", *options) as program:
-        assert program.stdout is not None
-        lines = [program.stdout.readline() for _ in range(1 if "--json" in options else 4)]
-        yield "".join(lines)
-        program.send_signal(signal.SIGINT)
-        assert program.communicate(timeout=20) == ("", "")
-        assert program.returncode == 130
-
-
-def test_sandbox_keeps_its_file_and_heeds_its_seed(home: dict[str, str]) -> None:
-    """With --db a contact is there after a restart, and --seed decides what ids there are."""
-    options = ["--db", "contacts.db", "--seed", "7", "--json"]
-    with sandbox_command(home, *options) as printed, client_of(one_document(printed)) as client:
-        first = client.create_contact(NUMBER, first_name="Ada")
-    with sandbox_command(home, *options) as printed, client_of(one_document(printed)) as client:
-        assert client.get_contact(NUMBER) == first
-    ids = []
-    for seed in (7, 8):
-        with (
-            start_blocking_portal() as portal,
-            portal.wrap_async_context_manager(Sandbox(seed=seed)) as sandbox,
-            client_of(account(sandbox)) as client,
-        ):
-            ids.append(client.create_contact(NUMBER).contact.contact_id)
-    assert ids[0] == first.contact.contact_id != ids[1]
-
-
-def test_sandbox_prints_lines_for_a_shell_and_fails_on_demand(home: dict[str, str]) -> None:
-    """People get lines that a shell can run; --fault turns a dial, and may be given often."""
-    faults = ["--fault", "server_error=0.5", "--fault", "server_error_status=501"]
-    with sandbox_command(home, *faults) as lines:
-        names = " ".join(f'"${name}"' for name in account(""))
-        command = ["sh", "-euc", f"{lines}printf '%s\\n' {names}"]
-        values = subprocess.run(command, capture_output=True, text=True, env={}, check=True)
-        statuses = set()
-        with client_of(dict(zip(account(""), values.stdout.split(), strict=True))) as client:
-            for _ in range(20):
-                with pytest.raises((NotFoundError, ServerError)) as caught:
-                    client.get_contact(NUMBER)
-                statuses.add(caught.value.status)
-    assert statuses == {404, 501}
-
-
-def test_sandbox_says_that_its_port_is_taken(home: dict[str, str]) -> None:
-    """A port that somebody else has is a failure, with the port in the message."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = str(listener.getsockname()[1])
-        done = run(home, "sandbox", "--port", port)
-    assert (done.code, done.out) == (1, "")
-    assert port in done.err
-    assert len(done.err.splitlines()) == 1

@@ -1,0 +1,99 @@
+"""The program, what its commands share, and how a command ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial, wraps
+from typing import Annotated, Any, ParamSpec
+
+import anyio
+import typer
+
+from .._version import __version__
+from ..client import SendblueClient
+from ..exceptions import ConfigurationError, SendblueError, ValidationError
+from ..sandbox import Sandbox
+from ._output import print_error, print_note
+
+P = ParamSpec("P")
+
+_PURPOSE = "Create, list, change and delete contacts in Sendblue."
+
+app = typer.Typer(
+    help=_PURPOSE,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+InSandbox = Annotated[
+    bool,
+    typer.Option("--sandbox", help="Use a local sandbox made for this command; no account needed."),
+]
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Turn what is raised inside into a sentence and an exit code."""
+    try:
+        yield
+    except (ValidationError, ConfigurationError) as error:
+        print_error(error)
+        raise typer.Exit(2) from None
+    except BrokenPipeError:
+        # Nobody reads on; what is still buffered must not fail once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None
+    except (SendblueError, OSError) as error:
+        print_error(error)
+        raise typer.Exit(1) from None
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        # On Python 3.10 anyio reports Ctrl-C as the cancellation that it caused.
+        raise typer.Exit(130) from None
+
+
+def command(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Run the coroutine to its end, and exit with the code of how it ended."""
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        with exit_codes():
+            anyio.run(partial(function, *args, **kwargs))
+
+    return run
+
+
+@asynccontextmanager
+async def connected_client(sandbox: bool) -> AsyncGenerator[SendblueClient, None]:
+    """A client of the account in the environment, or of a sandbox that ends with the block."""
+    if not sandbox:
+        async with SendblueClient() as client:
+            yield client
+        return
+    async with (
+        Sandbox() as server,
+        SendblueClient(server.api_key, server.api_secret, base_url=server.base_url) as client,
+    ):
+        yield client
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print_note(f"sendblue-async {__version__}")
+        raise typer.Exit
+
+
+@app.callback(help=_PURPOSE)
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Version.")
+    ] = False,
+) -> None:
+    """Take the options that stand before the command."""

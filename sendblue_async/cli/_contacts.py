@@ -1,0 +1,268 @@
+"""The commands on contacts: arguments in, one call, output and exit code out."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Any, Literal
+
+import anyio
+import typer
+
+from .._converter import CLEAR, parse_datetime
+from ..exceptions import ValidationError
+from ..models import ContactUpdate, e164
+from ._app import AsJson, InSandbox, app, command, connected_client, exit_codes
+from ._listing import listing
+from ._output import print_aside, print_json, print_note, print_response
+from ._prompt import ask
+
+Number = Annotated[str, typer.Argument(help="Phone number in E.164 form, such as +14155550123.")]
+FirstName = Annotated[str | None, typer.Option(help="First name.")]
+LastName = Annotated[str | None, typer.Option(help="Last name.")]
+AssignedToEmail = Annotated[
+    str | None, typer.Option(help="E-mail address of the user it is assigned to.")
+]
+SendblueNumber = Annotated[str | None, typer.Option(help="The Sendblue line to send with.")]
+
+
+def _variables(pairs: list[str] | None) -> dict[str, str] | None:
+    for pair in pairs or []:
+        if "=" not in pair:
+            raise ValidationError(f"--variable takes LABEL=VALUE, not {pair!r}.", field="variable")
+    return dict(pair.split("=", 1) for pair in pairs or []) or None
+
+
+@app.command()
+@command
+async def create(
+    number: Number,
+    first_name: FirstName = None,
+    last_name: LastName = None,
+    assigned_to_email: AssignedToEmail = None,
+    sendblue_number: SendblueNumber = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag; may be given often.")] = None,
+    variable: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LABEL=VALUE", help="A custom variable; may be given often."),
+    ] = None,
+    update_if_exists: Annotated[
+        bool, typer.Option("--update-if-exists", help="Update the contact if it exists.")
+    ] = False,
+    as_json: AsJson = False,
+    sandbox: InSandbox = False,
+) -> None:
+    """Create a contact, and print it as it is stored."""
+    async with connected_client(sandbox) as client:
+        response = await client.create_contact(
+            number,
+            first_name=first_name,
+            last_name=last_name,
+            assigned_to_email=assigned_to_email,
+            sendblue_number=sendblue_number,
+            tags=tag or None,
+            update_if_exists=update_if_exists or None,
+            custom_variables=_variables(variable),
+        )
+    print_response(response, as_json=as_json)
+
+
+@app.command()
+@command
+async def get(number: Number, as_json: AsJson = False, sandbox: InSandbox = False) -> None:
+    """Print the contact with this number."""
+    async with connected_client(sandbox) as client:
+        response = await client.get_contact(number)
+    print_response(response, as_json=as_json)
+
+
+class Order(str, Enum):
+    """Which way a list is sorted."""
+
+    ASCENDING = "asc"
+    DESCENDING = "desc"
+
+    @property
+    def direction(self) -> Literal["asc", "desc"]:
+        """The same in the client's words."""
+        return "asc" if self is Order.ASCENDING else "desc"
+
+
+def _time(words: str) -> datetime:
+    try:
+        return parse_datetime(words)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{words!a} is no ISO 8601 date or time, such as 2026-01-31T10:30:00Z."
+        ) from None
+
+
+def _refuse_beside_all(**options: object) -> None:
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+    if given:
+        raise ValidationError(
+            f"--all lists every contact, oldest first, and goes with --since alone; "
+            f"leave out {' and '.join(given)}."
+        )
+
+
+@app.command("list")
+@command
+async def list_contacts(
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="How many at most. 100 by default.")
+    ] = None,
+    offset: Annotated[int | None, typer.Option(min=0, max=10_000, help="How many to skip.")] = None,
+    order_by: Annotated[
+        str | None, typer.Option(metavar="FIELD", help="Field to sort by, such as created_at.")
+    ] = None,
+    order: Annotated[
+        Order | None, typer.Option(help="Which way to sort. Newest first by default.")
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            metavar="DATETIME",
+            parser=_time,
+            help="Only those created then or later; ISO 8601, in UTC unless it says otherwise.",
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="List every contact, oldest first.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document a line for each contact.")
+    ] = False,
+    sandbox: InSandbox = False,
+) -> None:
+    """List contacts, a line for each."""
+    if everything:
+        _refuse_beside_all(limit=limit, offset=offset, order_by=order_by, order=order)
+    async with connected_client(sandbox) as client:
+        with listing(as_json=as_json) as show:
+            if everything:
+                async with aclosing(client.iter_contacts(created_at_gte=since)) as contacts:
+                    async for contact in contacts:
+                        show(contact)
+                return
+            page = await client.list_contacts(
+                limit=100 if limit is None else limit,
+                offset=offset,
+                order_by=order_by,
+                order_direction=order.direction if order else None,
+                created_at_gte=since,
+            )
+            for contact in page:
+                show(contact)
+
+
+class Clearable(str, Enum):
+    """A field that an update can clear."""
+
+    FIRST_NAME = "first_name"
+    LAST_NAME = "last_name"
+    COMPANY_NAME = "company_name"
+    ASSIGNED_TO_EMAIL = "assigned_to_email"
+    SENDBLUE_NUMBER = "sendblue_number"
+    TAGS = "tags"
+    CUSTOM_VARIABLES = "custom_variables"
+
+
+def _changes(clear: list[Clearable] | None, **fields: Any) -> ContactUpdate:
+    for name in [field.value for field in clear or []]:
+        if fields[name] not in (None, CLEAR):
+            raise ValidationError(f"{name} is given a value and cleared too; choose one of them.")
+        fields[name] = CLEAR
+    return ContactUpdate(**fields)
+
+
+@app.command()
+@command
+async def update(
+    number: Number,
+    first_name: FirstName = None,
+    last_name: LastName = None,
+    company_name: Annotated[str | None, typer.Option(help="Company name.")] = None,
+    assigned_to_email: AssignedToEmail = None,
+    sendblue_number: SendblueNumber = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(help="A tag; may be given often. They replace the stored ones."),
+    ] = None,
+    variable: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL=VALUE",
+            help="A custom variable; may be given often. They are merged into the stored ones.",
+        ),
+    ] = None,
+    opt_out: Annotated[
+        bool | None,
+        typer.Option("--opt-out/--no-opt-out", help="Whether it has opted out of messages."),
+    ] = None,
+    clear: Annotated[
+        list[Clearable] | None,
+        typer.Option(
+            metavar="FIELD",
+            help="A field to leave without a value; may be given often. One of: "
+            + ", ".join(field.value for field in Clearable)
+            + ".",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    sandbox: InSandbox = False,
+) -> None:
+    """Change a contact, and print it as it is stored."""
+    changes = _changes(
+        clear,
+        first_name=first_name,
+        last_name=last_name,
+        company_name=company_name,
+        assigned_to_email=assigned_to_email,
+        sendblue_number=sendblue_number,
+        opt_out=opt_out,
+        tags=tag or None,
+        custom_variables=_variables(variable),
+    )
+    async with connected_client(sandbox) as client:
+        response = await client.update_contact(number, changes)
+    print_response(response, as_json=as_json)
+
+
+# Not a coroutine: while an event loop runs, Ctrl-C would not reach a question.
+@app.command()
+@exit_codes()
+def delete(
+    number: Number,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+    sandbox: InSandbox = False,
+) -> None:
+    """Delete the contact with this number, after asking."""
+    number = e164(number)
+    if not (yes or ask(f"Delete the contact {number}?")):
+        print_aside("Nothing was deleted.")
+        raise typer.Exit(1)
+    anyio.run(_delete, number, as_json, sandbox)
+
+
+async def _delete(number: str, as_json: bool, sandbox: bool) -> None:
+    async with connected_client(sandbox) as client:
+        response = await client.delete_contact(number)
+    if as_json:
+        print_json(response.to_dict())
+    else:
+        print_note(f"Deleted {number}.")
+
+
+@app.command()
+@command
+async def count(as_json: AsJson = False, sandbox: InSandbox = False) -> None:
+    """Print how many contacts there are."""
+    async with connected_client(sandbox) as client:
+        response = await client.count_contacts()
+    if as_json:
+        print_json(response.to_dict())
+    else:
+        print_note(str(response.count))

@@ -1,0 +1,68 @@
+"""The command `sandbox`: a local Sendblue to try things on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import attrs
+import typer
+
+from ..exceptions import ValidationError
+from ..sandbox import Faults, Sandbox
+from ._app import AsJson, app, command
+from ._output import print_json, print_note
+
+_DIALS = ", ".join(dial.name for dial in attrs.fields(Faults))
+
+
+@asynccontextmanager
+async def _started(sandbox: Sandbox) -> AsyncGenerator[Sandbox, None]:
+    try:
+        await sandbox.start()
+    except ValueError as error:
+        # Its file is not one of its own.
+        raise OSError(str(error)) from None
+    try:
+        yield sandbox
+    finally:
+        await sandbox.close()
+
+
+@app.command("sandbox")
+@command
+async def serve_sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for a free one.")] = 8080,
+    db: Annotated[
+        Path | None, typer.Option(help="SQLite file that keeps the contacts. In memory by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the faults.")] = 0,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help=f"A fault dial; may be given often. The dials: {_DIALS}."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Serve a local Sendblue on this machine until Ctrl-C."""
+    try:
+        faults = Faults.parse(fault or [])
+    except ValueError as error:
+        raise ValidationError(str(error), field="fault") from None
+    async with _started(Sandbox(port=port, db=db, seed=seed, faults=faults)) as server:
+        environment = {
+            "SENDBLUE_API_BASE_URL": server.base_url,
+            "SENDBLUE_API_KEY": server.api_key,
+            "SENDBLUE_API_SECRET": server.api_secret,
+        }
+        if as_json:
+            print_json(environment)
+        else:
+            for name, value in environment.items():
+                print_note(f"export {name}={value}")
+            print_note("# Serving until Ctrl-C.")
+        await anyio.sleep_forever()
