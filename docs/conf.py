@@ -17,6 +17,8 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 nitpicky = True
+# Sphinx takes the empty list of arguments in Callable[[], float] for a part of the name.
+nitpick_ignore = [("py:class", "collections.abc.Callable[[]")]
 
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "show-inheritance": True}

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from ssl import SSLContext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from . import _log
+from ._converter import encode_json
 from ._credentials import find_credentials, hidden
 from ._options import DEFAULT_BASE_URL, Timeouts
 from ._pool import ClientSession, TraceConfig
 from ._retry import Effect, RetryPolicy
 from ._transport import Transport
-from ._wire import Call, checked_method, encode_json, path_with_query, read_raw
-from .exceptions import ConfigurationError
+from ._wire import Call, checked_method, path_with_query, read_raw
+from .exceptions import ConfigurationError, SendblueError
 from .models import RawResponse
 
 if TYPE_CHECKING:
@@ -160,15 +162,35 @@ class ApiClient:
         )
         return await self._send(call)
 
-    def _now(self) -> float:
-        """Monotonic seconds; the deadline of a call counts from its start by this clock."""
-        return self._transport.now()
+    async def _send(
+        self,
+        call: Call[_T],
+        *,
+        settle: Callable[[SendblueError, float], Awaitable[_T]] | None = None,
+    ) -> _T:
+        """The answer to a call.
 
-    async def _send(self, call: Call[_T], started: float | None = None) -> _T:
-        """The answer to a call that began at ``started``, by default now."""
+        Args:
+            call: The call.
+            settle: Finds out what became of a call that may have been done; gets the error that
+                ended it and the time at which it began, and raises that error if it cannot tell.
+        """
+        started = self._transport.now()
+        try:
+            try:
+                return await self._attempt(call, started)
+            except SendblueError as error:
+                if settle is None or not error.maybe_ours:
+                    raise
+                answer = await settle(error, started)
+                _log.settled(call, error.attempts, self._transport.now() - started)
+                return answer
+        except SendblueError as error:
+            _log.gave_up(call, error, self._transport.now() - started)
+            raise
+
+    async def _attempt(self, call: Call[_T], started: float) -> _T:
+        """The answer to a call, or to a part of one that began at ``started``."""
         return await self._transport.send(
-            call,
-            timeouts=self._timeouts,
-            policy=self._retry,
-            started=self._now() if started is None else started,
+            call, timeouts=self._timeouts, policy=self._retry, started=started
         )

@@ -8,6 +8,7 @@ Writing leaves out what was not given.
 
 from __future__ import annotations
 
+import json
 import re
 import types
 from collections.abc import Callable, Mapping
@@ -24,6 +25,8 @@ from ._deprecation import warn_deprecated
 from .exceptions import ValidationError
 
 T = TypeVar("T")
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class Clear(Enum):
@@ -118,7 +121,7 @@ def preferred_spellings(given: Mapping[str, Any], cls: type) -> dict[str, Any]:
             )
         if value is None:
             continue
-        warn_deprecated(f"{name} is deprecated by Sendblue, use {preferred}", stacklevel=3)
+        warn_deprecated(f"{name} is deprecated by Sendblue, use {preferred}")
         if fields.get(preferred) not in (None, value):
             raise ValidationError(
                 f"{preferred} and {name} are two spellings of one field, and were given "
@@ -295,3 +298,16 @@ def unstructure(model: Any) -> dict[str, Any]:
     """The JSON object of a model: preferred spellings, no key for what was not given."""
     body: dict[str, Any] = converter.unstructure(model)
     return body
+
+
+def encode_json(document: Any, field: str) -> bytes:
+    """A JSON document as UTF-8 bytes.
+
+    Raises:
+        ValidationError: If it holds something JSON has no form for, such as NaN, a set, a lone
+            surrogate or a circle; names ``field``.
+    """
+    try:
+        return _encode(document).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValidationError(f"{field} cannot be written as JSON: {error}.", field=field) from None

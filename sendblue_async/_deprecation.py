@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from contextvars import ContextVar
 from types import FrameType
 from typing import Any, NamedTuple
+
+_PACKAGE = __name__.partition(".")[0]
 
 
 class Place(NamedTuple):
@@ -25,24 +28,25 @@ blocking_caller: ContextVar[Place | None] = ContextVar("blocking_caller", defaul
 """The line that made the call under way, where another thread carries it out."""
 
 
-def warn_deprecated(message: str, stacklevel: int) -> None:
-    """Warn at the line of the caller, as by default Python shows no other such warning.
+def warn_deprecated(message: str) -> None:
+    """Warn at the line that called this package, as by default Python shows no other warning.
 
     A call that a task of its own carries out has no such line.
-
-    Args:
-        message: What is deprecated, and what to use.
-        stacklevel: Which caller is meant, as for :func:`warnings.warn`; 1 calls this function.
     """
-    place = blocking_caller.get()
-    if place is None:
-        warnings.warn(message, DeprecationWarning, stacklevel=stacklevel + 1)
-    else:
-        warnings.warn_explicit(
-            message,
-            DeprecationWarning,
-            place.filename,
-            place.line,
-            module=place.module.get("__name__"),
-            registry=place.module.setdefault("__warningregistry__", {}),
-        )
+    place = blocking_caller.get() or _caller()
+    warnings.warn_explicit(
+        message,
+        DeprecationWarning,
+        place.filename,
+        place.line,
+        module=place.module.get("__name__"),
+        registry=place.module.setdefault("__warningregistry__", {}),
+    )
+
+
+def _caller() -> Place:
+    frame = sys._getframe()
+    # The code that attrs writes has no module of its own.
+    while frame.f_globals.get("__name__", _PACKAGE).partition(".")[0] == _PACKAGE and frame.f_back:
+        frame = frame.f_back
+    return Place.of(frame)

@@ -14,11 +14,12 @@ from datetime import datetime, timezone
 from itertools import pairwise
 from typing import Any
 
-from attrs import define, field
+from attrs import define, field, validators
 
 from .exceptions import APIError
-from .models import Contact, ContactPage, ContactQuery
+from .models import Contact, ContactPage
 from .models._fields import is_aware, number_in
+from .models._requests import ContactQuery
 
 _LAST_OFFSET = 10_000
 _LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
@@ -29,19 +30,24 @@ class Walk:
     """Where a walk over all contacts stands. No I/O.
 
     Attributes:
-        page_size: How many contacts to ask for at once.
+        page_size: How many contacts to ask for at once, 10 to 1,000. Of fewer than ten, a page
+            may seem ordered by chance.
         created_at_gte: The time of creation that the next page starts at; ``None`` for all.
         offset: How many contacts from that time on the next page skips.
         ended: Whether there is no next page.
+
+    Raises:
+        ValidationError: If a value is out of range or of the wrong type.
     """
 
-    page_size: int = field(validator=number_in(2, 1000))
-    created_at_gte: datetime | None = field(default=None, validator=is_aware)
-    offset: int = 0
-    ended: bool = False
+    page_size: int = field(validator=number_in(10, 1000))
+    created_at_gte: datetime | None = field(default=None, validator=validators.optional(is_aware))
+    offset: int = field(default=0, init=False)
+    ended: bool = field(default=False, init=False)
+    _sorted: bool = field(default=True, init=False)
     _given: set[Any] = field(factory=set, init=False)
-    # All that stand before the end of the last page, from there on: what a page must overlap.
-    _shown: set[Any] = field(factory=set, init=False)
+    # How many contacts stood before each one, from ``created_at_gte`` on, when a page showed it.
+    _shown: dict[Any, int] = field(factory=dict, init=False)
 
     def query(self) -> ContactQuery:
         """What to ask for next.
@@ -78,17 +84,34 @@ class Walk:
 
     def _move_on(self, page: Sequence[Contact]) -> None:
         places = [_place(contact) for contact in page]
-        if self.offset and not (places and places[0] in self._shown):
+        if self.offset and not self._overlaps(places):
             self.offset = max(0, self.offset - self.page_size + 1)
             return
-        self._shown.update(places)
-        if len(page) < self.page_size:
-            self.ended = True
-        elif (newest := _newest(page)) and newest > (self.created_at_gte or _LONG_AGO):
+        # Not a short page: the server may have a lower limit of its own.
+        self.ended = all(place in self._shown for place in places)
+        self._shown.update({place: self.offset + n for n, place in enumerate(places)})
+        newest = self._newest(page)
+        if newest is not None and newest > (self.created_at_gte or _LONG_AGO):
+            latest = [_place(contact) for contact in page if contact.created_at == newest]
+            self._shown = {place: n for n, place in enumerate(latest)}
             self.created_at_gte, self.offset = newest, 0
-            self._shown.clear()
         else:
-            self.offset += len(page) - 1
+            self.offset += max(0, len(page) - 1)
+
+    def _overlaps(self, places: list[Any]) -> bool:
+        """Whether a page begins with one of those before it, which can only have moved up.
+
+        One that stood further up was deleted and created again, and stands behind the others.
+        """
+        return bool(places) and self._shown.get(places[0], -1) >= self.offset
+
+    def _newest(self, page: Sequence[Contact]) -> datetime | None:
+        """When the last contact was created, if the page proves to be ordered by that."""
+        times = [contact.created_at for contact in page]
+        known = [time for time in times if time is not None]
+        self._sorted = self._sorted and all(a <= b for a, b in pairwise(known))
+        proves = self._sorted and len(known) == len(times) and known and known[0] < known[-1]
+        return known[-1] if proves else None
 
 
 def _key(contact: Contact) -> Any:
@@ -99,14 +122,6 @@ def _key(contact: Contact) -> Any:
 def _place(contact: Contact) -> Any:
     """What tells where a contact stands; one created anew stands elsewhere."""
     return _key(contact), contact.contact_id, contact.created_at
-
-
-def _newest(page: Sequence[Contact]) -> datetime | None:
-    """When the last contact was created, if the page proves to be ordered by that."""
-    times = [contact.created_at for contact in page]
-    known = [time for time in times if time is not None]
-    ascends = len(known) == len(times) and all(a <= b for a, b in pairwise(known))
-    return known[-1] if ascends and known[0] < known[-1] else None
 
 
 async def every_contact(

@@ -159,6 +159,7 @@ async def _never_resend(
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
+        # Not sent, and not sent again: hooks that trace requests are to see it as it is.
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise Disconnected from error

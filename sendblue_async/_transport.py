@@ -18,6 +18,7 @@ from attrs import evolve
 from multidict import CIMultiDict
 from yarl import URL
 
+from . import _log
 from ._checks import checked_count
 from ._credentials import Credentials
 from ._options import (
@@ -134,9 +135,12 @@ class Transport:
         while True:
             attempt += 1
             answer = await self._attempt(pool, call, timeouts, started, attempt)
+            elapsed = self._clock() - started
             if not isinstance(answer, Failure):
                 self._throttle.succeeded()
+                _log.succeeded(call, attempt, elapsed)
                 return answer
+            _log.failed(call, attempt, answer, elapsed)
             doubtful = doubtful or answer.rule.outcome == "unknown"
             wait = self._wait(answer, call, policy, attempt)
             if wait is None or self._clock() + wait >= deadline:
@@ -148,6 +152,7 @@ class Transport:
                     doubtful=doubtful,
                 )
                 raise error from answer.cause
+            _log.retrying(call, attempt, answer, wait)
             await self._sleep(wait)
 
     def _wait(

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 from attrs import frozen
 
-from ._converter import spellings, structure, unstructure
+from ._converter import encode_json, spellings, structure, unstructure
 from ._retry import RULES, Effect, Ending, Rule, parse_retry_after, rule_for
 from .exceptions import (
     AuthenticationError,
@@ -38,7 +38,6 @@ _REFUSED = ("ERROR", "error", "Error")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _PATH = re.compile(r"/(?!/)(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*")
 _decode = json.JSONDecoder().decode
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 @frozen(slots=False)
@@ -75,6 +74,7 @@ class Call(Generic[T]):
         read: Makes the answer's model from a JSON document and its meta; raises ``TypeError``
             for a document that is not the one expected.
         body: The JSON document to send, or ``None`` for no body.
+        number: The phone number of the one contact that it is about, where there is one.
     """
 
     method: str
@@ -82,6 +82,7 @@ class Call(Generic[T]):
     effect: Effect
     read: Callable[[Any, ResponseMeta], T]
     body: bytes | None = None
+    number: str = ""
 
 
 @frozen(kw_only=True, slots=False)
@@ -107,33 +108,21 @@ class Operation(Generic[T]):
 
         Args:
             body: The model or the JSON document to send, or ``None`` for no body.
-            number: The phone number in the path, in E.164 form.
+            number: The phone number of the one contact it is about, in E.164 form; stands in
+                the path, where that has a place for it.
             query: Query parameters.
-
-        Raises:
-            ValidationError: If the body holds something JSON has no form for.
         """
-        path = self.path.replace("{number}", _segment(number))
+        path = self.path
+        if "{number}" in path:
+            path = path.replace("{number}", _segment(number))
         return Call(
             method=self.method,
             path=path_with_query(path, query) if query else path,
             effect=self.effect,
             read=self.read,
-            body=None if body is None else encode_json(unstructure(body), "extra_body"),
+            body=None if body is None else encode_json(unstructure(body), "body"),
+            number=number,
         )
-
-
-def encode_json(document: Any, field: str) -> bytes:
-    """A JSON document as UTF-8 bytes.
-
-    Raises:
-        ValidationError: If it holds something JSON has no form for, such as NaN, a set, a lone
-            surrogate or a circle; names ``field``.
-    """
-    try:
-        return _encode(document).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ValidationError(f"{field} cannot be written as JSON: {error}.", field=field) from None
 
 
 def checked_method(method: str) -> str:
@@ -270,7 +259,11 @@ def error_for(
     times = f" (attempt {attempts})" if attempts > 1 else ""
     message = f"{call.method} {call.path} {failure.message}{times}."
     changes = call.effect is not Effect.SAFE
-    advice = _LOOK_FIRST if outcome == "unknown" and changes else _ADVICE.get(cls)
+    advice = _ADVICE.get(cls)
+    if outcome == "unknown" and changes:
+        advice = _REPEAT if call.effect is Effect.IDEMPOTENT else _LOOK_FIRST
+    elif cls is ContactExistsError and call.effect is Effect.SETTLED:
+        advice = "Pass update_if_exists=True to update it."
     return cls(
         f"{message} {advice}" if advice else message,
         outcome=outcome,
@@ -287,10 +280,10 @@ def error_for(
 
 
 _LOOK_FIRST = "It may have been done all the same; look before you send it again."
+_REPEAT = "It may have been done all the same; to send it again does no harm."
 _ADVICE: Mapping[type[SendblueError], str] = {
     AuthenticationError: "Check the API key and secret.",
     ConnectError: "Nothing was sent.",
-    ContactExistsError: "Pass update_if_exists=True to update it.",
     PermissionDeniedError: "Check what the account may do.",
     TLSError: "Nothing was sent; check the base URL, the certificates and any proxy.",
     UnexpectedRedirectError: "Redirects are not followed; check the base URL.",

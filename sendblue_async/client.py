@@ -19,24 +19,21 @@ from ._wire import Operation, read_page, reader
 from .exceptions import NotFoundError, SendblueError, ValidationError
 from .models import (
     BulkContact,
-    BulkCreate,
     BulkCreateResponse,
-    BulkDelete,
     BulkDeleteResponse,
     Contact,
     ContactCreate,
     ContactPage,
-    ContactQuery,
     ContactResponse,
     ContactUpdate,
     CountResponse,
     DeprecatedSpellings,
-    OptOut,
     OptOutResponse,
     ResponseMeta,
     StatusResponse,
     e164,
 )
+from .models._requests import BulkCreate, BulkDelete, ContactQuery, OptOut
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -232,15 +229,15 @@ class SendblueClient(ApiClient):
     ) -> AsyncGenerator[Contact, None]:
         """All contacts, oldest first, none twice; use it with ``async for``.
 
-        Every contact that is there from the first page to the last is given, whatever others
-        create and delete meanwhile, under three conditions: the server sorts by ``created_at``
-        as asked, keeps contacts of the same time in one order, and has no more than 10,000 of
-        one and the same time. At most one page is fetched ahead. The numbers of all contacts
-        given so far are kept in memory.
+        A contact that is there from the first page to the last is given, whatever others create
+        and delete meanwhile, as long as every contact shows when it was created and the server
+        sorts by that as asked. An account with more than 10,000 contacts of one and the same
+        time is an error. At most one page is fetched ahead. The numbers of all contacts given so
+        far are kept in memory.
 
         Args:
             created_at_gte: Only contacts created at this time or later; with a time zone.
-            page_size: How many contacts to fetch at once, 2 to 1,000. Default 1,000.
+            page_size: How many contacts to fetch at once, 10 to 1,000. Default 1,000.
 
         Raises:
             ValidationError: If a value is out of range; nothing was sent.
@@ -325,19 +322,17 @@ class SendblueClient(ApiClient):
             NotFoundError: If there was no such contact.
             SendblueError: If the call failed otherwise.
         """
-        started = self._now()
-        try:
-            return await self._send(_DELETE.call(number=e164(number)), started)
-        except NotFoundError as error:
-            if not error.maybe_ours:
-                raise
+
+        async def settle(error: SendblueError, started: float) -> StatusResponse:
+            if not isinstance(error, NotFoundError):
+                raise error
+            elapsed = self._transport.now() - started
             meta = ResponseMeta(
-                status_code=404,
-                attempts=error.attempts,
-                elapsed=self._now() - started,
-                settled=True,
+                status_code=404, attempts=error.attempts, elapsed=elapsed, settled=True
             )
             return StatusResponse(meta=meta)
+
+        return await self._send(_DELETE.call(number=e164(number)), settle=settle)
 
     async def count_contacts(self) -> CountResponse:
         """How many contacts the account has, in the answer's ``count``.
@@ -360,7 +355,8 @@ class SendblueClient(ApiClient):
             ValidationError: If it is no such number; nothing was sent.
             SendblueError: If the call failed.
         """
-        return await self._send(_VERIFY.call({"number": e164(number)}))
+        number = e164(number)
+        return await self._send(_VERIFY.call({"number": number}, number=number))
 
     async def opt_out_contact(self, number: str, opted_out: bool = True) -> OptOutResponse:
         """Block messages to a contact, or let them through again.
@@ -373,7 +369,8 @@ class SendblueClient(ApiClient):
             ValidationError: If a value cannot be sent; nothing was.
             SendblueError: If the call failed.
         """
-        return await self._send(_OPT_OUT.call(OptOut(number=number, opted_out=opted_out)))
+        order = OptOut(number=number, opted_out=opted_out)
+        return await self._send(_OPT_OUT.call(order, number=order.number))
 
     async def create_contacts_bulk(
         self, contacts: Iterable[BulkContact | ContactCreate | Mapping[str, Any]]
@@ -411,25 +408,18 @@ class SendblueClient(ApiClient):
         return await self._send(_DELETE_BULK.call(BulkDelete(numbers=numbers)))
 
     async def _create(self, contact: ContactCreate) -> ContactResponse:
-        operation = _UPSERT if contact.update_if_exists else _CREATE
-        started = self._now()
-        try:
-            return await self._send(operation.call(contact), started)
-        except SendblueError as error:
-            settles = operation is _CREATE and self._retry.settle
-            if not settles or not error.maybe_ours:
-                raise
-            return await self._settle(contact, error, started)
+        if contact.update_if_exists:
+            return await self._send(_UPSERT.call(contact, number=contact.number))
 
-    async def _settle(
-        self, contact: ContactCreate, error: SendblueError, started: float
-    ) -> ContactResponse:
-        """The contact as stored, if that is what was sent; or else the error."""
-        try:
-            found = await self._send(_GET.call(number=contact.number), started)
-        except SendblueError:
-            raise error from error.__cause__
-        if found.contact.phone != contact.number or not contact.agrees_with(found.contact):
-            raise error
-        meta = evolve(found.meta, attempts=error.attempts, settled=True)
-        return evolve(found, meta=meta)
+        async def settle(error: SendblueError, started: float) -> ContactResponse:
+            """The contact as stored, if that is what was sent; or else the error."""
+            try:
+                found = await self._attempt(_GET.call(number=contact.number), started)
+            except SendblueError:
+                raise error from error.__cause__
+            if found.contact.phone != contact.number or not contact.agrees_with(found.contact):
+                raise error
+            return evolve(found, meta=evolve(found.meta, attempts=error.attempts, settled=True))
+
+        call = _CREATE.call(contact, number=contact.number)
+        return await self._send(call, settle=settle if self._retry.settle else None)

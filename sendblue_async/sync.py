@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import os
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from functools import wraps
@@ -68,24 +69,40 @@ def blocking_iterator(
     @wraps(method)
     def call(self: SyncSendblueClient, /, *args: _P.args, **kwargs: _P.kwargs) -> Iterator[_R]:
         _check_may_block(name)
-        return _items(name, method(self._client, *args, **kwargs))
+        return _Items(name, method(self._client, *args, **kwargs))
 
     call.__qualname__ = f"SyncSendblueClient.{name}"
     return call
 
 
-def _items(name: str, generator: AsyncGenerator[_R, None]) -> Iterator[_R]:
-    # Left early, the generator is closed by the event loop that it ran on: it is told when one
-    # goes. To wait for that here could wait for ever, as the garbage collector may do the leaving
-    # on that loop's own thread.
-    async def following() -> tuple[_R] | None:
-        async for item in generator:
-            return (item,)
-        return None
+class _Items(Iterator[_R]):
+    """The items of an asynchronous generator, for a thread that waits for each of them.
 
-    while item := portal.run(following, (), {}):
-        yield item[0]
-        _check_may_block(name)
+    Left early, the generator is closed by the event loop that it runs on: a loop is told when
+    one goes. To wait for that here could wait for ever, as the garbage collector may do the
+    leaving on that loop's own thread.
+    """
+
+    def __init__(self, name: str, generator: AsyncGenerator[_R, None]) -> None:
+        self._name = name
+        self._generator = generator
+        self._process = os.getpid()
+
+    def __next__(self) -> _R:
+        _check_may_block(self._name)
+        if os.getpid() != self._process:
+            raise ConfigurationError(
+                f"This iteration belongs to the process that called {self._name}; "
+                "call it again in this one."
+            )
+        for item in portal.run(self._following, (), {}):
+            return item
+        raise StopIteration
+
+    async def _following(self) -> list[_R]:
+        async for item in self._generator:
+            return [item]
+        return []
 
 
 def _with_arguments_of(

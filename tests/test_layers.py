@@ -18,6 +18,7 @@ LAYERS = (
     {"_retry"},
     {"models", "_options", "_pool"},
     {"_pages", "_wire"},
+    {"_log"},
     {"_transport"},
     {"_api"},
     {"client"},

@@ -10,13 +10,9 @@ from __future__ import annotations
 from ._fields import e164
 from ._requests import (
     BulkContact,
-    BulkCreate,
-    BulkDelete,
     ContactCreate,
-    ContactQuery,
     ContactUpdate,
     DeprecatedSpellings,
-    OptOut,
 )
 from ._responses import (
     BulkCreateResponse,
@@ -34,19 +30,15 @@ from ._responses import (
 
 __all__ = [
     "BulkContact",
-    "BulkCreate",
     "BulkCreateResponse",
-    "BulkDelete",
     "BulkDeleteResponse",
     "Contact",
     "ContactCreate",
     "ContactPage",
-    "ContactQuery",
     "ContactResponse",
     "ContactUpdate",
     "CountResponse",
     "DeprecatedSpellings",
-    "OptOut",
     "OptOutResponse",
     "RawResponse",
     "Response",

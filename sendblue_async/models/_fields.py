@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from attrs import Attribute, fields
 
-from .._converter import CLEAR, Clear, spellings
+from .._converter import CLEAR, Clear, encode_json, spellings
 from ..exceptions import ValidationError
 
 T = TypeVar("T")
@@ -75,7 +75,12 @@ def _is_list(value: object) -> bool:
 
 
 def is_text(instance: object, attribute: Attribute[Any], value: object) -> None:
-    """Text, nothing, or :data:`CLEAR`."""
+    """Text that can be sent."""
+    text(value, attribute.name)
+
+
+def is_text_or_clear(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """Text that can be sent, nothing, or :data:`CLEAR`."""
     if value is not None and value is not CLEAR:
         text(value, attribute.name)
 
@@ -133,6 +138,8 @@ def extra_keys(value: Mapping[str, Any] | None) -> dict[str, Any]:
             f"extra_body must be a mapping with string keys, not {shown(value)}.",
             field="extra_body",
         )
+    # Checked here and not when it is sent, so that the error can name what it belongs to.
+    encode_json(value, "extra_body")
     return dict(value)
 
 
@@ -164,10 +171,10 @@ def items(value: Iterable[T], name: str) -> list[T]:
 
 
 def number_in(low: int, high: int) -> Callable[[Any, Attribute[Any], object], None]:
-    """A validator for a whole number from ``low`` to ``high``, or nothing."""
+    """A validator for a whole number from ``low`` to ``high``."""
 
     def check(instance: object, attribute: Attribute[Any], value: object) -> None:
-        if value is not None and (type(value) is not int or not low <= value <= high):
+        if type(value) is not int or not low <= value <= high:
             raise ValidationError(
                 f"{attribute.name} must be a whole number from {low} to {high}, "
                 f"not {shown(value)}.",
@@ -178,10 +185,10 @@ def number_in(low: int, high: int) -> Callable[[Any, Attribute[Any], object], No
 
 
 def one_of(*choices: str) -> Callable[[Any, Attribute[Any], object], None]:
-    """A validator for one of these words, or nothing."""
+    """A validator for one of these words."""
 
     def check(instance: object, attribute: Attribute[Any], value: object) -> None:
-        if value is not None and value not in choices:
+        if value not in choices:
             raise ValidationError(
                 f"{attribute.name} must be one of {', '.join(choices)}, not {shown(value)}.",
                 field=attribute.name,
@@ -191,8 +198,8 @@ def one_of(*choices: str) -> Callable[[Any, Attribute[Any], object], None]:
 
 
 def is_aware(instance: object, attribute: Attribute[Any], value: object) -> None:
-    """A point in time that names its offset, or nothing."""
-    if value is None or (isinstance(value, datetime) and value.utcoffset() is not None):
+    """A point in time that names its offset."""
+    if isinstance(value, datetime) and value.utcoffset() is not None:
         return
     raise ValidationError(
         f"{attribute.name} must be a datetime with a time zone, such as "

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 
-from attrs import asdict, converters, field, frozen, validators
+from attrs import asdict, converters, field, fields_dict, frozen, validators
 
-from .._converter import EXTRA, Clear, preferred_spellings, unstructure, wire
+from .._converter import CLEAR, EXTRA, Clear, preferred_spellings, unstructure, wire
 from ..exceptions import ValidationError
 from ._fields import (
     e164,
@@ -16,6 +16,7 @@ from ._fields import (
     is_aware,
     is_flag,
     is_text,
+    is_text_or_clear,
     items,
     line_number,
     no_field_in_extra,
@@ -65,9 +66,9 @@ class ContactCreate:
     """
 
     number: str = field(converter=e164)
-    first_name: str | Clear | None = field(default=None, validator=is_text)
-    last_name: str | Clear | None = field(default=None, validator=is_text)
-    assigned_to_email: str | Clear | None = field(default=None, validator=is_text)
+    first_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
+    last_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
+    assigned_to_email: str | Clear | None = field(default=None, validator=is_text_or_clear)
     sendblue_number: str | Clear | None = field(default=None, converter=line_number)
     tags: tuple[str, ...] | Clear | None = field(default=None, converter=tag_list)
     update_if_exists: bool | None = field(default=None, validator=validators.optional(is_flag))
@@ -159,10 +160,10 @@ class ContactUpdate:
         ValidationError: If no field is given, or a value is of the wrong type or form.
     """
 
-    first_name: str | Clear | None = field(default=None, validator=is_text)
-    last_name: str | Clear | None = field(default=None, validator=is_text)
-    company_name: str | Clear | None = field(default=None, validator=is_text)
-    assigned_to_email: str | Clear | None = field(default=None, validator=is_text)
+    first_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
+    last_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
+    company_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
+    assigned_to_email: str | Clear | None = field(default=None, validator=is_text_or_clear)
     sendblue_number: str | Clear | None = field(default=None, converter=line_number)
     opt_out: bool | None = field(default=None, validator=validators.optional(is_flag))
     tags: tuple[str, ...] | Clear | None = field(default=None, converter=tag_list)
@@ -191,7 +192,8 @@ class BulkContact:
     """One contact of a bulk create, checked when it is made.
 
     The bulk endpoint takes fewer fields than the one that creates a single contact, and no
-    ``update_if_exists``. Everything but ``number`` is optional, and ``None`` is left out.
+    ``update_if_exists``. Everything but ``number`` is optional; ``None`` is left out, and
+    :data:`~sendblue_async.CLEAR` is sent as ``null``.
 
     Attributes:
         number: The contact's phone number; kept in E.164 form, see :func:`e164`.
@@ -207,9 +209,9 @@ class BulkContact:
     """
 
     number: str = field(converter=e164, metadata=wire("phone"))
-    first_name: str | Clear | None = field(default=None, validator=is_text)
-    last_name: str | Clear | None = field(default=None, validator=is_text)
-    company_name: str | Clear | None = field(default=None, validator=is_text)
+    first_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
+    last_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
+    company_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
     tags: tuple[str, ...] | Clear | None = field(default=None, converter=tag_list)
     custom_variables: dict[str, str] | Clear | None = field(
         default=None, converter=variables, hash=False
@@ -241,12 +243,16 @@ class BulkContact:
             return contact
         if isinstance(contact, ContactCreate):
             given = asdict(contact, recurse=False)
-            given |= given.pop("extra_body")
+            extra = given.pop("extra_body")
         elif isinstance(contact, Mapping):
-            given = dict(contact)
+            given, extra = dict(contact), {}
         else:
             raise ValidationError(f"a contact must be a mapping, not {shown(contact)}.")
-        given = {name: value for name, value in given.items() if value is not None}
+        # What a contact to be created has no value for is nothing that could be dropped.
+        blank = [name for name in fields_dict(ContactCreate) if given.get(name) is None]
+        for name in blank:
+            given.pop(name, None)
+        given |= {name: CLEAR if value is None else value for name, value in extra.items()}
         return cls(**{"number": None, **preferred_spellings(given, cls)})
 
     def to_dict(self) -> dict[str, Any]:
@@ -343,17 +349,19 @@ class ContactQuery:
         ValidationError: If a value is out of range or of the wrong type; names the field.
     """
 
-    limit: int | None = field(default=None, validator=number_in(1, 1000))
-    offset: int | None = field(default=None, validator=number_in(0, 10_000))
-    order_by: str | None = field(default=None, validator=is_text)
+    limit: int | None = field(default=None, validator=validators.optional(number_in(1, 1000)))
+    offset: int | None = field(default=None, validator=validators.optional(number_in(0, 10_000)))
+    order_by: str | None = field(default=None, validator=validators.optional(is_text))
     order_direction: Literal["asc", "desc"] | None = field(
-        default=None, validator=one_of("asc", "desc")
+        default=None, validator=validators.optional(one_of("asc", "desc"))
     )
     number: str | None = field(
         default=None, converter=converters.optional(e164), metadata=wire("phone_number")
     )
-    contact_id: str | None = field(default=None, validator=is_text, metadata=wire("cid"))
-    created_at_gte: datetime | None = field(default=None, validator=is_aware)
+    contact_id: str | None = field(
+        default=None, validator=validators.optional(is_text), metadata=wire("cid")
+    )
+    created_at_gte: datetime | None = field(default=None, validator=validators.optional(is_aware))
 
     def __repr__(self) -> str:
         return shown_fields(self)

@@ -21,8 +21,8 @@ class ResponseMeta:
         headers: The answer's headers, their names in lower case.
         attempts: How many attempts were made, the first included.
         elapsed: Seconds from the call to its answer, waits included.
-        settled: Whether the outcome was found by looking the contact up, because an attempt
-            had ended without a usable answer.
+        settled: Whether an attempt had ended without a usable answer, and it was found out
+            afterwards that it had been done.
     """
 
     status_code: int = 0

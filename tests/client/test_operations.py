@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -16,6 +17,7 @@ from sendblue_async import (
     BulkDeleteResponse,
     Contact,
     ContactCreate,
+    ContactExistsError,
     ContactPage,
     ContactResponse,
     ContactUpdate,
@@ -27,6 +29,7 @@ from sendblue_async import (
     Response,
     ResponseFormatError,
     RetryPolicy,
+    SendblueClient,
     SendblueError,
     StatusResponse,
     ValidationError,
@@ -144,6 +147,7 @@ OPERATIONS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], Sent, Any, Any
                     extra_body={"company_name": "Navy"},
                 ),
                 {"number": "+1 415 555 0125", "first_name": None, "sendblue_number": None},
+                ContactCreate(number="+14155550126", extra_body={"company_name": None}),
             ],
         ),
         {},
@@ -162,6 +166,7 @@ OPERATIONS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], Sent, Any, Any
                         "custom_variables": {"plan": "gold"},
                     },
                     {"phone": "+14155550125"},
+                    {"phone": "+14155550126", "company_name": None},
                 ]
             },
         ),
@@ -236,7 +241,8 @@ async def test_an_unknown_outcome_is_repeated_where_a_repeat_is_harmless(
     assert len(server.requests) == caught.value.attempts == attempts
     assert caught.value.outcome == "unknown"
     # What changes nothing leaves nothing to look for.
-    assert ("look before you send it again" in str(caught.value)) is (operation not in SAFE)
+    assert ("look before you send it again" in str(caught.value)) is (operation in NEITHER)
+    assert ("to send it again does no harm" in str(caught.value)) is (operation in IDEMPOTENT)
 
 
 @pytest.mark.parametrize("operation", [*SAFE, *IDEMPOTENT, *NEITHER])
@@ -249,6 +255,26 @@ async def test_what_was_not_done_is_repeated_for_every_operation(
     with pytest.raises(SendblueError) as caught:
         await called(connect(server, timer=timer), operation)
     assert (len(server.requests), caught.value.outcome) == (4, "rejected")
+
+
+def test_each_operation_has_its_effect() -> None:
+    """Every method that sends something stands in exactly one of the lists above."""
+    methods = {method for method, *_ in OPERATIONS.values()}
+    others = {"close", "create_contact", "get_contact", "iter_contacts", "request", "with_options"}
+    assert {name for name in dir(SendblueClient) if not name.startswith("_")} == methods | others
+    # Creating is two of them, and fetching is tested elsewhere.
+    assert len({*SAFE, *IDEMPOTENT, *NEITHER} - {"upsert", "get"}) == len(methods)
+
+
+@pytest.mark.parametrize("operation", ["update", "delete", "create many", "upsert"])
+async def test_only_a_plain_create_is_told_to_update(
+    serve: Any, connect: Any, operation: str
+) -> None:
+    """A 409 to another operation gives no advice that it could not follow."""
+    server = await serve(refusal(409))
+    with pytest.raises(ContactExistsError) as caught:
+        await called(connect(server), operation)
+    assert "update_if_exists" not in str(caught.value)
 
 
 @pytest.mark.parametrize("operation", [*SAFE, *IDEMPOTENT, *NEITHER])
@@ -411,13 +437,16 @@ BAD_INPUT: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], str | None]] = 
     "an offset below 0": ("list_contacts", (), {"offset": -1}, "offset"),
     "no such direction": ("list_contacts", (), {"order_direction": "up"}, "order_direction"),
     "a field that is no text": ("list_contacts", (), {"order_by": 1}, "order_by"),
+    "a field to clear": ("list_contacts", (), {"order_by": CLEAR}, "order_by"),
+    "a filter to clear": ("list_contacts", (), {"contact_id": CLEAR}, "contact_id"),
     "a filter that is no number": ("list_contacts", (), {"number": "555"}, "number"),
     "a time without a zone": (
         *("list_contacts", (), {"created_at_gte": datetime(2026, 1, 31)}),
         "created_at_gte",
     ),
     "a time in words": ("list_contacts", (), {"created_at_gte": "2026-01-31"}, "created_at_gte"),
-    "a page of one": ("iter_contacts", (), {"page_size": 1}, "page_size"),
+    "a page too small": ("iter_contacts", (), {"page_size": 9}, "page_size"),
+    "no page at all": ("iter_contacts", (), {"page_size": None}, "page_size"),
     "a page too large": ("iter_contacts", (), {"page_size": 1001}, "page_size"),
     "a start without a zone": (
         *("iter_contacts", (), {"created_at_gte": datetime(2026, 1, 31)}),
@@ -460,6 +489,18 @@ BAD_INPUT: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], str | None]] = 
         *("create_contacts_bulk", ([{"number": NUMBER, "nickname": "A"}],), {}),
         "contacts[0].nickname",
     ),
+    "an unknown key without a value": (
+        *("create_contacts_bulk", ([{"number": NUMBER, "nickname": None}],), {}),
+        "contacts[0].nickname",
+    ),
+    "an entry that is no JSON": (
+        *("create_contacts_bulk", ([{"number": NUMBER, "extra_body": {"x": math.nan}}],), {}),
+        "contacts[0].extra_body",
+    ),
+    "an update that is no JSON": (
+        *("update_contact", (NUMBER,), {"extra_body": {"x": {1}}}),
+        "extra_body",
+    ),
     "nobody to delete": ("delete_contacts_bulk", ([],), {}, "numbers"),
     "one number alone": ("delete_contacts_bulk", (NUMBER,), {}, "numbers"),
     "a number that is none": ("delete_contacts_bulk", ([NUMBER, "555"],), {}, "numbers[1]"),
@@ -486,6 +527,7 @@ NOT_IN_BULK: list[dict[str, Any]] = [
     {"update_if_exists": True},
     {"update_if_exists": False},
     {"extra_body": {"group": "a"}},
+    {"extra_body": {"group": None}},
     {"assigned_to_email": CLEAR},
 ]
 
@@ -510,8 +552,10 @@ async def test_a_field_that_bulk_cannot_take_is_never_dropped(
 async def test_deprecated_spellings_of_a_bulk_entry_warn(serve: Any, connect: Any) -> None:
     """A mapping may use Sendblue's deprecated spellings here too."""
     server = await serve(reply(200, OK))
-    with pytest.warns(DeprecationWarning, match="firstName .*, use first_name"):
+    with pytest.warns(DeprecationWarning, match="firstName .*, use first_name") as seen:
         await connect(server).create_contacts_bulk([{"number": NUMBER, "firstName": "Ada"}])
+    # Python shows such a warning only where the line at fault is the program's own.
+    assert [warning.filename for warning in seen] == [__file__]
     assert server.requests[0].json == {"contacts": [{"phone": NUMBER, "first_name": "Ada"}]}
 
 

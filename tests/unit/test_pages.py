@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta, timezone
+from random import Random
 from typing import Any
 
 import pytest
 from attrs import define, evolve, field
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from sendblue_async import APIError, ServerError
 from sendblue_async._pages import Walk, every_contact
-from sendblue_async.models import Contact, ContactPage, ContactQuery
+from sendblue_async.models import Contact, ContactPage
+from sendblue_async.models._requests import ContactQuery
 
 pytestmark = pytest.mark.anyio
 
@@ -33,21 +35,23 @@ class Account:
 
     contacts: list[Contact]
     before_page: Callable[[Account], object] = lambda _: None
-    sorts: bool = True
+    backwards: bool = False
     filters: bool = True
+    limit: int = 1000
     queries: list[ContactQuery] = field(factory=list)
 
     async def fetch(self, query: ContactQuery) -> ContactPage:
         """A page, as the API gives it."""
         self.before_page(self)
         self.queries.append(query)
-        listed = self.contacts if self.sorts else self.contacts[::-1]
+        listed = self.contacts[::-1] if self.backwards else self.contacts
         if self.filters and query.created_at_gte is not None:
             since = query.created_at_gte
             listed = [one for one in listed if one.created_at and one.created_at >= since]
         assert query.offset is not None
         assert query.limit is not None
-        return ContactPage(contacts=tuple(listed[query.offset : query.offset + query.limit]))
+        end = query.offset + min(query.limit, self.limit)
+        return ContactPage(contacts=tuple(listed[query.offset : end]))
 
 
 async def into(taken: list[Contact], walk: AsyncIterator[Contact]) -> None:
@@ -63,9 +67,15 @@ async def walked(account: Account, page_size: int) -> list[Contact]:
 
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 19, 20, 21, 100])
 @pytest.mark.parametrize("in_a_second", [1, 3, 9, 10, 11, 35, 1000])
-async def test_a_quiet_account_is_given_in_order(count: int, in_a_second: int) -> None:
-    """Every contact comes exactly once, oldest first, however many share a second."""
-    account = Account([contact(number, number // in_a_second) for number in range(count)])
+@pytest.mark.parametrize("limit", [1000, 7, 2])
+async def test_a_quiet_account_is_given_in_order(count: int, in_a_second: int, limit: int) -> None:
+    """Every contact comes exactly once, oldest first, however many share a second.
+
+    That holds for a server, too, that gives less at once than it was asked for.
+    """
+    account = Account(
+        [contact(number, number // in_a_second) for number in range(count)], limit=limit
+    )
     assert await walked(account, 10) == account.contacts
     query = account.queries[0]
     assert (query.order_by, query.order_direction, query.limit) == ("created_at", "asc", 10)
@@ -73,52 +83,68 @@ async def test_a_quiet_account_is_given_in_order(count: int, in_a_second: int) -
 
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    seconds=st.lists(st.integers(0, 4), max_size=40),
-    page_size=st.integers(2, 7),
-    changes=st.lists(st.lists(st.tuples(st.booleans(), st.integers(0, 60)), max_size=6)),
-    sorts=st.booleans(),
+    seconds=st.lists(st.integers(0, 6), max_size=120),
+    page_size=st.integers(10, 14),
+    limit=st.sampled_from([1000, 8, 5]),
+    changes=st.lists(st.lists(st.tuples(st.booleans(), st.integers(0, 150)), max_size=15)),
+    order=st.sampled_from(["as asked", "newest first", "at random"]),
     filters=st.booleans(),
     dated=st.booleans(),
+    anew=st.sampled_from(["new", "c"]),
 )
 def test_what_stays_comes_once_and_nothing_twice(
     seconds: list[int],
     page_size: int,
+    limit: int,
     changes: list[list[tuple[bool, int]]],
-    sorts: bool,
+    order: str,
     filters: bool,
     dated: bool,
+    anew: str,
 ) -> None:
     """Whatever comes and goes between pages, what is there throughout is given exactly once.
 
-    That holds too for a server that does not sort, does not filter or shows no times.
+    That holds too for a server that does not sort, does not filter or shows no times, that gives
+    less than it was asked for, or that gives a number its identifier back when it comes again.
     """
     times = sorted(seconds) if dated else [None] * len(seconds)
     start = [contact(number, second) for number, second in enumerate(times)]
+    if order == "at random":
+        Random(len(seconds)).shuffle(start)
     gone: set[str | None] = set()
     waiting = iter(changes)
 
     def before_page(account: Account) -> None:
         for creates, place in next(waiting, []):
-            new = evolve(contact(place, 5 if dated else None), contact_id=f"new {place}")
+            new = evolve(contact(place, 7 if dated else None), contact_id=f"{anew}-{place}")
             if creates and new.phone not in {one.phone for one in account.contacts}:
                 # Also a number that was there before, and is created anew.
                 account.contacts.append(new)
             elif account.contacts:
                 gone.add(account.contacts.pop(place % len(account.contacts)).phone)
 
-    account = Account(list(start), before_page, sorts=sorts, filters=filters)
+    account = Account(
+        list(start),
+        before_page,
+        backwards=order == "newest first",
+        filters=filters,
+        limit=limit,
+    )
+    # What ascends by chance is no proof; a page of that few may.
+    assume(order == "as asked" or min(limit, page_size) >= 8)
     given_ = asyncio.run(walked(account, page_size))
     numbers = [one.phone for one in given_]
     assert len(numbers) == len(set(numbers))
     assert set(numbers) >= {one.phone for one in start} - gone
 
 
-async def test_a_contact_created_anew_is_no_overlap() -> None:
+@pytest.mark.parametrize("identifier", ["new", "c-0"])
+async def test_a_contact_created_anew_is_no_overlap(identifier: str) -> None:
     """A contact that is deleted and created again stands elsewhere, and hides nobody."""
 
     def before_page(account: Account) -> None:
         if len(account.queries) == 2:
-            anew = evolve(account.contacts[0], contact_id="new")
+            anew = evolve(account.contacts[0], contact_id=identifier)
             # It stands where the next page begins, behind 15 that no page has shown.
             account.contacts[:] = [*account.contacts[16:34], anew]
 
@@ -140,6 +166,17 @@ async def test_a_deleted_neighbour_loses_nobody() -> None:
     offsets = [query.offset for query in account.queries]
     # The walk had come to the 19th contact, which was the 7th then.
     assert offsets[:6] == [0, 9, 18, 9, 0, 9]
+
+
+async def test_a_server_that_does_not_sort_is_not_believed_again() -> None:
+    """One page that is out of order, and offsets are all that is gone by from there on."""
+    seconds = [*range(40), 3, *range(41, 80)]
+    account = Account([contact(number, second) for number, second in enumerate(seconds)])
+    account.filters = False
+    assert await walked(account, 10) == account.contacts
+    times = [query.created_at_gte for query in account.queries]
+    assert times[-1] == max(time for time in times if time)
+    assert len(set(times)) == 5
 
 
 @pytest.mark.parametrize("in_a_second", [20_000, 11_000])
@@ -168,7 +205,7 @@ async def test_contacts_without_a_number_are_told_apart() -> None:
     bare = [evolve(contact(number, 0), phone=None) for number in range(30)]
     nameless = [Contact(first_name=str(number), created_at=START) for number in range(30)]
     account = Account([*bare, *nameless])
-    assert await walked(account, 7) == account.contacts
+    assert await walked(account, 10) == account.contacts
 
 
 async def test_at_most_one_page_is_fetched_ahead() -> None:

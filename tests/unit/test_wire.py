@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sendblue_async import exceptions
+from sendblue_async._converter import encode_json
 from sendblue_async._credentials import Credentials, Secret
 from sendblue_async._retry import RULES, Again, Effect, Ending, Rule, rule_for
 from sendblue_async._wire import (
@@ -21,7 +22,6 @@ from sendblue_async._wire import (
     Operation,
     Reply,
     checked_method,
-    encode_json,
     error_for,
     path_with_query,
     read_raw,
