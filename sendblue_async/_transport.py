@@ -148,7 +148,7 @@ class Transport:
                     call,
                     answer,
                     base_url=self.base_url,
-                    attempts=attempt,
+                    attempts=attempt if answer.made else attempt - 1,
                     doubtful=doubtful,
                 )
                 raise error from answer.cause
@@ -309,12 +309,13 @@ _ERRORS = (aiohttp.ClientError, OSError, asyncio.TimeoutError, RuntimeError)
 _CLOSED = Failure(
     rule=Rule("not_sent", Again.NO, False, ConfigurationError),
     message="was not sent, as the client or its session is closed",
+    made=False,
 )
 
 
 def _no_time(message: str) -> Failure:
     rule = Rule("not_sent", Again.NO, False, ConnectError)
-    return Failure(rule=rule, message=message, timed_out=True)
+    return Failure(rule=rule, message=message, timed_out=True, made=False)
 
 
 def _held_back(seconds: float) -> Failure:
@@ -322,6 +323,7 @@ def _held_back(seconds: float) -> Failure:
         rule=Rule("not_sent", Again.NO, False, RateLimitError),
         message=f"was not sent, as the next request is due only in {seconds:.1f} s",
         retry_after=seconds,
+        made=False,
     )
 
 

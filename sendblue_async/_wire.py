@@ -51,7 +51,7 @@ class Reply:
 
 @frozen(kw_only=True)
 class Failure:
-    """Why an attempt did not bring what was asked for."""
+    """Why an attempt did not bring what was asked for; ``made`` if it came to one at all."""
 
     rule: Rule
     message: str
@@ -61,6 +61,7 @@ class Failure:
     cause: BaseException | None = None
     cause_text: str | None = None
     timed_out: bool = False
+    made: bool = True
 
 
 @frozen(kw_only=True, slots=False)

@@ -289,6 +289,7 @@ async def test_a_place_beyond_the_deadline_is_not_waited_for(
     with pytest.raises(RateLimitError, match="due only in") as caught:
         await upsert(client)
     assert (caught.value.outcome, caught.value.retry_after) == ("not_sent", 100)
+    assert caught.value.attempts == 0
     assert len(server.requests) == 1
 
 
