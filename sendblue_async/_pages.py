@@ -45,6 +45,9 @@ class Walk:
     offset: int = field(default=0, init=False)
     ended: bool = field(default=False, init=False)
     _sorted: bool = field(default=True, init=False)
+    _lost_its_place: bool = field(default=False, init=False)
+    # How many contacts of the next page have been shown already, if nothing has changed.
+    _expected: int = field(default=0, init=False)
     _given: set[Any] = field(factory=set, init=False)
     # How many contacts stood before each one, from ``created_at_gte`` on, when a page showed it.
     _shown: dict[Any, int] = field(factory=dict, init=False)
@@ -86,17 +89,23 @@ class Walk:
         places = [_place(contact) for contact in page]
         if self.offset and not self._overlaps(places):
             self.offset = max(0, self.offset - self.page_size + 1)
+            self._lost_its_place = True
+            self._expected = -1
             return
-        # Not a short page: the server may have a lower limit of its own.
-        self.ended = all(place in self._shown for place in places)
+        # Not any short page: the server may have a lower limit of its own.
+        new = [place for place in places if place not in self._shown]
+        self.ended = not new and len(page) <= self._expected
         self._shown.update({place: self.offset + n for n, place in enumerate(places)})
         newest = self._newest(page)
         if newest is not None and newest > (self.created_at_gte or _LONG_AGO):
             latest = [_place(contact) for contact in page if contact.created_at == newest]
             self._shown = {place: n for n, place in enumerate(latest)}
-            self.created_at_gte, self.offset = newest, 0
-        else:
-            self.offset += max(0, len(page) - 1)
+            self.created_at_gte, self.offset, self._expected = newest, 0, len(latest)
+            return
+        # Where contacts are being deleted, half a page is left for them to move up in.
+        overlap = len(page) // 2 if self._lost_its_place else 1
+        self._expected = max(1, overlap)
+        self.offset += max(0, len(page) - self._expected)
 
     def _overlaps(self, places: list[Any]) -> bool:
         """Whether a page begins with one of those before it, which can only have moved up.
