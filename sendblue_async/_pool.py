@@ -82,6 +82,7 @@ class Pools:
                 connector=_Connector(limit=places),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=self._trace_configs,
+                request_class=_Request,
             )
             guard = _closing(session)
             await guard.asend(None)
@@ -141,11 +142,28 @@ class _Connector(aiohttp.TCPConnector):
         pass
 
 
-class Disconnected(aiohttp.ClientConnectionError):
-    """A lost connection, under a name at which aiohttp does not send the request again.
+class _Request(aiohttp.ClientRequest):
+    """A request that knows whether it was given to a connection."""
+
+    sent = False
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        self.sent = True
+        return await super().send(conn)
+
+
+class Interrupted(aiohttp.ClientConnectionError):
+    """A failed request, under a name at which aiohttp does not send it again.
 
     The error that it stands for is its cause.
+
+    Attributes:
+        sent: Whether the server may have seen the request.
     """
+
+    def __init__(self, sent: bool) -> None:
+        super().__init__()
+        self.sent = sent
 
 
 async def _never_resend(
@@ -161,8 +179,12 @@ async def _never_resend(
     except aiohttp.ClientConnectorError:
         # Not sent, and not sent again: hooks that trace requests are to see it as it is.
         raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise Disconnected from error
+    except (aiohttp.ClientError, OSError) as error:
+        # A session that came from outside makes requests that do not know.
+        sent = getattr(request, "sent", True)
+        if sent and not isinstance(error, (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)):
+            raise
+        raise Interrupted(sent) from error
 
 
 def _with_never_resend(session: ClientSession) -> tuple[aiohttp.ClientMiddlewareType, ...] | None:

@@ -30,7 +30,7 @@ from ._options import (
     trusted_certificates,
 )
 from ._pace import Pace
-from ._pool import ClientSession, Disconnected, Pool, Pools, TraceConfig
+from ._pool import ClientSession, Interrupted, Pool, Pools, TraceConfig
 from ._retry import RULES, Again, Ending, RetryPolicy, RetryThrottle, Rule
 from ._wire import Call, Failure, Reply, error_for, read_reply, snippet
 from .exceptions import ConfigurationError, ConnectError, RateLimitError
@@ -233,8 +233,11 @@ class Transport:
                 ssl=self._ssl,
                 middlewares=None if call.method in _SENT_ONCE else pool.middlewares,
             )
-        except Disconnected as error:
-            return self._failure(error.__cause__ or error, sent=body is None or body.sent)
+        except Interrupted as error:
+            return self._failure(error.__cause__ or error, sent=error.sent)
+        except aiohttp.InvalidURL as error:
+            # Without a redirect this comes before any connection is made.
+            return self._failure(error, sent=body is not None and body.sent)
         except _ERRORS as error:
             return self._failure(error, sent=body is None or body.sent)
         try:

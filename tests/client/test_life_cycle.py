@@ -22,7 +22,9 @@ from anyio.from_thread import start_blocking_portal
 from sendblue_async import (
     BadRequestError,
     ConfigurationError,
+    ContactResponse,
     NotFoundError,
+    RateLimitError,
     RetryPolicy,
     SendblueClient,
     SendblueError,
@@ -482,3 +484,79 @@ async def test_closing_ends_the_calls_under_way(
         with pytest.raises(SendblueError):
             await asyncio.wait_for(task, 5)
     assert len(server.requests) == 1
+
+
+@pytest.mark.anyio
+async def test_cancellation_in_a_look_up(serve: Any, connect: Any) -> None:
+    """A create that is being settled ends there, and holds no connection."""
+    server = await serve(POST=refusal(500), GET=[hang, contact()])
+    client = connect(server, max_connections=1, retry=RetryPolicy(attempts=1))
+    task = await started(client.create_contact(NUMBER))
+    await server.until(lambda: server.count("GET"))
+    await cancel(task)
+    await server.until(lambda: server.open == 0)
+    assert (await client.get_contact(NUMBER)).meta.attempts == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("first", [contact(), refusal(429, Retry_After="20")])
+async def test_cancellation_while_the_client_holds_back(
+    serve: Any, connect: Any, standing_timer: Any, first: Any
+) -> None:
+    """A call that waits for its place in the rate, or for the end of a pause, sends nothing."""
+    server = await serve(first, contact())
+    client = connect(server, timer=standing_timer, max_connections=1, rate_limit=1)
+    once = client.with_options(retry=RetryPolicy(attempts=1))
+    with contextlib.suppress(RateLimitError):
+        await once.create_contact(NUMBER)
+    task = await started(client.create_contact(NUMBER))
+    await server.until(lambda: standing_timer.waits)
+    await cancel(task)
+    standing_timer.advance(60)
+    await client.create_contact(NUMBER)
+    assert len(server.requests) == 2
+
+
+@pytest.mark.anyio
+async def test_cancellation_at_every_moment(serve: Any, connect: Any) -> None:
+    """At whichever turn of the loop it comes, it is done or cancelled, and the client works."""
+    server = await serve(contact())
+    client = connect(server, max_connections=1)
+    ended: list[bool] = []
+    for turns in range(80):
+        # Every other call has to connect first.
+        if turns % 2:
+            client = connect(server, max_connections=1)
+        task = asyncio.ensure_future(client.create_contact(NUMBER))
+        for _ in range(turns // 2):
+            await asyncio.sleep(0)
+        task.cancel()
+        [answer] = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(answer, (ContactResponse, asyncio.CancelledError))
+        ended.append(isinstance(answer, ContactResponse))
+        assert (await client.create_contact(NUMBER)).meta.attempts == 1
+    assert set(ended) == {False, True}
+    await client.close()
+
+
+@pytest.mark.anyio
+async def test_cancellation_of_many_holds_no_slot(serve: Any, connect: Any) -> None:
+    """After 200 calls cancelled in the queue and in flight, as many connections are free again."""
+    server = await serve(late(0.005, contact()))
+    client = connect(server, max_connections=4)
+    tasks = [await started(client.create_contact(NUMBER)) for _ in range(200)]
+    await server.until(lambda: len(server.requests) > 20)
+    began = time.monotonic()
+    for task in tasks:
+        task.cancel()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert time.monotonic() - began < 1
+    kinds = {type(answer) for answer in answers}
+    assert kinds == {ContactResponse, asyncio.CancelledError}
+    server.steps["*"] = [hang]
+    tasks = [await started(client.create_contact(NUMBER)) for _ in range(4)]
+    before = len(server.requests)
+    await server.until(lambda: len(server.requests) == before + 4)
+    for task in tasks:
+        await cancel(task)
+    await server.until(lambda: server.open == 0)

@@ -1,0 +1,22 @@
+"""What more than one test file demands of an error."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+from sendblue_async import SendblueError
+
+
+def check_copies(error: SendblueError) -> None:
+    """Fail unless the error survives pickling and copying with all its fields."""
+    for twin in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error), copy.copy(error)):
+        assert type(twin) is type(error)
+        assert str(twin) == str(error)
+        assert vars(twin) == vars(error)
+
+
+def check_cause(error: SendblueError) -> None:
+    """Fail unless the error tells in words what it was caused by, if by anything."""
+    cause = error.__cause__
+    assert error.cause == (None if cause is None else f"{type(cause).__name__}: {cause}")

@@ -1,0 +1,72 @@
+"""An outage: retries stop before they make it worse, and start again when it is over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+
+from sendblue_async import SendblueError
+
+from .servers import Step, contact, refusal, reset
+
+pytestmark = pytest.mark.anyio
+
+NUMBER = "+14155550123"
+CALLS = 10_000
+CALLERS = 32
+
+
+async def call_many(client: Any, calls: int) -> dict[str, int]:
+    """How often each outcome came of so many calls, of which some are always under way."""
+    outcomes = {"ok": 0, "rejected": 0, "not_sent": 0, "unknown": 0}
+    left = iter(range(calls))
+
+    async def outcome() -> str:
+        try:
+            await client.create_contact(NUMBER, update_if_exists=True)
+        except SendblueError as error:
+            return error.outcome
+        return "ok"
+
+    async def caller() -> None:
+        for _ in left:
+            outcomes[await outcome()] += 1
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(CALLERS):
+            tasks.start_soon(caller)
+    return outcomes
+
+
+@pytest.mark.parametrize("fails", [refusal(500), reset])
+async def test_an_outage_costs_hardly_more_requests_than_calls(
+    serve: Any, connect: Any, timer: Any, fails: Step
+) -> None:
+    """10,000 calls send at most 2 % more requests; afterwards all succeed, with retries again."""
+    timer.drawn = 0.0
+    server = await serve(fails)
+    client = connect(server, timer=timer)
+    assert (await call_many(client, CALLS))["unknown"] == CALLS
+    assert CALLS < len(server.requests) <= 1.02 * CALLS
+
+    server.steps["*"] = [contact()]
+    assert (await call_many(client, 200))["ok"] == 200
+    server.steps["*"] = [refusal(500), refusal(500), contact()]
+    response = await client.create_contact(NUMBER, update_if_exists=True)
+    assert response.meta.attempts == 3
+
+
+async def test_retries_come_back_while_the_server_does(
+    serve: Any, connect: Any, timer: Any
+) -> None:
+    """When one answer in three is a failure again, no call fails for want of a retry."""
+    timer.drawn = 0.0
+    server = await serve(refusal(500))
+    client = connect(server, timer=timer)
+    await call_many(client, 200)
+    server.steps["*"] = [contact()]
+    await call_many(client, 60)
+    server.steps["*"] = [refusal(500), contact(), contact()] * 200 + [contact()]
+    assert (await call_many(client, 300))["ok"] == 300
