@@ -27,13 +27,11 @@ class Pool:
     Attributes:
         session: The session.
         places: One for each request that may be under way.
-        middlewares: What aiohttp is to run around requests that it would send twice by itself.
         guard: Closes the session when it is closed itself; ``None`` if the session is not ours.
     """
 
     session: ClientSession
     places: anyio.Semaphore
-    middlewares: tuple[aiohttp.ClientMiddlewareType, ...] | None
     guard: AsyncGenerator[None, None] | None
 
 
@@ -96,8 +94,7 @@ class Pools:
         elif session.connector.limit:
             places = min(places, session.connector.limit)
         # A caller that finds a place free goes on without giving way to others first.
-        semaphore = anyio.Semaphore(places, fast_acquire=True)
-        pool = Pool(session, semaphore, _with_never_resend(session), guard)
+        pool = Pool(session, anyio.Semaphore(places, fast_acquire=True), guard)
         self._pools[asyncio.get_running_loop()] = pool
         return pool
 
@@ -153,45 +150,50 @@ class _Request(aiohttp.ClientRequest):
 
 
 class Interrupted(aiohttp.ClientConnectionError):
-    """A failed request, under a name at which aiohttp does not send it again.
+    """A lost connection, under a name at which aiohttp does not send the request again.
 
     The error that it stands for is its cause.
+    """
+
+
+class Sending:
+    """One request under way, as a middleware of aiohttp's.
+
+    It leaves it to the truth table whether the request is repeated. By itself, aiohttp sends a
+    GET, PUT or DELETE once more when the connection is lost before an answer, and tells nobody:
+    a DELETE that was carried out would then seem to find nothing.
 
     Attributes:
-        sent: Whether the server may have seen the request.
+        middlewares: What the request is to be given: this one, and those of its session.
     """
 
-    def __init__(self, sent: bool) -> None:
-        super().__init__()
-        self.sent = sent
+    def __init__(self, session: ClientSession) -> None:
+        # There is no public way to learn the middlewares of a session that came from outside, and
+        # those of a request replace them; better a request sent twice than theirs left out.
+        theirs = getattr(session, "_middlewares", None)
+        self.middlewares = None if theirs is None else (self, *theirs)
+        self._request: aiohttp.ClientRequest | None = None
 
+    @property
+    def sent(self) -> bool:
+        """Whether the server may have seen the request."""
+        if self._request is None:
+            return self.middlewares is None
+        # The requests of a session that came from outside do not know.
+        return getattr(self._request, "sent", True)
 
-async def _never_resend(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    """Leave it to the truth table whether a request is repeated.
-
-    By itself, aiohttp sends a GET, PUT or DELETE once more when the connection is lost before
-    an answer, and tells nobody: a DELETE that was carried out would then seem to find nothing.
-    """
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        # Not sent, and not sent again: hooks that trace requests are to see it as it is.
-        raise
-    except (aiohttp.ClientError, OSError) as error:
-        # A session that came from outside makes requests that do not know.
-        sent = getattr(request, "sent", True)
-        if sent and not isinstance(error, (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)):
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Send the request, once."""
+        self._request = request
+        try:
+            return await handler(request)
+        except aiohttp.ClientConnectorError:
+            # Not sent, and not sent again: hooks that trace requests are to see it as it is.
             raise
-        raise Interrupted(sent) from error
-
-
-def _with_never_resend(session: ClientSession) -> tuple[aiohttp.ClientMiddlewareType, ...] | None:
-    # There is no public way to learn the middlewares of a session that came from outside, and
-    # those of a request replace them; better a request sent twice than theirs left out.
-    theirs = getattr(session, "_middlewares", None)
-    return None if theirs is None else (_never_resend, *theirs)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            raise Interrupted from error
 
 
 async def _closing(session: ClientSession) -> AsyncGenerator[None, None]:

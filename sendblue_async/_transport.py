@@ -30,7 +30,7 @@ from ._options import (
     trusted_certificates,
 )
 from ._pace import Pace
-from ._pool import ClientSession, Interrupted, Pool, Pools, TraceConfig
+from ._pool import ClientSession, Interrupted, Pool, Pools, Sending, TraceConfig
 from ._retry import RULES, Again, Ending, RetryPolicy, RetryThrottle, Rule
 from ._wire import Call, Failure, Reply, error_for, read_reply, snippet
 from .exceptions import ConfigurationError, ConnectError, RateLimitError
@@ -200,7 +200,7 @@ class Transport:
             left = deadline - now
             if left <= 0:
                 return _no_time("had no time left")
-            reply = await self._exchange(pool, call, timeouts, left)
+            reply = await self._exchange(pool.session, call, timeouts, left)
         finally:
             pool.places.release()
         if isinstance(reply, Failure):
@@ -214,14 +214,17 @@ class Transport:
         )
 
     async def _exchange(
-        self, pool: Pool, call: Call[Any], timeouts: Timeouts, left: float
+        self, session: ClientSession, call: Call[Any], timeouts: Timeouts, left: float
     ) -> Reply | Failure:
-        if pool.session.closed:
+        if session.closed:
             return _CLOSED
         body = None if call.body is None else _Body(call.body)
+        # A body knows whether it was sent, and a POST is not sent twice by aiohttp.
+        watched = body is None or call.method not in _SENT_ONCE
+        sending = Sending(session) if watched else None
         chunks: list[bytes] = []
         try:
-            response = await pool.session.request(
+            response = await session.request(
                 call.method,
                 URL(self.base_url + call.path, encoded=True),
                 data=body,
@@ -231,15 +234,12 @@ class Transport:
                 raise_for_status=False,
                 proxy=self._proxy,
                 ssl=self._ssl,
-                middlewares=None if call.method in _SENT_ONCE else pool.middlewares,
+                middlewares=None if sending is None else sending.middlewares,
             )
-        except Interrupted as error:
-            return self._failure(error.__cause__ or error, sent=error.sent)
-        except aiohttp.InvalidURL as error:
-            # Without a redirect this comes before any connection is made.
-            return self._failure(error, sent=body is not None and body.sent)
         except _ERRORS as error:
-            return self._failure(error, sent=body is None or body.sent)
+            cause = error.__cause__ if isinstance(error, Interrupted) else error
+            request = sending if body is None else body
+            return self._failure(cause or error, sent=request is None or request.sent)
         try:
             while chunk := await response.content.readany():
                 chunks.append(chunk)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -24,6 +26,7 @@ from sendblue_async import (
     RetryPolicy,
     SendblueError,
     ServerError,
+    Timeouts,
     TLSError,
     UnexpectedRedirectError,
 )
@@ -31,7 +34,7 @@ from sendblue_async._retry import RULES, Ending
 
 from .checks import check_cause, check_copies
 from .failures import FAILURES, NUMBER, Failure, Scene, Setting, answered, ends_in
-from .servers import contact, hang_up
+from .servers import contact, full_backlog_url, hang_up
 
 pytestmark = pytest.mark.anyio
 
@@ -245,3 +248,17 @@ async def test_a_plain_create_whose_answer_is_dropped_after_the_commit(
     response = await client.create_contact(NUMBER)
     assert (response.meta.settled, response.meta.attempts) == (True, ATTEMPTS)
     assert [request.method for request in scene.requests] == [*["POST"] * ATTEMPTS, "GET"]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_limits_that_a_busy_loop_notices_together(connect: Any, name: str) -> None:
+    """Connecting and the attempt run out of time at once: still, nothing was sent."""
+    once, limit = RetryPolicy(attempts=1), Timeouts(attempt=0.05)
+    with full_backlog_url() as url:
+        client = connect(url, retry=once, timeouts=limit)
+        for _ in range(3):
+            # Both limits lie within the time for which the loop stands still.
+            asyncio.get_running_loop().call_later(0.03, time.sleep, 0.04)
+            with pytest.raises(ConnectError) as caught:
+                await OPERATIONS[name].call(client)
+            assert (caught.value.outcome, caught.value.timed_out) == ("not_sent", True)
