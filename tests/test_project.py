@@ -47,6 +47,16 @@ def test_contributing_names_exactly_the_nox_sessions() -> None:
     assert set(re.findall(r"^\| `(\w+)`", read("CONTRIBUTING.md"), re.MULTILINE)) == sessions
 
 
+def test_the_tests_that_the_documentation_names_are_there() -> None:
+    """Each promise names the tests that show it, and each of these exists."""
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", read("docs/reliability.md"))
+    assert len(named) > 40
+    for file, test in named:
+        tree = ast.parse(read(file))
+        functions = {getattr(node, "name", None) for node in tree.body}
+        assert test in functions, f"{file} has no {test}."
+
+
 def test_nox_tests_the_wheel_and_not_the_source_tree() -> None:
     """Under nox, what these tests import is the installed package."""
     imported_from_source = Path(sendblue_async.__file__).parent == ROOT / "sendblue_async"
