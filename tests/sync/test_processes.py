@@ -2,95 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import textwrap
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from sendblue_async.sandbox import Sandbox
 
+from .programs import Programs
+
 BODY = b'{"contact":{"phone":"+14155550123"},"status":"OK"}'
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-
-
-@pytest.fixture
-def listener() -> Iterator[socket.socket]:
-    """A server that answers nothing by itself, so that a call takes as long as a test wants."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(20)
-        yield listener
-
-
-class Programs:
-    """Python programs in a folder of their own, each with an account on the given server."""
-
-    def __init__(self, folder: Path, base_url: str) -> None:
-        self.folder = folder
-        clean = {key: value for key, value in os.environ.items() if "SENDBLUE" not in key}
-        self.environment = clean | {
-            "HOME": str(folder),
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(folder), clean.get("PYTHONPATH")])),
-            "SENDBLUE_API_KEY": "sandbox-key",
-            "SENDBLUE_API_SECRET": "sandbox-secret",
-            "SENDBLUE_API_BASE_URL": base_url,
-        }
-
-    def write(self, name: str, source: str) -> Path:
-        """Put a module into the folder."""
-        path = self.folder / name
-        path.write_text(textwrap.dedent(source), encoding="utf-8")
-        return path
-
-    @contextlib.contextmanager
-    def start(self, source: str, *options: str) -> Iterator[subprocess.Popen[str]]:
-        """A running program, on pipes; it is killed if it outlives the block."""
-        # As by default, nothing is said of what was not closed. Since 3.12 a fork beside other
-        # threads warns, which is what these tests are about.
-        ignored = ["-W", "ignore::ResourceWarning", "-W", "ignore:This process:DeprecationWarning"]
-        command = [
-            sys.executable,
-            "-W",
-            "error",
-            *ignored,
-            *options,
-            str(self.write("program.py", source)),
-        ]
-        pipe = subprocess.PIPE
-        with subprocess.Popen(
-            command, env=self.environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True
-        ) as program:
-            try:
-                yield program
-            finally:
-                program.kill()
-
-    def run(self, source: str, *options: str) -> str:
-        """What a program prints; it must exit with 0 and have no complaint."""
-        with self.start(source, *options) as program:
-            printed, complaints = program.communicate(timeout=40)
-        assert (program.returncode, complaints) == (0, ""), printed + complaints
-        return printed
-
-
-@pytest.fixture
-def programs(tmp_path: Path, sandbox: Sandbox) -> Programs:
-    """Programs that have their account on the sandbox."""
-    return Programs(tmp_path, sandbox.base_url)
-
-
-@pytest.fixture
-def slow_programs(tmp_path: Path, listener: socket.socket) -> Programs:
-    """Programs that have their account on the listener."""
-    return Programs(tmp_path, f"http://127.0.0.1:{listener.getsockname()[1]}")
 
 
 FORK = """
@@ -173,6 +98,22 @@ FORKS: dict[str, tuple[int, str]] = {
         wait_for(in_child(client.close))
         client.create_contact("+14155550101")
         client.close()
+    """,
+    ),
+    "while an iteration is under way": (
+        30,
+        """
+        from sendblue_async import ConfigurationError
+        client.create_contacts_bulk([{"number": f"+14155550{n:03}"} for n in range(30)])
+        contacts = client.iter_contacts(page_size=10)
+        next(contacts)
+        def work():
+            try: next(contacts)
+            except ConfigurationError as error: assert "belongs to the process" in str(error)
+            else: raise AssertionError
+            assert len(list(client.iter_contacts(page_size=10))) == 30
+        wait_for(in_child(work))
+        assert len(list(contacts)) == 29
     """,
     ),
     "while another thread calls": (

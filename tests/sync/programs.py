@@ -1,0 +1,62 @@
+"""Python programs of their own, for what happens to whole processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class Programs:
+    """Python programs in a folder of their own, each with an account on the given server."""
+
+    def __init__(self, folder: Path, base_url: str) -> None:
+        self.folder = folder
+        clean = {key: value for key, value in os.environ.items() if "SENDBLUE" not in key}
+        self.environment = clean | {
+            "HOME": str(folder),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(folder), clean.get("PYTHONPATH")])),
+            "SENDBLUE_API_KEY": "sandbox-key",
+            "SENDBLUE_API_SECRET": "sandbox-secret",
+            "SENDBLUE_API_BASE_URL": base_url,
+        }
+
+    def write(self, name: str, source: str) -> Path:
+        """Put a module into the folder."""
+        path = self.folder / name
+        path.write_text(textwrap.dedent(source), encoding="utf-8")
+        return path
+
+    @contextlib.contextmanager
+    def start(self, source: str, *options: str) -> Iterator[subprocess.Popen[str]]:
+        """A running program, on pipes; it is killed if it outlives the block."""
+        # As by default, nothing is said of what was not closed. Since 3.12 a fork beside other
+        # threads warns, which is what these tests are about.
+        ignored = ["-W", "ignore::ResourceWarning", "-W", "ignore:This process:DeprecationWarning"]
+        command = [
+            sys.executable,
+            "-W",
+            "error",
+            *ignored,
+            *options,
+            str(self.write("program.py", source)),
+        ]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            command, env=self.environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+        ) as program:
+            try:
+                yield program
+            finally:
+                program.kill()
+
+    def run(self, source: str, *options: str) -> str:
+        """What a program prints; it must exit with 0 and have no complaint."""
+        with self.start(source, *options) as program:
+            printed, complaints = program.communicate(timeout=40)
+        assert (program.returncode, complaints) == (0, ""), printed + complaints
+        return printed

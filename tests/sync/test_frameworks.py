@@ -1,0 +1,278 @@
+"""The blocking client where it is used: gunicorn, Celery and Jupyter, all of them for real."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_client.manager import KernelManager, start_new_kernel
+
+from sendblue_async.sandbox import Faults, Sandbox
+
+from .programs import Programs
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Wait for something to become true; fail if it does not."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "It did not become true in time."
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def running(programs: Programs, *arguments: str) -> Iterator[Path]:
+    """A server program's log while it runs; it must end in order when it is told to."""
+    log = programs.folder / "log.txt"
+    with log.open("w") as output:
+        program = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            cwd=programs.folder,
+            env=programs.environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        try:
+            yield log
+            program.send_signal(signal.SIGTERM)
+            assert program.wait(timeout=30) == 0, log.read_text()
+        finally:
+            if program.poll() is None:
+                os.killpg(program.pid, signal.SIGKILL)
+                program.wait()
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+FLASK_APP = """
+import os
+import time
+
+from flask import Flask, request
+
+from sendblue_async import SyncSendblueClient
+
+app = Flask(__name__)
+client = SyncSendblueClient()
+# Used where the application is loaded, which is before gunicorn forks its workers.
+client.create_contact("+14155550100")
+first_answer = None
+
+
+@app.post("/signups/<number>")
+def sign_up(number):
+    global first_answer
+    started = time.monotonic()
+    phone = client.create_contact(number).contact.phone
+    first_answer = first_answer or time.monotonic() - started
+    return {"phone": phone, "pid": os.getpid(), "parent": os.getppid(), "seconds": first_answer}
+"""
+
+
+def signed_up(port: int, number: str) -> dict[str, Any]:
+    """What the application answers to a sign-up."""
+    url = f"http://127.0.0.1:{port}/signups/{number}"
+    with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=30) as answer:
+        document: dict[str, Any] = json.load(answer)
+        return document
+
+
+@pytest.mark.parametrize("workers", [["sync"], ["gthread", "--threads", "4"]], ids=" ".join)
+def test_gunicorn_workers_share_a_client_used_before_the_fork(
+    programs: Programs, sandbox: Sandbox, workers: list[str]
+) -> None:
+    """With --preload, both workers answer with a client that their parent had used, at once."""
+    programs.write("application.py", FLASK_APP)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = ["--preload", "--workers", "2", "--bind", f"127.0.0.1:{port}", "--worker-class"]
+    with running(programs, "gunicorn", *options, *workers, "application:app") as log:
+        until(lambda: log.read_text().count("Booting worker") == 2)
+        answers: list[dict[str, Any]] = []
+
+        def both_have_answered() -> bool:
+            answers.append(signed_up(port, f"+1415556{len(answers):04}"))
+            return len({answer["pid"] for answer in answers}) == 2
+
+        until(both_have_answered)
+    assert {answer["parent"] for answer in answers} == {answers[0]["parent"]}
+    assert max(answer["seconds"] for answer in answers) < 2
+    assert {*sandbox.contacts} == {"+14155550100", *(answer["phone"] for answer in answers)}
+
+
+CELERY_APP = """
+import os
+
+from celery import Celery
+from celery.exceptions import SoftTimeLimitExceeded
+
+from sendblue_async import SyncSendblueClient
+
+app = Celery("application", broker="filesystem://", backend="file://{folder}/results")
+app.conf.update(
+    broker_transport_options={{
+        "data_folder_in": "{folder}/queue",
+        "data_folder_out": "{folder}/queue",
+        "control_folder": "{folder}/control",
+    }},
+    worker_hijack_root_logger=False,
+)
+client = SyncSendblueClient()
+
+
+@app.task
+def create(number):
+    return client.create_contact(number).contact.phone, os.getpid()
+
+
+@app.task(soft_time_limit=1)
+def be_interrupted(number):
+    try:
+        client.create_contact(number)
+    except SoftTimeLimitExceeded:
+        return "interrupted", os.getpid()
+
+
+if "FORKS" in os.environ:
+    # Used in the parent of the pool, before that forks.
+    client.create_contact("+14155550100", update_if_exists=True)
+"""
+
+CELERY_CALLER = """
+import sys
+from application import app, create, be_interrupted
+
+task = {"create": create, "be_interrupted": be_interrupted}[sys.argv[1]]
+results = [task.delay(number) for number in sys.argv[2:]]
+print([result.get(timeout=60) for result in results])
+"""
+
+
+@pytest.fixture
+def celery(programs: Programs) -> Programs:
+    """A Celery application, whose parent process uses the client before it forks."""
+    for name in ("queue", "results", "control"):
+        (programs.folder / name).mkdir()
+    programs.write("application.py", CELERY_APP.format(folder=programs.folder))
+    programs.write("caller.py", CELERY_CALLER)
+    return programs
+
+
+def results(programs: Programs, task: str, *numbers: str) -> list[Any]:
+    """What the tasks return, sent by a program of their own."""
+    done = subprocess.run(
+        [sys.executable, str(programs.folder / "caller.py"), task, *numbers],
+        env=programs.environment,
+        cwd=programs.folder,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    listed: list[Any] = json.loads(done.stdout.replace("'", '"'))
+    return listed
+
+
+def test_celery_children_share_a_client_used_before_the_fork(
+    celery: Programs, sandbox: Sandbox
+) -> None:
+    """Both children of the prefork pool work, and a time limit interrupts a call and no more."""
+    worker = ["celery", "-A", "application", "worker", "--pool", "prefork", "--concurrency", "2"]
+    celery.environment["FORKS"] = "yes"
+    with running(celery, *worker, "--loglevel", "INFO") as log:
+        until(lambda: "ready." in log.read_text())
+        del celery.environment["FORKS"]
+        numbers = [f"+1415557{n:04}" for n in range(40)]
+        created = results(celery, "create", *numbers)
+        assert [phone for phone, _ in created] == numbers
+        assert len({pid for _, pid in created}) == 2
+
+        sandbox.faults = Faults(latency=20)
+        # One for each child.
+        late = results(celery, "be_interrupted", "+14155580000", "+14155580001")
+        sandbox.faults = Faults()
+        assert [word for word, _ in late] == ["interrupted"] * 2
+        again = results(celery, "create", *(f"+1415559{n:04}" for n in range(20)))
+        assert {pid for _, pid in late} <= {pid for _, pid in created}
+        assert {pid for _, pid in again} <= {pid for _, pid in created}
+    assert {*numbers, "+14155550100"} <= {*sandbox.contacts}
+
+
+class Notebook:
+    """A kernel that runs cells."""
+
+    def __init__(self, manager: KernelManager, client: Any) -> None:
+        self._manager = manager
+        self._client = client
+
+    def begin(self, cell: str) -> str:
+        """Run a cell, and do not wait for it."""
+        identifier: str = self._client.execute(cell)
+        return identifier
+
+    def end(self, identifier: str) -> dict[str, Any]:
+        """What came of the cell: its status, and what the error was."""
+        while True:
+            message: dict[str, Any] = self._client.get_shell_msg(timeout=60)
+            if message["parent_header"].get("msg_id") == identifier:
+                content: dict[str, Any] = message["content"]
+                return content
+
+    def run(self, cell: str) -> None:
+        """Run a cell that must succeed."""
+        content = self.end(self.begin(cell))
+        assert content["status"] == "ok", "\n".join(content.get("traceback", []))
+
+    def interrupt(self) -> None:
+        """What the stop button does."""
+        self._manager.interrupt_kernel()
+
+
+@pytest.fixture
+def notebook(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notebook]:
+    """A notebook whose kernel has its account on the sandbox."""
+    monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
+    # The kernel of the Python that runs the tests, whatever others are installed.
+    manager, client = start_new_kernel(
+        kernel_name="python3", env=programs.environment, cwd=str(programs.folder)
+    )
+    try:
+        yield Notebook(manager, client)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def test_a_notebook_uses_either_client(notebook: Notebook, sandbox: Sandbox) -> None:
+    """In Jupyter cells block and await as they like, and the stop button ends a call alone."""
+    notebook.run("from sendblue_async import SendblueClient, SyncSendblueClient")
+    notebook.run("client = SyncSendblueClient(); client.create_contact('+14155550123')")
+    notebook.run("assert [one.phone for one in client.iter_contacts()] == ['+14155550123']")
+    notebook.run(
+        "async with SendblueClient() as other:\n"
+        "    assert (await other.count_contacts()).count == 1\n"
+        "    assert [one.phone async for one in other.iter_contacts()] == ['+14155550123']"
+    )
+    sandbox.faults = Faults(latency=30)
+    before = sandbox.counts["requests"]
+    cell = notebook.begin("client.count_contacts()")
+    until(lambda: sandbox.counts["requests"] > before)
+    notebook.interrupt()
+    content = notebook.end(cell)
+    assert (content["status"], content["ename"]) == ("error", "KeyboardInterrupt")
+    sandbox.faults = Faults()
+    notebook.run("assert client.count_contacts().count == 1")
