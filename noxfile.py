@@ -80,8 +80,12 @@ def tests(session: nox.Session) -> None:
         return
 
     data = {"COVERAGE_FILE": str(Path(SHARED.name, "coverage"))}
-    # Measures pytest from its first import on, and every program that the tests start.
-    session.run("pytest", env={**data, "COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml")})
+    # Measures pytest from its first import on, and every program that the tests start. A file
+    # stays on one worker, as what its tests share is started once.
+    session.run(
+        *("pytest", "-n", "2", "--dist", "loadfile"),
+        env={**data, "COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml")},
+    )
     if session.python == FOUND[-1]:
         session.run("coverage", "combine", "--quiet", env=data)
         session.run("coverage", "report", env=data)

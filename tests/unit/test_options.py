@@ -97,7 +97,7 @@ def test_plain_http_to_another_machine_is_refused_unless_allowed(url: str) -> No
         "https://api.sendblue.co/api?", "https://api\\sendblue.co",
         "https://api..example", "https://.", "https://.example", f"https://{'a' * 64}.example",
         "https://api.sendblue.co\\@evil.example",
-        b"https://api.sendblue.co", None, 1, 1.5, True, ["https://api.sendblue.co"], object(),
+        b"https://api.sendblue.co", None, 1, 1.5, True, ["https://api.sendblue.co"], ...,
     ],
     ids=ascii,
 )  # fmt: skip
@@ -222,7 +222,7 @@ def test_a_proxy_is_a_web_address(proxy: str | None) -> None:
 @pytest.mark.parametrize(
     "proxy",
     ["", "proxy.example:3128", "//hush", "socks5://hush.example", "http://", "http://:3128",
-     "http://[hush", b"http://hush.example", 1, True, ["http://hush.example"], object()],
+     "http://[hush", b"http://hush.example", 1, True, ["http://hush.example"], ...],
     ids=ascii,
 )  # fmt: skip
 def test_what_is_no_proxy_is_refused_without_being_shown(proxy: Any) -> None:

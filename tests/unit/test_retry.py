@@ -104,8 +104,8 @@ def test_each_ending_without_a_status_has_its_row() -> None:
 
 
 ALL_RULES = [
-    *{rule_for(s, names_a_time=t) for s in range(300, 600) for t in (True, False)},
-    *{RULES[ending] for ending in Ending},
+    *dict.fromkeys(rule_for(s, names_a_time=t) for s in range(300, 600) for t in (True, False)),
+    *dict.fromkeys(RULES[ending] for ending in Ending),
 ]
 
 

@@ -353,8 +353,8 @@ def test_an_error_has_every_field() -> None:
 
 
 ALL_RULES = [
-    *{rule_for(s, names_a_time=t) for s in range(300, 600) for t in (True, False)},
-    *{RULES[ending] for ending in Ending},
+    *dict.fromkeys(rule_for(s, names_a_time=t) for s in range(300, 600) for t in (True, False)),
+    *dict.fromkeys(RULES[ending] for ending in Ending),
     Rule("not_sent", Again.NO, False, exceptions.RateLimitError),
 ]
 
