@@ -48,6 +48,7 @@ class Walk:
     _lost_its_place: bool = field(default=False, init=False)
     # How many contacts of the next page have been shown already, if nothing has changed.
     _expected: int = field(default=0, init=False)
+    _largest: int = field(default=0, init=False)
     _given: set[Any] = field(factory=set, init=False)
     # How many contacts stood before each one, from ``created_at_gte`` on, when a page showed it.
     _shown: dict[Any, int] = field(factory=dict, init=False)
@@ -62,8 +63,8 @@ class Walk:
             start = self.created_at_gte or "the first one"
             raise APIError(
                 f"The API lists no further: it skips at most {_LAST_OFFSET:,} contacts, and more "
-                f"follow from {start} on without a later time of creation to continue at. The "
-                "contacts given so far are right, but not all.",
+                f"may follow from {start} on without a later time of creation to continue at. The "
+                "contacts given so far are right, but they may not be all.",
                 outcome="rejected",
             )
         return ContactQuery(
@@ -94,7 +95,8 @@ class Walk:
             return
         # Not any short page: the server may have a lower limit of its own.
         new = [place for place in places if place not in self._shown]
-        self.ended = not new and len(page) <= self._expected
+        self._largest = max(self._largest, len(page))
+        self.ended = not new and (len(page) <= self._expected or len(page) < self._largest)
         self._shown.update({place: self.offset + n for n, place in enumerate(places)})
         newest = self._newest(page)
         if newest is not None and newest > (self.created_at_gte or _LONG_AGO):
@@ -104,15 +106,20 @@ class Walk:
             return
         # Where contacts are being deleted, half a page is left for them to move up in.
         overlap = len(page) // 2 if self._lost_its_place else 1
-        self._expected = max(1, overlap)
-        self.offset += max(0, len(page) - self._expected)
+        onward = self.offset + max(0, len(page) - max(1, overlap))
+        if self.offset < _LAST_OFFSET:
+            onward = min(onward, _LAST_OFFSET)
+        self._expected = max(1, self.offset + len(page) - onward)
+        self.offset = onward
 
     def _overlaps(self, places: list[Any]) -> bool:
-        """Whether a page begins with one of those before it, which can only have moved up.
+        """Whether a page begins with one of those before it.
 
-        One that stood further up was deleted and created again, and stands behind the others.
+        In order of creation they can only have moved up: one that stood further up was deleted
+        and created again, and stands behind the others. In another order they move down, too.
         """
-        return bool(places) and self._shown.get(places[0], -1) >= self.offset
+        place = self._shown.get(places[0]) if places else None
+        return place is not None and (place >= self.offset or not self._sorted)
 
     def _newest(self, page: Sequence[Contact]) -> datetime | None:
         """When the last contact was created, if the page proves to be ordered by that."""

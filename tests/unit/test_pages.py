@@ -180,6 +180,20 @@ async def test_a_walk_comes_to_its_end_while_contacts_go() -> None:
     assert len(account.queries) < 120
 
 
+async def test_newcomers_in_front_are_no_obstacle() -> None:
+    """With newest first and one more before every page, the walk still comes to its end."""
+    coming = iter(range(1000, 2000))
+
+    def before_page(account: Account) -> None:
+        number = next(coming)
+        account.contacts.append(contact(number, number))
+
+    start = [contact(number, number) for number in range(100)]
+    account = Account(list(start), before_page, backwards=True)
+    assert {*await walked(account, 10)} >= {*start}
+    assert len(account.queries) < 30
+
+
 async def test_a_server_that_does_not_sort_is_not_believed_again() -> None:
     """One page that is out of order, and offsets are all that is gone by from there on."""
     seconds = [*range(40), 3, *range(41, 80)]
@@ -198,16 +212,18 @@ async def test_more_than_the_api_can_list_is_an_error(in_a_second: int) -> None:
     account = Account([early, *(contact(number, 0) for number in range(in_a_second))])
     walk = every_contact(Walk(page_size=1000), account.fetch)
     reached: list[Contact] = []
-    with pytest.raises(APIError, match=r"10,000 contacts.* from 2026-01-01 .*not all") as caught:
+    with pytest.raises(APIError, match=r"10,000 contacts.* from 2026-01-01 .*not be all") as caught:
         await into(reached, walk)
-    assert reached == account.contacts[:10_991]
+    assert reached == account.contacts[:11_001]
     assert caught.value.outcome == "rejected"
     assert max(query.offset or 0 for query in account.queries) <= 10_000
 
 
-async def test_ten_thousand_of_one_second_are_reached() -> None:
-    """Up to 10,000 contacts of one second are no obstacle."""
-    times = [0] * 50 + [1] * 10_000 + [2] * 50
+@pytest.mark.parametrize("in_a_second", [10_000, 10_500, 10_990])
+@pytest.mark.parametrize("later", [50, 0])
+async def test_what_the_last_page_still_shows_is_reached(in_a_second: int, later: int) -> None:
+    """A second whose contacts end on the last page that the API lists is no obstacle."""
+    times = [0] * 50 + [1] * in_a_second + [2] * later
     account = Account([contact(number, second) for number, second in enumerate(times)])
     assert await walked(account, 1000) == account.contacts
 
