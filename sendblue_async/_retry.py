@@ -103,8 +103,11 @@ RULES: Mapping[Ending | int, Rule] = {
     525: _UNREACHED,
     526: _UNREACHED,
 }
-_ANY_3XX = Rule("rejected", Again.NO, False, UnexpectedRedirectError)
-_ANY_4XX = Rule("rejected", Again.NO, False, APIError)
+# Of the statuses that have no row of their own, by their first digit.
+_CLASSES: Mapping[int, Rule] = {
+    3: Rule("rejected", Again.NO, False, UnexpectedRedirectError),
+    4: Rule("rejected", Again.NO, False, APIError),
+}
 
 
 def rule_for(status: int, *, names_a_time: bool) -> Rule:
@@ -115,17 +118,10 @@ def rule_for(status: int, *, names_a_time: bool) -> Rule:
         names_a_time: Whether the answer has a usable ``Retry-After``. A 503 that has one was
             turned away before any work was done; one that has none may come from anywhere.
     """
-    rule = RULES.get(status)
-    if rule is not None:
-        return rule
-    if 300 <= status < 400:
-        return _ANY_3XX
-    if 400 <= status < 500:
-        return _ANY_4XX
     if status == 503 and names_a_time:
         return _UNREACHED
     # A 1xx or 6xx that arrives as a final answer tells as little as a 5xx.
-    return _UNAVAILABLE
+    return RULES.get(status) or _CLASSES.get(status // 100, _UNAVAILABLE)
 
 
 @frozen(kw_only=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 import trustme
 from attrs import define, frozen
@@ -219,6 +220,17 @@ async def test_no_proxy_is_used_for_this_machine(
     server = await serve(contact(), tls=tls.server)
     await connect(server, ssl=tls.trusting).create_contact(NUMBER)
     assert (len(server.requests), wire.accepted) == (1, 0)
+
+
+async def test_a_session_of_the_callers_own_keeps_its_own_idea_of_proxies(
+    environment: Any, wire: Wire, target: Target, connect: Any, stack: AsyncExitStack
+) -> None:
+    """What the environment names is used only if the session was made to look there."""
+    environment.setenv("HTTPS_PROXY", f"http://{USER}@{wire.address}")
+    session = await stack.enter_async_context(aiohttp.ClientSession())
+    client = connect(target.url, ssl=target.trusting, session=session)
+    await client.create_contact(NUMBER)
+    assert (len(target.server.requests), wire.accepted) == (1, 0)
 
 
 async def test_a_proxy_given_as_an_argument(

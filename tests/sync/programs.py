@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -33,7 +34,7 @@ class Programs:
 
     @contextlib.contextmanager
     def start(self, source: str, *options: str) -> Iterator[subprocess.Popen[str]]:
-        """A running program, on pipes; it is killed if it outlives the block."""
+        """A running program, on pipes; it and its children are killed if they outlive the block."""
         # As by default, nothing is said of what was not closed. Since 3.12 a fork beside other
         # threads warns, which is what these tests are about.
         ignored = ["-W", "ignore::ResourceWarning", "-W", "ignore:This process:DeprecationWarning"]
@@ -47,12 +48,20 @@ class Programs:
         ]
         pipe = subprocess.PIPE
         with subprocess.Popen(
-            command, env=self.environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+            command,
+            env=self.environment,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            start_new_session=True,
         ) as program:
             try:
                 yield program
             finally:
-                program.kill()
+                # With the children that it forked: none may be left behind by a test that fails.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(program.pid, signal.SIGKILL)
 
     def run(self, source: str, *options: str) -> str:
         """What a program prints; it must exit with 0 and have no complaint."""

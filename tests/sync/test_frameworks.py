@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,23 @@ def running(programs: Programs, *arguments: str) -> Iterator[Path]:
     assert "Traceback" not in log.read_text(), log.read_text()
 
 
+def ended_during_a_call(
+    programs: Programs, sandbox: Sandbox, server: list[str], ready: str, work: Callable[[str], Any]
+) -> Any:
+    """What work returns, if the server is told to end while the sandbox has its request.
+
+    Work gets what the server has said.
+    """
+    with ThreadPoolExecutor(1) as pool, running(programs, *server) as log:
+        until(lambda: ready in log.read_text())
+        sandbox.faults = Faults(latency=2)
+        before = sandbox.counts["requests"]
+        result = pool.submit(work, log.read_text())
+        until(lambda: sandbox.counts["requests"] > before)
+        assert not result.done()
+    return result.result()
+
+
 FLASK_APP = """
 import os
 import time
@@ -82,6 +100,16 @@ def sign_up(number):
 """
 
 
+# Any free port, which its log then names.
+GUNICORN = ["gunicorn", "--preload", "--bind", "127.0.0.1:0"]
+
+
+def port_in(log: str) -> int:
+    """The port that gunicorn says it listens on."""
+    [port] = re.findall(r"Listening at: http://127\.0\.0\.1:(\d+)", log)
+    return int(port)
+
+
 def signed_up(port: int, number: str) -> dict[str, Any]:
     """What the application answers to a sign-up."""
     url = f"http://127.0.0.1:{port}/signups/{number}"
@@ -96,11 +124,10 @@ def test_gunicorn_workers_share_a_client_used_before_the_fork(
 ) -> None:
     """With --preload, both workers answer with a client that their parent had used, at once."""
     programs.write("application.py", FLASK_APP)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    options = ["--preload", "--workers", "2", "--bind", f"127.0.0.1:{port}", "--worker-class"]
-    with running(programs, "gunicorn", *options, *workers, "application:app") as log:
+    options = ["--workers", "2", "--worker-class", *workers]
+    with running(programs, *GUNICORN, *options, "application:app") as log:
         until(lambda: log.read_text().count("Booting worker") == 2)
+        port = port_in(log.read_text())
         answers: list[dict[str, Any]] = []
 
         def both_have_answered() -> bool:
@@ -111,6 +138,19 @@ def test_gunicorn_workers_share_a_client_used_before_the_fork(
     assert {answer["parent"] for answer in answers} == {answers[0]["parent"]}
     assert max(answer["seconds"] for answer in answers) < 2
     assert {*sandbox.contacts} == {"+14155550100", *(answer["phone"] for answer in answers)}
+
+
+def test_gunicorn_ends_after_the_answer_under_way(programs: Programs, sandbox: Sandbox) -> None:
+    """On SIGTERM a worker waits for its call, answers its request, and ends in order."""
+    programs.write("application.py", FLASK_APP)
+    server = [*GUNICORN, "application:app"]
+
+    def sign_up(said: str) -> Any:
+        return signed_up(port_in(said), "+14155550101")
+
+    answer = ended_during_a_call(programs, sandbox, server, "Booting worker", sign_up)
+    assert answer["phone"] == "+14155550101"
+    assert {*sandbox.contacts} == {"+14155550100", "+14155550101"}
 
 
 CELERY_APP = """
@@ -150,6 +190,11 @@ if "FORKS" in os.environ:
     # Used in the parent of the pool, before that forks.
     client.create_contact("+14155550100", update_if_exists=True)
 """
+
+CELERY_WORKER = [
+    *("celery", "-A", "application", "worker"),
+    *("--pool", "prefork", "--concurrency", "2", "--loglevel", "INFO"),
+]
 
 CELERY_CALLER = """
 import sys
@@ -191,9 +236,8 @@ def test_celery_children_share_a_client_used_before_the_fork(
     celery: Programs, sandbox: Sandbox
 ) -> None:
     """Both children of the prefork pool work, and a time limit interrupts a call and no more."""
-    worker = ["celery", "-A", "application", "worker", "--pool", "prefork", "--concurrency", "2"]
     celery.environment["FORKS"] = "yes"
-    with running(celery, *worker, "--loglevel", "INFO") as log:
+    with running(celery, *CELERY_WORKER) as log:
         until(lambda: "ready." in log.read_text())
         del celery.environment["FORKS"]
         numbers = [f"+1415557{n:04}" for n in range(40)]
@@ -210,6 +254,20 @@ def test_celery_children_share_a_client_used_before_the_fork(
         assert {pid for _, pid in late} <= {pid for _, pid in created}
         assert {pid for _, pid in again} <= {pid for _, pid in created}
     assert {*numbers, "+14155550100"} <= {*sandbox.contacts}
+
+
+def test_celery_ends_after_the_task_under_way(celery: Programs, sandbox: Sandbox) -> None:
+    """A warm shutdown waits for a task's call, keeps its result, and ends in order."""
+    celery.environment["FORKS"] = "yes"
+
+    def create(_: str) -> Any:
+        del celery.environment["FORKS"]
+        return results(celery, "create", "+14155550101")
+
+    worker = [*CELERY_WORKER, "--without-gossip", "--without-mingle"]
+    [[phone, _]] = ended_during_a_call(celery, sandbox, worker, "ready.", create)
+    assert phone == "+14155550101"
+    assert {*sandbox.contacts} == {"+14155550100", "+14155550101"}
 
 
 class Notebook:

@@ -1,8 +1,7 @@
-"""The blocking client among processes, signals and exits: each test is a program of its own."""
+"""The blocking client among threads, forks and signals: each test is a program of its own."""
 
 from __future__ import annotations
 
-import re
 import signal
 import socket
 import textwrap
@@ -170,6 +169,53 @@ def test_multiprocessing_workers_share_a_client_made_at_import(
     assert {*sandbox.contacts} == {*numbers, "+14155550199", "+14155550198"}
 
 
+def test_a_child_may_drop_the_client_of_its_parent(programs: Programs) -> None:
+    """No resource warning is given where a fork's child drops a client that it has not used."""
+    printed = programs.run(
+        """
+        import gc, os, sys
+        from sendblue_async import SyncSendblueClient
+        client = SyncSendblueClient()
+        client.create_contact("+14155550100")
+        child = os.fork()
+        if child == 0:
+            del client
+            gc.collect()
+            sys.exit()
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        client.close()
+        """,
+        "-W",
+        "always::ResourceWarning",
+    )
+    assert printed == "0\n"
+
+
+MANY_FIRST_CALLS = """
+    import threading
+    from concurrent.futures import ThreadPoolExecutor
+    from sendblue_async import SyncSendblueClient
+
+    client = SyncSendblueClient()
+    together = threading.Barrier(64)
+
+    def work(index):
+        number = f"+141555501{index:02}"
+        together.wait(timeout=20)
+        return client.create_contact(number).contact.phone == number
+
+    with ThreadPoolExecutor(64) as pool:
+        print(all(pool.map(work, range(64))))
+    print([thread.name for thread in threading.enumerate()].count("sendblue-async"))
+"""
+
+
+def test_many_threads_may_make_the_first_call(programs: Programs, sandbox: Sandbox) -> None:
+    """64 threads that make a process's first call at the same moment start one loop thread."""
+    assert programs.run(MANY_FIRST_CALLS) == "True\n1\n"
+    assert len(sandbox.contacts) == 64
+
+
 def test_a_call_while_a_module_is_imported(programs: Programs, sandbox: Sandbox) -> None:
     """A client made and even used at import time works, there and afterwards."""
     programs.write(
@@ -182,86 +228,6 @@ def test_a_call_while_a_module_is_imported(programs: Programs, sandbox: Sandbox)
     )
     programs.run("from clients import client; client.create_contact('+14155550101')")
     assert len(sandbox.contacts) == 2
-
-
-ENDS = {
-    "used by a function and many threads": """
-        from concurrent.futures import ThreadPoolExecutor
-        def work(index):
-            client.with_options().create_contact(f"+1415555010{index}")
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(work, range(8)))
-    """,
-    "dropped": "client.create_contact('+14155550100'); del client",
-}
-
-
-@pytest.mark.parametrize("end", ENDS)
-def test_a_program_that_never_closes_its_client_just_ends(programs: Programs, end: str) -> None:
-    """At its end a program does not wait for the client, and says nothing about it."""
-    client = (
-        "import time\nfrom sendblue_async import SyncSendblueClient as Client\nclient = Client()"
-    )
-    printed = programs.run("\n".join([client, textwrap.dedent(ENDS[end]), "print(time.time())"]))
-    assert time.time() - float(printed) < 5
-
-
-def test_an_unclosed_client_is_a_resource_warning(programs: Programs) -> None:
-    """Where resource warnings are shown, an unclosed client gives one, and aiohttp none."""
-    source = """
-        from sendblue_async import SyncSendblueClient
-        SyncSendblueClient().create_contact("+14155550100")
-    """
-    with programs.start(source, "-W", "always::ResourceWarning") as program:
-        _, complaints = program.communicate(timeout=40)
-    assert program.returncode == 0
-    assert re.findall("[Uu]nclosed [^_]+$", complaints, re.MULTILINE) == [
-        "unclosed Sendblue client"
-    ]
-
-
-def test_a_program_may_end_while_a_daemon_thread_calls(
-    slow_programs: Programs, listener: socket.socket
-) -> None:
-    """A call under way on a daemon thread does not hold up the end of the program."""
-    source = """
-        import threading
-        from sendblue_async import SyncSendblueClient
-        call = SyncSendblueClient().get_contact
-        threading.Thread(target=call, args=["+14155550123"], daemon=True).start()
-        input()
-    """
-    with slow_programs.start(source) as program:
-        connection, _ = listener.accept()
-        with connection:
-            assert connection.recv(65536)
-            assert program.communicate("\n", timeout=20) == ("", "")
-            assert program.returncode == 0
-
-
-# A host name is looked up on a thread of its own, which an exiting interpreter does not start.
-@pytest.mark.parametrize(("host", "used"), [("127.0.0.1", True), ("localhost", False)])
-def test_a_call_from_an_exit_handler_ends(
-    programs: Programs, sandbox: Sandbox, host: str, used: bool
-) -> None:
-    """A call from atexit works or fails with an error of ours that says so; it never hangs."""
-    printed = programs.run(
-        f"""
-        import atexit
-        from sendblue_async import SendblueError, SyncSendblueClient
-        client = SyncSendblueClient(base_url={sandbox.base_url.replace("127.0.0.1", host)!r})
-        @atexit.register
-        def last():
-            try:
-                print(client.create_contact("+14155550100", first_name="late").status)
-            except SendblueError as error:
-                print("failed,", error)
-        if {used}:
-            client.create_contact("+14155550101")
-        """
-    )
-    assert printed == "OK\n" or (printed.startswith("failed, ") and len(printed) > 30)
-    assert ("+14155550100" in sandbox.contacts) == (printed == "OK\n")
 
 
 INTERRUPTIONS = {

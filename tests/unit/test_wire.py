@@ -255,6 +255,28 @@ def test_the_reason_is_the_servers_or_that_of_the_status(
     assert message == f"was answered with {status}: {reason}"
 
 
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (199, "was answered with 199: no reason given"),
+        (300, "was redirected with 300: Multiple Choices"),
+        (301, "was redirected with 301: Moved Permanently"),
+        (399, "was redirected with 399: no reason given"),
+        (400, "was answered with 400: Bad Request"),
+    ],
+)
+def test_only_a_3xx_is_called_a_redirect(status: int, message: str) -> None:
+    """From 300 to 399 a message says "redirected"; all other failures were answers."""
+    assert failed(status, b"").message == message
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_the_name_of_a_2xx_is_no_reason_for_a_refusal(status: int) -> None:
+    """A refusal without words does not repeat the "OK" or "Created" of its status."""
+    message = failed(status, b'{"status": "ERROR"}').message
+    assert message == "was refused: no reason given"
+
+
 def test_html_is_not_in_the_message() -> None:
     """A proxy's HTML page is in the snippet, and the message stays one plain sentence."""
     failure = failed(502, HTML)
@@ -382,6 +404,7 @@ def test_doubt_about_one_attempt_is_doubt_about_the_call(rule: Rule) -> None:
     ("failure", "attempts", "message"),
     [
         (STATUS_FAILURE, 1, "POST /api/v2/contacts was answered with 429: Slow down."),
+        (STATUS_FAILURE, 0, "POST /api/v2/contacts was answered with 429: Slow down."),
         (STATUS_FAILURE, 4, "POST /api/v2/contacts was answered with 429: Slow down (attempt 4)."),
         (failed(409, b'{"message": "Contact already exists"}'), 1,
          "POST /api/v2/contacts was answered with 409: Contact already exists. "
