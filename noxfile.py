@@ -1,7 +1,8 @@
-"""Every check of this project, as nox sessions: `nox` runs all of them, `nox -s lint` one."""
+"""The checks of this project, as nox sessions: `nox` runs all but the slow, `nox -s lint` one."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -148,3 +149,52 @@ def check_contents(session: nox.Session, wheel: Path) -> None:
     contents = set(zipfile.ZipFile(wheel).namelist())
     if "sendblue_async/py.typed" not in contents or contents != package | metadata:
         session.error(f"Missing or unexpected: {sorted(contents ^ (package | metadata))}")
+
+
+@nox.session(default=False)
+def mutation(session: nox.Session) -> None:
+    """Change the retries line by line: a test notices, or docs/reliability.md says why none can.
+
+    What follows `--` are names from tests/mutation.toml; by default each module has its turn.
+    """
+    modules = nox.project.load_toml(ROOT / "tests" / "mutation.toml")["modules"]
+    # Changed is a copy, which is also what its tests import.
+    copy = Path(session.create_tmp(), "copy")
+    shutil.rmtree(copy, ignore_errors=True)
+    copy.mkdir()
+    for name in ("sendblue_async", "tests", "pyproject.toml", "README.md", "LICENSE"):
+        copy_of = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy_of(ROOT / name, copy / name)
+    session.install("--editable", str(copy), *group("test"), *group("mutation"))
+    session.chdir(copy)
+    unexplained = [
+        change
+        for module in session.posargs or modules
+        for change in survivors(session, module, modules[module])
+        if change not in (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    ]
+    if unexplained:
+        session.error("\n".join(["No test notices, and no reason is given:", *unexplained]))
+
+
+def survivors(session: nox.Session, module: str, tests: list[str]) -> list[str]:
+    """The lines, as changed, that the tests of a module take for right."""
+    command = " ".join(["python -m pytest -x -q --hypothesis-seed=0", *tests])
+    given = f'module-path = "sendblue_async/{module}.py"\ntest-command = "{command}"'
+    table = Path("tests", "mutation.toml").read_text(encoding="utf-8")
+    config, results = f"{module}.toml", f"{module}.sqlite"
+    Path(config).write_text(table.replace("[cosmic-ray]", f"[cosmic-ray]\n{given}", 1))
+    session.run("cosmic-ray", "init", config, results)
+    session.run("cr-filter-operators", results, config)
+    session.run("cosmic-ray", "baseline", config)
+    session.run("cosmic-ray", "exec", config, results)
+    outcomes = [
+        json.loads(line)[1]
+        for line in session.run("cosmic-ray", "dump", results, silent=True).splitlines()
+    ]
+    tested = [outcome for outcome in outcomes if outcome["worker_outcome"] != "skipped"]
+    # A change that could not be tried at all counts as one that nobody noticed.
+    lived = [outcome for outcome in tested if outcome["test_outcome"] != "killed"]
+    session.log(f"{module}: of {len(tested)} changes, {len(lived)} went unnoticed")
+    changes = [re.findall(r"^\+(?!\+\+)(.*)", outcome["diff"], re.M) for outcome in lived]
+    return [line.strip() for lines in changes for line in lines]

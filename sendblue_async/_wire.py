@@ -315,7 +315,7 @@ def _failed(reply: Reply, redact: Callable[[str], str]) -> Failure:
         document = _document(reply.body)
     except (ValueError, RecursionError):
         document = None
-    verb = "was redirected" if 300 <= reply.status < 400 else "was answered"
+    verb = "was redirected" if rule.error is UnexpectedRedirectError else "was answered"
     return Failure(
         rule=rule,
         message=f"{verb} with {reply.status}: {_reason(reply, document, redact)}",

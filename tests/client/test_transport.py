@@ -31,7 +31,7 @@ from sendblue_async._credentials import find_credentials
 from sendblue_async._transport import Transport, _aiohttp_timeout
 
 from .failures import FAILURES, Setting
-from .servers import contact, full_backlog_url, hang, raw, refusal
+from .servers import contact, full_backlog_url, hang, late, raw, refusal
 
 pytestmark = pytest.mark.anyio
 
@@ -194,6 +194,31 @@ async def test_an_answer_cut_short_is_judged_by_its_status(
         await upsert(connect(server, retry=ONCE))
     assert type(caught.value) is error
     assert (caught.value.status, caught.value.snippet) == (status, '{"mess')
+
+
+@pytest.mark.parametrize("status", [200, 201, 299])
+async def test_half_an_answer_that_makes_sense_is_no_answer(
+    serve: Any, connect: Any, status: int
+) -> None:
+    """A 2xx that announces more than comes is unreadable, even if what came could be read."""
+    head = f"HTTP/1.1 {status} So\r\nContent-Length: 99\r\n\r\n".encode()
+    server = await serve(raw(head + b'{"contact": {"phone": "+1"}}', close=True))
+    with pytest.raises(ResponseFormatError, match="cut short"):
+        await upsert(connect(server, retry=ONCE))
+
+
+async def test_it_does_not_matter_where_the_clock_begins(
+    serve: Any, connect: Any, standing_timer: Any
+) -> None:
+    """Soon after its zero, the clock of the machine means the same spans of time as later."""
+    standing_timer.now = 0.125
+    server = await serve(late(0.1, contact()))
+    options = {"rate_limit": 1, "max_connections": 1}
+    client = connect(server, timer=standing_timer, timeouts=Timeouts(total=0.5), **options)
+    with pytest.raises(RateLimitError) as caught:
+        await asyncio.gather(upsert(client), upsert(client))
+    assert caught.value.retry_after == 1
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "PUT", "DELETE"])

@@ -405,6 +405,7 @@ def test_doubt_about_one_attempt_is_doubt_about_the_call(rule: Rule) -> None:
     [
         (STATUS_FAILURE, 1, "POST /api/v2/contacts was answered with 429: Slow down."),
         (STATUS_FAILURE, 0, "POST /api/v2/contacts was answered with 429: Slow down."),
+        (STATUS_FAILURE, 2, "POST /api/v2/contacts was answered with 429: Slow down (attempt 2)."),
         (STATUS_FAILURE, 4, "POST /api/v2/contacts was answered with 429: Slow down (attempt 4)."),
         (failed(409, b'{"message": "Contact already exists"}'), 1,
          "POST /api/v2/contacts was answered with 409: Contact already exists. "
