@@ -17,8 +17,14 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 nitpicky = True
-# Sphinx takes the empty list of arguments in Callable[[], float] for a part of the name.
-nitpick_ignore = [("py:class", "collections.abc.Callable[[]")]
+nitpick_ignore = [
+    # Sphinx takes the empty list of arguments in Callable[[], float] for a part of the name.
+    ("py:class", "collections.abc.Callable[[]"),
+    # What a source gives and its results hold again: stands for a type, and is none.
+    ("py:class", "sendblue_async.client._Row"),
+    ("py:class", "sendblue_async.batch._results.Row"),
+    ("py:obj", "sendblue_async.batch._results.Row"),
+]
 
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "show-inheritance": True}

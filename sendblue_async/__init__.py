@@ -8,6 +8,7 @@ from ._converter import CLEAR, Clear
 from ._options import Timeouts
 from ._retry import RetryPolicy
 from ._version import __version__
+from .batch import ContactOutcome, ContactResult
 from .client import SendblueClient
 from .exceptions import (
     APIError,
@@ -60,8 +61,10 @@ __all__ = [
     "Contact",
     "ContactCreate",
     "ContactExistsError",
+    "ContactOutcome",
     "ContactPage",
     "ContactResponse",
+    "ContactResult",
     "ContactUpdate",
     "CountResponse",
     "NotFoundError",

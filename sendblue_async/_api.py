@@ -13,6 +13,7 @@ from . import _log
 from ._converter import encode_json
 from ._credentials import find_credentials, hidden
 from ._options import DEFAULT_BASE_URL, Timeouts
+from ._pace import Pace
 from ._pool import ClientSession, TraceConfig
 from ._retry import Effect, RetryPolicy
 from ._transport import Transport
@@ -79,6 +80,7 @@ class ApiClient:
             )
         self._timeouts = timeouts or Timeouts()
         self._retry = retry or RetryPolicy()
+        self._pace: Pace | None = None
         self._transport = Transport(
             find_credentials(api_key, api_secret),
             base_url or os.environ.get("SENDBLUE_API_BASE_URL") or DEFAULT_BASE_URL,
@@ -131,6 +133,12 @@ class ApiClient:
         view._retry = retry or self._retry
         return view
 
+    def _paced(self, pace: Pace) -> Self:
+        """A view of this client that sends at a pace of its own."""
+        view = copy.copy(self)
+        view._pace = pace
+        return view
+
     async def request(
         self,
         method: str,
@@ -167,6 +175,7 @@ class ApiClient:
         call: Call[_T],
         *,
         settle: Callable[[SendblueError, float], Awaitable[_T]] | None = None,
+        doubtful: bool = False,
     ) -> _T:
         """The answer to a call.
 
@@ -174,11 +183,12 @@ class ApiClient:
             call: The call.
             settle: Finds out what became of a call that may have been done; gets the error that
                 ended it and the time at which it began, and raises that error if it cannot tell.
+            doubtful: Whether it may have been done already, by an earlier call.
         """
         started = self._transport.now()
         try:
             try:
-                return await self._attempt(call, started)
+                return await self._attempt(call, started, doubtful=doubtful)
             except SendblueError as error:
                 if settle is None or not error.maybe_ours:
                     raise
@@ -189,8 +199,13 @@ class ApiClient:
             _log.gave_up(call, error, self._transport.now() - started)
             raise
 
-    async def _attempt(self, call: Call[_T], started: float) -> _T:
+    async def _attempt(self, call: Call[_T], started: float, *, doubtful: bool = False) -> _T:
         """The answer to a call, or to a part of one that began at ``started``."""
         return await self._transport.send(
-            call, timeouts=self._timeouts, policy=self._retry, started=started
+            call,
+            timeouts=self._timeouts,
+            policy=self._retry,
+            started=started,
+            pace=self._pace,
+            doubtful=doubtful,
         )

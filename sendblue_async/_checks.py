@@ -39,9 +39,19 @@ def is_duration(instance: object, attribute: Attribute[Any], value: Any) -> None
         )
 
 
-def is_limit(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    """A number of seconds above 0."""
+def checked_limit(name: str, value: Any) -> float:
+    """A number of seconds above 0.
+
+    Raises:
+        ConfigurationError: If it is not; names the option.
+    """
     if type(value) not in (int, float) or not 0 < value < 1e9:
         raise ConfigurationError(
-            f"{attribute.name} must be a number of seconds above 0 and below 1e9, not {value!r}."
+            f"{name} must be a number of seconds above 0 and below 1e9, not {value!r}."
         )
+    return float(value)
+
+
+def is_limit(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    """A number of seconds above 0."""
+    checked_limit(attribute.name, value)

@@ -43,10 +43,6 @@ class _Body(aiohttp.BytesPayload):
 
     sent = False
 
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        self.sent = True
-        await super().write(writer)
-
     async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
     ) -> None:
@@ -104,10 +100,10 @@ class Transport:
             trace_configs=list(trace_configs or []),
             session=session,
         )
-        self._pace = Pace(rate_limit)
+        self.pace = Pace(rate_limit)
         self._throttle = RetryThrottle()
         self._clock = clock
-        self._sleep = sleep
+        self.sleep = sleep
         self._draw = draw
 
     def now(self) -> float:
@@ -115,7 +111,14 @@ class Transport:
         return self._clock()
 
     async def send(
-        self, call: Call[T], *, timeouts: Timeouts, policy: RetryPolicy, started: float
+        self,
+        call: Call[T],
+        *,
+        timeouts: Timeouts,
+        policy: RetryPolicy,
+        started: float,
+        pace: Pace | None = None,
+        doubtful: bool = False,
     ) -> T:
         """The answer to a call, repeated as the truth table and the policy allow.
 
@@ -124,25 +127,28 @@ class Transport:
             timeouts: How long it may take.
             policy: How often and how patiently it is repeated.
             started: When it began, by :meth:`now`; its deadline counts from there.
+            pace: When each attempt may be sent; by default as the client's own pace has it.
+            doubtful: Whether it may have been done already, by an earlier call.
 
         Raises:
             SendblueError: If the last attempt failed; its ``outcome`` speaks for all of them.
         """
         pool = self._pools.of_running_loop() or await self._pools.open()
+        pace = pace or self.pace
         deadline = started + timeouts.total
         attempt = 0
-        doubtful = False
         while True:
             attempt += 1
-            answer = await self._attempt(pool, call, timeouts, started, attempt)
+            answer = await self._attempt(pool, pace, call, timeouts, started, attempt)
             elapsed = self._clock() - started
             if not isinstance(answer, Failure):
                 self._throttle.succeeded()
+                pace.accepted(self._clock())
                 _log.succeeded(call, attempt, elapsed)
                 return answer
             _log.failed(call, attempt, answer, elapsed)
             doubtful = doubtful or answer.rule.outcome == "unknown"
-            wait = self._wait(answer, call, policy, attempt)
+            wait = self._wait(answer, call, policy, pace, attempt)
             if wait is None or self._clock() + wait >= deadline:
                 error = error_for(
                     call,
@@ -153,17 +159,21 @@ class Transport:
                 )
                 raise error from answer.cause
             _log.retrying(call, attempt, answer, wait)
-            await self._sleep(wait)
+            await self.sleep(wait)
 
     def _wait(
-        self, failure: Failure, call: Call[Any], policy: RetryPolicy, attempt: int
+        self, failure: Failure, call: Call[Any], policy: RetryPolicy, pace: Pace, attempt: int
     ) -> float | None:
         """Seconds until the next attempt, or ``None``; tells the other callers what it learned."""
         rule = failure.rule
         if rule.again is not Again.NO:
             self._throttle.failed()
-        if failure.status == 429 and failure.retry_after is not None:
-            self._pace.pause(self._clock() + failure.retry_after)
+        if failure.status == 429:
+            pace.refused(self._clock())
+            if failure.retry_after is not None:
+                pace.pause(self._clock() + failure.retry_after)
+        elif failure.status is not None and rule.again is Again.NO:
+            pace.accepted(self._clock())
         if not self._throttle.allows_retry:
             return None
         return policy.wait(
@@ -175,9 +185,15 @@ class Transport:
         )
 
     async def _attempt(
-        self, pool: Pool, call: Call[T], timeouts: Timeouts, started: float, attempt: int
+        self,
+        pool: Pool,
+        pace: Pace,
+        call: Call[T],
+        timeouts: Timeouts,
+        started: float,
+        attempt: int,
     ) -> T | Failure:
-        """One attempt: a place in the pool, the client's pace, the request and its answer."""
+        """One attempt: a place in the pool, one in the pace, the request and its answer."""
         deadline = started + timeouts.total
         try:
             pool.places.acquire_nowait()
@@ -188,15 +204,15 @@ class Transport:
                 return _no_time("waited for a free connection until its time was over")
         try:
             now = self._clock()
-            start = self._pace.reserve(now)
+            start = pace.reserve(now)
             while start > now:
                 if start >= deadline:
                     return _held_back(start - now)
-                await self._sleep(start - now)
+                await self.sleep(start - now)
                 now = self._clock()
-                if self._pace.paused_until() <= now:
+                if pace.paused_until() <= now:
                     break
-                start = self._pace.reserve(now)
+                start = pace.reserve(now)
             left = deadline - now
             if left <= 0:
                 return _no_time("had no time left")

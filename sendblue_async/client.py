@@ -5,17 +5,21 @@ Over 400 lines because every endpoint has its method here, and most of a method 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from attrs import evolve
 
 from ._api import ApiClient
 from ._converter import Clear, preferred_spellings, unstructure
+from ._pace import pace_for
 from ._pages import Walk, every_contact
 from ._retry import Effect
 from ._wire import Operation, read_page, reader
+from .batch import ContactResult
+from .batch._outage import Outage
+from .batch._workers import Job, Turns, Workers, rows_of
 from .exceptions import NotFoundError, SendblueError, ValidationError
 from .models import (
     BulkContact,
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 __all__ = ["SendblueClient"]
+
+_Row = TypeVar("_Row", bound="ContactCreate | Mapping[str, Any]")
 
 _read_envelope = reader(ContactResponse)
 
@@ -170,6 +176,65 @@ class SendblueClient(ApiClient):
         if deprecated:
             fields = preferred_spellings({**fields, **deprecated}, ContactCreate)
         return await self._create(ContactCreate(**fields))
+
+    def create_contacts(
+        self,
+        source: Iterable[_Row] | AsyncIterable[_Row],
+        *,
+        update_if_exists: bool | None = None,
+        concurrency: int = 32,
+        rate_limit: float | None = None,
+        give_up_after: float = 600.0,
+    ) -> AsyncGenerator[ContactResult[_Row], None]:
+        """What becomes of each of many contacts, as they finish; use it with ``async for``.
+
+        Every row of the source gets one result, unless an error ends the batch. Rows are pulled
+        when there is room for them and not before, so that memory does not grow with their
+        number. Two rows of one number are never under way at the same time.
+
+        A contact whose call fails, retries included, because the server or the network is in
+        trouble, is called for again. While nothing succeeds, calls are made one at a time, after
+        waits of one second and more; a contact that fails four times while others succeed gets
+        ``"unknown"`` or ``"rejected"``.
+
+        Without a ``rate_limit`` the batch finds the server's: it begins with ten requests a
+        second, goes faster as long as nothing is refused, and slows down after a 429.
+
+        Leave the iteration early with :func:`contextlib.aclosing`, which cancels what is under
+        way.
+
+        Args:
+            source: The contacts: each a :class:`~sendblue_async.models.ContactCreate` or a
+                mapping of its fields. Any iterable or asynchronous iterable.
+            update_if_exists: Whether to update contacts that exist, for those that do not say
+                so themselves.
+            concurrency: How many contacts are under way at once. Default 32.
+            rate_limit: Requests per second at most, retries and look-ups included.
+            give_up_after: Seconds without any success after which the batch ends. Default 600.
+
+        Raises:
+            ValidationError: If the source is none; nothing was sent.
+            ConfigurationError: If an option is not usable; nothing was sent.
+            SendblueError: If the keys, the account or the connection's security are not
+                accepted, or there was no success for too long. It comes after the results of
+                what was under way.
+        """
+        transport = self._transport
+        pace = pace_for(rate_limit, within=transport.pace)
+        turns = Turns(pace, clock=transport.now, sleep=transport.sleep)
+        outage = Outage(give_up_after, clock=transport.now, sleep=transport.sleep)
+        workers = Workers(self._paced(pace)._create, turns, outage, concurrency=concurrency)
+
+        def job_of(row: _Row) -> Job[_Row]:
+            try:
+                contact = row if isinstance(row, ContactCreate) else ContactCreate.from_dict(row)
+            except ValidationError as error:
+                return Job(row, error=error)
+            if update_if_exists is not None and contact.update_if_exists is None:
+                contact = evolve(contact, update_if_exists=update_if_exists)
+            return Job(row, contact)
+
+        return workers.results(rows_of(source), job_of)
 
     async def get_contact(self, number: str) -> ContactResponse:
         """The contact with this number.
@@ -407,7 +472,8 @@ class SendblueClient(ApiClient):
         """
         return await self._send(_DELETE_BULK.call(BulkDelete(numbers=numbers)))
 
-    async def _create(self, contact: ContactCreate) -> ContactResponse:
+    async def _create(self, contact: ContactCreate, *, doubtful: bool = False) -> ContactResponse:
+        """The stored contact; ``doubtful`` if an earlier call may have created it."""
         if contact.update_if_exists:
             return await self._send(_UPSERT.call(contact, number=contact.number))
 
@@ -416,10 +482,12 @@ class SendblueClient(ApiClient):
             try:
                 found = await self._attempt(_GET.call(number=contact.number), started)
             except SendblueError:
+                # Its context tells that the look-up failed, and its cause stays its own.
                 raise error from error.__cause__
             if found.contact.phone != contact.number or not contact.agrees_with(found.contact):
                 raise error
             return evolve(found, meta=evolve(found.meta, attempts=error.attempts, settled=True))
 
         call = _CREATE.call(contact, number=contact.number)
-        return await self._send(call, settle=settle if self._retry.settle else None)
+        settles = self._retry.settle or doubtful
+        return await self._send(call, settle=settle if settles else None, doubtful=doubtful)

@@ -172,6 +172,7 @@ class SyncSendblueClient:
     close = blocking(SendblueClient.close)
     count_contacts = blocking(SendblueClient.count_contacts)
     create_contact = blocking(SendblueClient.create_contact)
+    create_contacts = blocking_iterator(SendblueClient.create_contacts)
     create_contacts_bulk = blocking(SendblueClient.create_contacts_bulk)
     delete_contact = blocking(SendblueClient.delete_contact)
     delete_contacts_bulk = blocking(SendblueClient.delete_contacts_bulk)

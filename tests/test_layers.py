@@ -20,9 +20,9 @@ LAYERS = (
     {"_pages", "_wire"},
     {"_log"},
     {"_transport"},
-    {"_api"},
+    {"_api", "batch"},
     {"client"},
-    {"sync", "batch"},
+    {"sync"},
     {"cli", "pytest_plugin"},
     {"__init__"},
 )

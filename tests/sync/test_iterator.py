@@ -105,6 +105,20 @@ def test_threads_may_share_the_work(client: SyncSendblueClient) -> None:
     assert results == [NUMBERS] * 8
 
 
+def test_a_batch_is_a_plain_iterator(sandbox: Sandbox, client: SyncSendblueClient) -> None:
+    """Rows from a generator come back with what became of them, those that exist too."""
+    rows = ({"number": number} for number in [*NUMBERS[:5], "+14155559901", "+14155559902"])
+    results = client.create_contacts(rows, rate_limit=1e6, concurrency=4)
+    assert iter(results) is results
+    found = {result.row["number"]: result.outcome for result in results}
+    assert found == {
+        **dict.fromkeys(NUMBERS[:5], "existing"),
+        "+14155559901": "created",
+        "+14155559902": "created",
+    }
+    assert len(sandbox.contacts) == 27
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize("begun", [True, False])
 async def test_an_iteration_moved_into_an_event_loop_is_refused(

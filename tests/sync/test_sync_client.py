@@ -45,7 +45,7 @@ COROUTINES = [
     if not name.startswith("_")
 ]
 # Methods that give items one by one.
-ITERATORS = ["iter_contacts"]
+ITERATORS = ["create_contacts", "iter_contacts"]
 
 
 def lead_to(sandbox: Sandbox) -> dict[str, Any]:

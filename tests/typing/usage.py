@@ -28,8 +28,10 @@ from sendblue_async import (
     Contact,
     ContactCreate,
     ContactExistsError,
+    ContactOutcome,
     ContactPage,
     ContactResponse,
+    ContactResult,
     ContactUpdate,
     CountResponse,
     OptOutResponse,
@@ -141,6 +143,9 @@ async def asynchronous(number: str, contact: ContactCreate) -> None:
     assert_type(page, ContactPage)
     async for one in client.iter_contacts(created_at_gte=None, page_size=100):
         assert_type(one, Contact)
+    async for result in client.create_contacts([{"number": number}], concurrency=8):
+        assert_type(result, ContactResult[dict[str, str]])
+        assert_type(result.outcome, ContactOutcome)
     changes = ContactUpdate(company_name=CLEAR, opt_out=True, tags=["vip"])
     assert_type(await client.update_contact(number, changes), ContactResponse)
     await client.update_contact(number, custom_variables={"plan": "gold"}, extra_body={"a": 1})
@@ -201,6 +206,9 @@ def synchronous(number: str, contact: ContactCreate) -> None:
     assert_type(page, ContactPage)
     assert_type([one.phone for one in page], "list[str | None]")
     assert_type(client.iter_contacts(page_size=100), Iterator[Contact])
+    results = client.create_contacts(iter([contact]), update_if_exists=True, rate_limit=5)
+    assert_type(results, Iterator[ContactResult[ContactCreate]])
+    assert_type([result.row.number for result in results], list[str])
     assert_type(client.update_contact(number, first_name="Ada"), ContactResponse)
     assert_type(client.delete_contact(number), StatusResponse)
     assert_type(client.count_contacts(), CountResponse)
@@ -222,6 +230,7 @@ def synchronous(number: str, contact: ContactCreate) -> None:
     client.request("GET")  # type: ignore[call-arg]
     client.list_contacts(order_direction="up")  # type: ignore[arg-type]
     client.iter_contacts(page_size="all")  # type: ignore[arg-type]
+    client.create_contacts([number])  # type: ignore[type-var]
 
 
 async def colours_are_not_mixed_up(one: SendblueClient, other: SyncSendblueClient) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from typing import Any
 
 import pytest
+from attrs import define, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sendblue_async._pace import Pace
+from sendblue_async._pace import AdaptivePace, Pace
 from sendblue_async.exceptions import ConfigurationError
 
 
@@ -87,3 +89,152 @@ def test_a_rate_that_is_none_is_refused(rate: Any) -> None:
     """A rate that is no finite number above zero is refused by the argument's name."""
     with pytest.raises(ConfigurationError, match=r"^rate_limit must be "):
         Pace(rate)
+
+
+def test_a_pace_within_another_keeps_both() -> None:
+    """The slower of two rates holds, and a pause of either is one of both."""
+    outer = Pace(2)
+    fast, slow = Pace(10, within=outer), Pace(1, within=outer)
+    assert [fast.reserve(0.0) for _ in range(3)] == [0.0, 0.5, 1.0]
+    assert [slow.reserve(10.0) for _ in range(2)] == [10.0, 11.0]
+    fast.pause(20.0)
+    assert outer.paused_until() == slow.paused_until() == 20.0
+    outer.pause(30.0)
+    assert fast.paused_until() == 30.0
+    assert slow.reserve(12.0) == 30.0
+
+
+@define
+class Limited:
+    """A server with a token bucket, which takes ``burst`` requests at once."""
+
+    rate: float
+    burst: float
+    _tokens: float = field(init=False)
+    _now: float = 0.0
+
+    def __attrs_post_init__(self) -> None:
+        self._tokens = self.burst
+
+    def answer(self, now: float) -> float:
+        """Seconds to wait, as ``Retry-After`` has it, or 0 if the request was taken."""
+        self._tokens = min(self.burst, self._tokens + (now - self._now) * self.rate)
+        self._now = now
+        if self._tokens >= 1:
+            self._tokens -= 1
+            return 0.0
+        return float(max(1, math.ceil((1 - self._tokens) / self.rate)))
+
+
+def driven(
+    pace: AdaptivePace,
+    server: Limited,
+    *,
+    seconds: float,
+    latency: float,
+    begin: float = 0.0,
+    names_a_time: bool = True,
+) -> tuple[float, float]:
+    """Requests taken per second and the share refused, by 32 workers on a made-up clock."""
+    taken = refused = 0
+    # When, what, and how long to wait.
+    events = [(begin, "begin", 0.0)]
+    idle = 32
+    while events[0][0] < begin + seconds:
+        now, what, wait = heapq.heappop(events)
+        if what == "begin":
+            # Callers get their places one after another, and shortly before.
+            near = pace.free_at(now) - 0.05
+            if idle and near <= now:
+                idle -= 1
+                heapq.heappush(events, (pace.reserve(now), "send", 0.0))
+            heapq.heappush(events, (max(now + 0.001, near), "begin", 0.0))
+        elif what == "send" and pace.paused_until() > now:
+            heapq.heappush(events, (pace.reserve(now), "send", 0.0))
+        elif what == "send":
+            heapq.heappush(events, (now + latency / 2, "arrive", 0.0))
+        elif what == "arrive":
+            heapq.heappush(events, (now + latency / 2, "answer", server.answer(now)))
+        else:
+            idle += 1
+            taken += not wait
+            refused += bool(wait)
+            if not wait:
+                pace.accepted(now)
+                continue
+            pace.refused(now)
+            if names_a_time:
+                pace.pause(now + wait)
+    return taken / seconds, refused / (taken + refused)
+
+
+@pytest.mark.parametrize("latency", [0.002, 0.05, 0.2])
+@pytest.mark.parametrize("names_a_time", [True, False])
+def test_an_unpublished_limit_is_found(latency: float, names_a_time: bool) -> None:
+    """Of 50 requests a second allowed, more than 45 are used, and fewer than 3 % are refused."""
+    pace = AdaptivePace()
+    server = Limited(50, 50)
+    taken, refused = driven(pace, server, seconds=120, latency=latency, names_a_time=names_a_time)
+    assert taken >= 45
+    assert 0 < refused < 0.03
+    assert pace.refusals > 0
+    assert pace.limit is not None
+
+
+@pytest.mark.parametrize("rate", [5.0, 20.0, 200.0])
+def test_limits_of_every_size_are_found(rate: float) -> None:
+    """Whatever the limit is, nine tenths of it are used once the beginning is over."""
+    pace = AdaptivePace()
+    server = Limited(rate, rate)
+    driven(pace, server, seconds=60, latency=0.05)
+    taken, refused = driven(pace, server, begin=60, seconds=60, latency=0.05)
+    assert taken >= 0.9 * rate
+    assert refused < 0.06
+
+
+def test_a_limit_that_rises_is_found_again() -> None:
+    """A server that allows more after a minute is asked for more."""
+    pace = AdaptivePace()
+    server = Limited(10, 10)
+    driven(pace, server, seconds=60, latency=0.05)
+    assert 8 < pace.rate < 12
+    server.rate = server.burst = 100
+    driven(pace, server, begin=60, seconds=300, latency=0.05)
+    assert pace.rate > 30
+
+
+def test_it_begins_gently() -> None:
+    """The first second sees hardly more than ten requests, and the third more than twenty."""
+    taken, _ = driven(AdaptivePace(), Limited(1000, 1000), seconds=1, latency=0.01)
+    assert 10 <= taken < 16
+    taken, _ = driven(AdaptivePace(), Limited(1000, 1000), seconds=3, latency=0.01)
+    assert taken > 20
+
+
+def test_it_does_not_grow_while_it_holds_nobody_back() -> None:
+    """A rate that no caller has to wait for says nothing of what the server would bear."""
+    pace = AdaptivePace()
+    for second in range(1000):
+        pace.reserve(float(second))
+        pace.accepted(second + 0.1)
+    assert pace.rate == 10
+
+
+def test_one_refusal_slows_down_once() -> None:
+    """All that were under way when the server refused are one sign and not many."""
+    pace = AdaptivePace()
+    for _ in range(20):
+        pace.refused(5.0)
+    assert pace.rate == 7
+    assert pace.refusals == 20
+    assert pace.paused_until() == 6.0
+    pace.refused(6.5)
+    assert pace.rate == pytest.approx(5.6)
+
+
+def test_it_never_stands_still() -> None:
+    """However often it is refused, a request is sent every ten seconds."""
+    pace = AdaptivePace()
+    for n in range(1000):
+        pace.refused(2.0 * n)
+    assert pace.rate == 0.1

@@ -1,0 +1,109 @@
+"""What a batch does while the server is out of order: it waits, and asks now and then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from .._checks import checked_limit
+from ..exceptions import (
+    APIError,
+    ConnectError,
+    OutcomeUnknownError,
+    RateLimitError,
+    ResponseFormatError,
+    SendblueError,
+    ServerError,
+)
+
+T = TypeVar("T")
+
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
+
+
+def may_pass(error: SendblueError) -> bool:
+    """Whether the same call may succeed later: the server or the network is in trouble.
+
+    The error is that of a whole call, after all of its retries.
+    """
+    if error.status in (408, 425):
+        return True
+    if isinstance(error, (ConnectError, OutcomeUnknownError, RateLimitError, ResponseFormatError)):
+        return True
+    return isinstance(error, ServerError) and error.status != 501
+
+
+def was_answered(error: SendblueError) -> bool:
+    """Whether the server is well and refused this very contact."""
+    return isinstance(error, APIError) and not may_pass(error)
+
+
+def was_not_looked_up(error: SendblueError) -> bool:
+    """Whether the contact exists and may be ours, but the look-up that would tell has failed."""
+    return error.maybe_ours and isinstance(error.__context__, SendblueError)
+
+
+class Outage:
+    """The trouble that all calls of a batch share.
+
+    From the first call that fails until one succeeds, calls are made one at a time, after waits
+    that double from one second to a minute.
+
+    Args:
+        give_up_after: Seconds without any success after which no call is made any more.
+        clock: Monotonic seconds.
+        sleep: A way to wait.
+    """
+
+    def __init__(
+        self,
+        give_up_after: float,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[object]],
+    ) -> None:
+        self._give_up_after = checked_limit("give_up_after", give_up_after)
+        self._clock = clock
+        self._sleep = sleep
+        self._turn = asyncio.Lock()
+        self._since: float | None = None
+        self._wait = _FIRST_WAIT
+        self.answers = 0
+        """How often the server has answered; it went well in between when this has grown."""
+        self.given_up = False
+
+    async def call(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
+        """What the call returns or raises, once it may be made; ``None`` if it is not made."""
+        if self._since is None:
+            return await self._made(function)
+        async with self._turn:
+            if self._since is not None and not self.given_up:
+                await self._sleep(self._wait)
+                self._wait = min(2 * self._wait, _LONGEST_WAIT)
+            if self.given_up:
+                return None
+            return await self._made(function)
+
+    async def _made(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        try:
+            answer = await function()
+        except SendblueError as error:
+            if may_pass(error):
+                self._failed()
+            elif was_answered(error):
+                self._answered()
+            raise
+        self._answered()
+        return answer
+
+    def _answered(self) -> None:
+        self.answers += 1
+        self._since, self._wait = None, _FIRST_WAIT
+
+    def _failed(self) -> None:
+        now = self._clock()
+        if self._since is None:
+            self._since = now
+        elif now - self._since >= self._give_up_after:
+            self.given_up = True

@@ -1,0 +1,255 @@
+"""Workers that pull contacts from a source and send them, a bounded number at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
+
+from attrs import field, frozen
+
+from .._checks import checked_count
+from .._pace import Pace
+from ..exceptions import (
+    AuthenticationError,
+    ConfigurationError,
+    ContactExistsError,
+    PermissionDeniedError,
+    SendblueError,
+    TLSError,
+    UnexpectedRedirectError,
+    ValidationError,
+)
+from ..models import ContactCreate, ContactResponse
+from ._outage import Outage, may_pass, was_not_looked_up
+from ._results import ContactOutcome, ContactResult
+
+T = TypeVar("T")
+
+# What the next contact would meet as well.
+_FATAL = (
+    AuthenticationError,
+    ConfigurationError,
+    PermissionDeniedError,
+    TLSError,
+    UnexpectedRedirectError,
+)
+# How often a contact is called for in vain while others succeed.
+_TRIES = 10
+# Seconds that a place is ahead when its call begins.
+_NEAR = 0.05
+
+
+class Create(Protocol):
+    """Creates one contact, as :meth:`SendblueClient.create_contact` does."""
+
+    async def __call__(self, contact: ContactCreate, *, doubtful: bool) -> ContactResponse:
+        """The stored contact; if doubtful, an earlier call may have created it."""
+        ...
+
+
+@frozen(slots=False)
+class Job(Generic[T]):
+    """One contact to be sent, or why there is none.
+
+    Attributes:
+        row: What it was made from.
+        contact: The contact.
+        error: Why the row is no contact that can be sent.
+        doubtful: Whether an earlier call may have stored it.
+    """
+
+    row: T
+    contact: ContactCreate | None = None
+    error: ValidationError | None = None
+    doubtful: bool = field(default=False, kw_only=True)
+
+
+def rows_of(source: Any) -> Any:
+    """The source, if it is one.
+
+    Raises:
+        ValidationError: If it is nothing to iterate over, a single contact or mere text.
+    """
+    if isinstance(source, (str, bytes, Mapping)) or not isinstance(
+        source, (Iterable, AsyncIterable)
+    ):
+        raise ValidationError(
+            "source must be an iterable of contacts or of mappings of their fields, "
+            f"not {type(source).__name__}.",
+            field="source",
+        )
+    return source
+
+
+class Turns:
+    """Lets callers wait for their pace one after another, before their calls begin.
+
+    Waiting inside its call, a caller would hold a place that was given out long ago, at a pace
+    which has changed since, and the wait would count against the call's deadline.
+
+    Args:
+        pace: The pace.
+        clock: Monotonic seconds.
+        sleep: A way to wait.
+    """
+
+    def __init__(
+        self,
+        pace: Pace,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[object]],
+    ) -> None:
+        self._pace = pace
+        self._clock = clock
+        self._sleep = sleep
+        self._first = asyncio.Lock()
+
+    async def wait(self) -> None:
+        """Wait until the next place is near."""
+        async with self._first:
+            # The last moments are waited for side by side: a timer is not exact enough to wait
+            # for thousands of places a second one after another.
+            while (ahead := self._pace.free_at(now := self._clock()) - now - _NEAR) > 0:
+                await self._sleep(ahead)
+
+
+class Workers:
+    """Sends contacts, so many at a time; memory does not grow with how many there are.
+
+    Args:
+        create: Creates one contact.
+        turns: Says when the next call may begin.
+        outage: The trouble that the calls share.
+        concurrency: Contacts under way at once.
+    """
+
+    def __init__(self, create: Create, turns: Turns, outage: Outage, *, concurrency: int) -> None:
+        self._create = create
+        self._turns = turns
+        self._outage = outage
+        self._concurrency = checked_count("concurrency", concurrency)
+        self._stopped = False
+        self._error: BaseException | None = None
+        self._under_way: dict[str, asyncio.Event] = {}
+
+    def stop(self) -> None:
+        """Pull nothing more; what is under way is finished."""
+        self._stopped = True
+
+    async def results(
+        self, source: Iterable[T] | AsyncIterable[T], job_of: Callable[[T], Job[T]]
+    ) -> AsyncGenerator[ContactResult[T], None]:
+        """What became of each row of the source, as they finish.
+
+        Args:
+            source: The rows, pulled one at a time.
+            job_of: Makes a row's job.
+
+        Raises:
+            SendblueError: If no contact can be sent any more, after the results of those that
+                were under way.
+        """
+        finished: asyncio.Queue[ContactResult[T] | None] = asyncio.Queue(self._concurrency)
+        pull = _pulling(source)
+        tasks = [
+            asyncio.create_task(self._work(pull, job_of, finished))
+            for _ in range(self._concurrency)
+        ]
+        try:
+            at_work = len(tasks)
+            while at_work:
+                result = await finished.get()
+                if result is None:
+                    at_work -= 1
+                else:
+                    yield result
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if self._error is not None:
+            raise self._error
+
+    async def _work(
+        self,
+        pull: Callable[[], Awaitable[T]],
+        job_of: Callable[[T], Job[T]],
+        finished: asyncio.Queue[ContactResult[T] | None],
+    ) -> None:
+        try:
+            while not self._stopped:
+                await finished.put(await self._ended(job_of(await pull())))
+        except StopAsyncIteration:
+            pass
+        except Exception as error:
+            self._fail(error)
+        await finished.put(None)
+
+    def _fail(self, error: Exception) -> None:
+        self._error = self._error or error
+        self.stop()
+
+    async def _ended(self, job: Job[T]) -> ContactResult[T]:
+        """What becomes of one contact; no other with its number is under way meanwhile."""
+        contact = job.contact
+        if contact is None:
+            return ContactResult(row=job.row, outcome="rejected", error=job.error)
+        while (before := self._under_way.get(contact.number)) is not None:
+            await before.wait()
+        self._under_way[contact.number] = done = asyncio.Event()
+        try:
+            return await self._sent(job, contact)
+        finally:
+            del self._under_way[contact.number]
+            done.set()
+
+    async def _sent(self, job: Job[T], contact: ContactCreate) -> ContactResult[T]:
+        result = partial(ContactResult, row=job.row, contact=contact)
+        doubtful, failures, answers = job.doubtful, 0, 0
+        error: SendblueError | None = None
+        while True:
+            await self._turns.wait()
+            create = partial(self._create, contact, doubtful=doubtful)
+            try:
+                response = await self._outage.call(create)
+            except SendblueError as caught:
+                error = caught
+                doubtful = doubtful or error.outcome == "unknown"
+            else:
+                if response is not None:
+                    outcome: ContactOutcome = "stored" if contact.update_if_exists else "created"
+                    return result(outcome=outcome, response=response)
+                # Not called any more: another call was the last one.
+                return result(outcome="unknown" if doubtful else "skipped", error=error)
+            if isinstance(error, _FATAL) or self._outage.given_up:
+                self._fail(error)
+                return result(outcome="unknown" if doubtful else "skipped", error=error)
+            if isinstance(error, ContactExistsError) and not was_not_looked_up(error):
+                return result(outcome="existing", error=error)
+            if failures == 0 or self._outage.answers > answers:
+                failures, answers = failures + 1, self._outage.answers
+            if failures == _TRIES or not (may_pass(error) or was_not_looked_up(error)):
+                return result(outcome="unknown" if doubtful else "rejected", error=error)
+
+
+def _pulling(source: Iterable[T] | AsyncIterable[T]) -> Callable[[], Awaitable[T]]:
+    """A function for the next item, which several may call at once."""
+    if isinstance(source, AsyncIterable):
+        iterator, turn = aiter(source), asyncio.Lock()
+
+        async def pull() -> T:
+            async with turn:
+                return await anext(iterator)
+
+        return pull
+    items = iter(source)
+
+    async def pull_at_once() -> T:
+        for item in items:
+            return item
+        raise StopAsyncIteration
+
+    return pull_at_once
