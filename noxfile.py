@@ -196,5 +196,11 @@ def survivors(session: nox.Session, module: str, tests: list[str]) -> list[str]:
     # A change that could not be tried at all counts as one that nobody noticed.
     lived = [outcome for outcome in tested if outcome["test_outcome"] != "killed"]
     session.log(f"{module}: of {len(tested)} changes, {len(lived)} went unnoticed")
-    changes = [re.findall(r"^\+(?!\+\+)(.*)", outcome["diff"], re.M) for outcome in lived]
-    return [line.strip() for lines in changes for line in lines]
+    return [line for outcome in lived for line in changed_lines(outcome["diff"])]
+
+
+def changed_lines(diff: str) -> list[str]:
+    """The lines that a change put in, or those that it took out if it put none in."""
+    signs = {sign: re.findall(rf"^\{sign}(?!\{sign}\{sign})(.*)", diff, re.M) for sign in "+-"}
+    put_in, taken_out = ([line.strip() for line in signs[sign] if line.strip()] for sign in "+-")
+    return put_in or taken_out

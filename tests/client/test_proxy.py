@@ -45,6 +45,7 @@ CALLS: dict[str, Any] = {
     "create": lambda client: client.create_contact(NUMBER),
     "get": lambda client: client.get_contact(NUMBER),
     "delete": lambda client: client.delete_contact(NUMBER),
+    "no body": lambda client: client.request("POST", "/api/v2/contacts/verify"),
 }
 
 

@@ -196,6 +196,16 @@ async def test_an_answer_cut_short_is_judged_by_its_status(
     assert (caught.value.status, caught.value.snippet) == (status, '{"mess')
 
 
+async def test_a_wait_soon_after_the_clocks_zero(serve: Any, connect: Any, timer: Any) -> None:
+    """A place in the rate is waited for in full, whatever the clock shows."""
+    timer.now = 0.125
+    server = await serve(contact())
+    client = connect(server, timer=timer, rate_limit=1)
+    await upsert(client)
+    await upsert(client)
+    assert timer.waits == [1]
+
+
 @pytest.mark.parametrize("status", [200, 201, 299])
 async def test_half_an_answer_that_makes_sense_is_no_answer(
     serve: Any, connect: Any, status: int
