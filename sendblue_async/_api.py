@@ -18,7 +18,7 @@ from ._pool import ClientSession, TraceConfig
 from ._retry import Effect, RetryPolicy
 from ._transport import Transport
 from ._wire import Call, checked_method, path_with_query, read_raw
-from .exceptions import ConfigurationError, SendblueError
+from .exceptions import ConfigurationError, ConnectError, SendblueError
 from .models import RawResponse
 
 if TYPE_CHECKING:
@@ -209,3 +209,13 @@ class ApiClient:
             pace=self._pace,
             doubtful=doubtful,
         )
+
+    async def _look_up(self, call: Call[_T], started: float) -> _T:
+        """The answer to a call that finds out what became of another.
+
+        Raises:
+            SendblueError: If it failed, or so many calls do that nothing is sent again.
+        """
+        if not self._transport.allows_retry:
+            raise ConnectError(f"{call.method} {call.path} was not sent, as most calls fail.")
+        return await self._attempt(call, started)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,12 +16,25 @@ _FILE = Path("~/.sendblue/credentials.json")
 
 
 class Secret(str):
-    """A string that does not show itself in a ``repr``, and so not in a traceback's locals."""
+    """A string that does not show itself in a ``repr``, and so not in a traceback's locals.
+
+    Raises:
+        TypeError: If it is to be pickled, which would put it into a file or a message queue.
+    """
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         return "'***'"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError("A key or password is not pickled; make a client in each process.")
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Secret:
+        return self
 
 
 def hidden(value: Any) -> Any:
@@ -51,9 +65,14 @@ class Credentials(NamedTuple):
 
     def redact(self, text: str) -> str:
         """The text with both keys masked, should a server have sent them back."""
-        for secret in sorted(self, key=len, reverse=True):
-            text = text.replace(secret, "***")
-        return text
+        return masked(text, self)
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text with stars for each secret in it."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
 
 
 def find_credentials(api_key: str | None, api_secret: str | None) -> Credentials:

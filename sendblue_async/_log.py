@@ -17,19 +17,24 @@ log = logging.getLogger("sendblue_async")
 # Where nobody has set up logging, Python would print warnings to standard error.
 log.addHandler(logging.NullHandler())
 
-_NUMBER = re.compile(r"(?:\+|%2B)[0-9](?:[ ().-]{0,2}[0-9]){6,14}|[0-9]{7,15}")
-_PUNCTUATION = re.compile(r"[ ().-]")
+# Seven digits and more, however they are set apart: a date looks like that, too.
+_NUMBER = re.compile(r"(?:\+|%2B)?\(?[0-9](?:(?:%20|[^\w\n,:;]){0,3}[0-9]){6,}")
 
 
 def shortened(text: str) -> str:
     """The text with each phone number in it cut to its last four digits."""
-    return _NUMBER.sub(lambda match: f"…{_PUNCTUATION.sub('', match[0])[-4:]}", text)
+    return _NUMBER.sub(lambda match: f"…{re.sub('%2[0B]|[^0-9]', '', match[0])[-4:]}", text)
 
 
 def _start(call: Call[Any]) -> str:
     """What the lines of a call begin with."""
     whom = f" for {call.number}" if call.number and "%2B" not in call.path else ""
-    return shortened(f"{call.method} {call.path}{whom}")
+    return shortened(f"{call.method} {_bare(call.path)}{whom}")
+
+
+def _bare(path: str) -> str:
+    """A path without its query, which can hold anything."""
+    return path.partition("?")[0]
 
 
 def succeeded(call: Call[Any], attempt: int, elapsed: float) -> None:
@@ -75,7 +80,7 @@ def gave_up(call: Call[Any], error: SendblueError, elapsed: float) -> None:
             elapsed,
             error.outcome,
             type(error).__name__,
-            shortened(str(error)),
+            shortened(str(error).replace(call.path, _bare(call.path))),
         )
 
 

@@ -9,12 +9,12 @@ import ssl
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from attrs import field, frozen
 
 from ._checks import is_limit
-from ._credentials import Credentials
+from ._credentials import Credentials, Secret
 from ._version import __version__
 from .exceptions import ConfigurationError
 
@@ -119,8 +119,8 @@ def checked_headers(credentials: Credentials, default_headers: Any) -> dict[str,
     return headers | credentials.headers
 
 
-def checked_proxy(proxy: str | None) -> str | None:
-    """The URL of a proxy.
+def checked_proxy(proxy: str | None) -> Secret | None:
+    """The URL of a proxy, out of sight.
 
     Raises:
         ConfigurationError: If it is no URL. Does not show it, as it may hold a password.
@@ -133,10 +133,17 @@ def checked_proxy(proxy: str | None) -> str | None:
         usable = False
     if not usable:
         raise ConfigurationError("proxy must be a URL such as 'http://proxy.example:3128'.")
-    return proxy
+    return Secret(proxy)
 
 
-def environment_proxy(base_url: str) -> str | None:
+def proxy_secrets(proxy: str | None) -> list[str]:
+    """What of a proxy's URL is not to be shown, in each way that it may be written."""
+    login = urlsplit(proxy or "").netloc.rpartition("@")[0]
+    words = {login, login.partition(":")[2]}
+    return [form(word) for word in words if word for form in (str, unquote, quote)]
+
+
+def environment_proxy(base_url: str) -> Secret | None:
     """The proxy that the environment names for the base URL; never one for this machine."""
     url = urlsplit(base_url)
     host = url.hostname or ""

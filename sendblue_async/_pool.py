@@ -91,8 +91,10 @@ class Pools:
                 "The aiohttp session given to this client belongs to another event loop. "
                 "Leave the session out, and the client makes one for each loop."
             )
-        elif session.connector.limit:
-            places = min(places, session.connector.limit)
+        else:
+            # Zero is no limit.
+            limits = session.connector.limit, session.connector.limit_per_host
+            places = min([places, *filter(None, limits)])
         # A caller that finds a place free goes on without giving way to others first.
         pool = Pool(session, anyio.Semaphore(places, fast_acquire=True), guard)
         self._pools[asyncio.get_running_loop()] = pool

@@ -76,16 +76,17 @@ class Rule(NamedTuple):
     error: type[SendblueError]
 
 
-_UNAVAILABLE = Rule("unknown", Again.YES, True, ServerError)
 _UNREACHED = Rule("rejected", Again.YES, True, ServerError)
 
-RULES: Mapping[Ending | int, Rule] = {
+# By the ending, the status, or the class of a status that has no row of its own.
+RULES: Mapping[Ending | int | str, Rule] = {
     Ending.NO_CONNECTION: Rule("not_sent", Again.YES, False, ConnectError),
     Ending.BAD_TLS: Rule("not_sent", Again.NO, False, TLSError),
     Ending.LOST: Rule("unknown", Again.YES, False, OutcomeUnknownError),
     Ending.TIMED_OUT: Rule("unknown", Again.YES, False, OutcomeUnknownError),
     Ending.UNREADABLE: Rule("unknown", Again.YES, False, ResponseFormatError),
     Ending.REFUSED: Rule("rejected", Again.NO, False, APIError),
+    "3xx": Rule("rejected", Again.NO, False, UnexpectedRedirectError),
     400: Rule("rejected", Again.NO, False, BadRequestError),
     401: Rule("rejected", Again.NO, False, AuthenticationError),
     402: Rule("rejected", Again.NO, False, PermissionDeniedError),
@@ -97,16 +98,14 @@ RULES: Mapping[Ending | int, Rule] = {
     422: Rule("rejected", Again.NO, False, BadRequestError),
     425: Rule("rejected", Again.ONCE, True, APIError),
     429: Rule("rejected", Again.YES, True, RateLimitError),
+    "4xx": Rule("rejected", Again.NO, False, APIError),
     501: Rule("rejected", Again.NO, False, ServerError),
+    "503 that names a time": _UNREACHED,
     521: _UNREACHED,
     523: _UNREACHED,
     525: _UNREACHED,
     526: _UNREACHED,
-}
-# Of the statuses that have no row of their own, by their first digit.
-_CLASSES: Mapping[int, Rule] = {
-    3: Rule("rejected", Again.NO, False, UnexpectedRedirectError),
-    4: Rule("rejected", Again.NO, False, APIError),
+    "5xx": Rule("unknown", Again.YES, True, ServerError),
 }
 
 
@@ -119,9 +118,9 @@ def rule_for(status: int, *, names_a_time: bool) -> Rule:
             turned away before any work was done; one that has none may come from anywhere.
     """
     if status == 503 and names_a_time:
-        return _UNREACHED
+        return RULES["503 that names a time"]
     # A 1xx or 6xx that arrives as a final answer tells as little as a 5xx.
-    return RULES.get(status) or _CLASSES.get(status // 100, _UNAVAILABLE)
+    return RULES.get(status) or RULES.get(f"{status // 100}xx") or RULES["5xx"]
 
 
 @frozen(kw_only=True)

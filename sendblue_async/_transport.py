@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import math
 import random
 import ssl
@@ -20,19 +21,20 @@ from yarl import URL
 
 from . import _log
 from ._checks import checked_count
-from ._credentials import Credentials
+from ._credentials import Credentials, Secret, masked
 from ._options import (
     Timeouts,
     checked_base_url,
     checked_headers,
     checked_proxy,
     environment_proxy,
+    proxy_secrets,
     trusted_certificates,
 )
 from ._pace import Pace
 from ._pool import ClientSession, Interrupted, Pool, Pools, Sending, TraceConfig
 from ._retry import RULES, Again, Ending, RetryPolicy, RetryThrottle, Rule
-from ._wire import Call, Failure, Reply, error_for, read_reply, snippet
+from ._wire import Call, Failure, Reply, error_for, read_reply, snippet, told_of
 from .exceptions import ConfigurationError, ConnectError, RateLimitError
 
 T = TypeVar("T")
@@ -94,6 +96,7 @@ class Transport:
         self._proxy = checked_proxy(proxy) or (
             None if session else environment_proxy(self.base_url)
         )
+        self._proxy_secrets = [*map(Secret, proxy_secrets(self._proxy))]
         self._ssl = ssl_context or (True if session else trusted_certificates(self.base_url))
         self._pools = Pools(
             places=checked_count("max_connections", max_connections),
@@ -105,6 +108,17 @@ class Transport:
         self._clock = clock
         self.sleep = sleep
         self._draw = draw
+
+    @property
+    def account(self) -> str:
+        """A name for the server and the account there that shows neither key."""
+        words = f"{self.base_url} {self._credentials.api_key}"
+        return hashlib.blake2b(words.encode(), digest_size=16).hexdigest()
+
+    @property
+    def allows_retry(self) -> bool:
+        """Whether one more request may be sent for a call that has failed."""
+        return self._throttle.allows_retry
 
     def now(self) -> float:
         """The time from which a call's deadline counts."""
@@ -137,6 +151,8 @@ class Transport:
         pace = pace or self.pace
         deadline = started + timeouts.total
         attempt = 0
+        answered = False
+        made: Failure | None = None
         while True:
             attempt += 1
             answer = await self._attempt(pool, pace, call, timeouts, started, attempt)
@@ -148,16 +164,21 @@ class Transport:
                 return answer
             _log.failed(call, attempt, answer, elapsed)
             doubtful = doubtful or answer.rule.outcome == "unknown"
+            answered = answered or answer.rule.outcome != "not_sent"
             wait = self._wait(answer, call, policy, pace, attempt)
             if wait is None or self._clock() + wait >= deadline:
+                if not answer.made and made is not None:
+                    answer = told_of(answer, made)
                 error = error_for(
                     call,
                     answer,
                     base_url=self.base_url,
                     attempts=attempt if answer.made else attempt - 1,
                     doubtful=doubtful,
+                    answered=answered,
                 )
                 raise error from answer.cause
+            made = answer
             _log.retrying(call, attempt, answer, wait)
             await self.sleep(wait)
 
@@ -295,11 +316,12 @@ class Transport:
         else:
             ending, message = Ending.LOST, "lost the connection before an answer came"
         shown = [f"{type(link).__name__}: {link}" for link in _chain(error)]
-        redacted = [self._credentials.redact(text) for text in shown]
+        redacted = [masked(text, [*self._credentials, *self._proxy_secrets]) for text in shown]
         return Failure(
             rule=RULES[ending],
             message=message,
-            # A server that sends the keys back as something other than HTTP gets them quoted.
+            # A server that sends the keys back as something other than HTTP gets them quoted, and
+            # an error of a proxy's quotes its URL.
             cause=error if shown == redacted else None,
             cause_text=redacted[0],
             timed_out=timed_out,

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ._converter import encode_json, spellings, structure, unstructure
 from ._retry import RULES, Effect, Ending, Rule, parse_retry_after, rule_for
@@ -235,6 +235,17 @@ def read_reply(
         return _unreadable(reply, redact)
 
 
+def told_of(failure: Failure, before: Failure) -> Failure:
+    """A failure that came to no attempt, with what is known of the attempt before it."""
+    return evolve(
+        failure,
+        status=before.status,
+        snippet=before.snippet,
+        cause=before.cause,
+        cause_text=before.cause_text,
+    )
+
+
 def error_for(
     call: Call[Any],
     failure: Failure,
@@ -242,6 +253,7 @@ def error_for(
     base_url: str,
     attempts: int,
     doubtful: bool,
+    answered: bool,
 ) -> SendblueError:
     """The error that ends a call.
 
@@ -251,16 +263,19 @@ def error_for(
         base_url: Where it was sent.
         attempts: How many attempts were made.
         doubtful: Whether any of them may have been applied.
+        answered: Whether any of them reached the server.
     """
     cls, outcome = failure.rule.error, failure.rule.outcome
-    if doubtful and outcome == "not_sent":
+    if answered and outcome == "not_sent":
+        outcome = "rejected"
+    if doubtful and failure.rule.outcome == "not_sent":
         cls = OutcomeUnknownError
     if doubtful:
         outcome = "unknown"
     times = f" (attempt {attempts})" if attempts > 1 else ""
     message = f"{call.method} {call.path} {failure.message}{times}."
     changes = call.effect is not Effect.SAFE
-    advice = _ADVICE.get(cls)
+    advice = None if cls is ConnectError and outcome != "not_sent" else _ADVICE.get(cls)
     if outcome == "unknown" and changes:
         advice = _REPEAT if call.effect is Effect.IDEMPOTENT else _LOOK_FIRST
     elif cls is ContactExistsError and call.effect is Effect.SETTLED:

@@ -106,7 +106,8 @@ class SendblueClient(ApiClient):
             those that ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name.
         trace_configs: Hooks for the client's aiohttp session, such as OpenTelemetry's.
         session: An aiohttp session of your own, used for every request and left open. It has
-            its own proxy, TLS and trace settings, and belongs to one event loop.
+            its own proxy, TLS and trace settings, and belongs to one event loop. Where others
+            use it too, a wait for one of its connections counts as connecting.
         allow_http: Whether ``base_url`` may be plain http to a host that is not loopback,
             which sends the keys in the clear. Default false.
 
@@ -480,7 +481,7 @@ class SendblueClient(ApiClient):
         async def settle(error: SendblueError, started: float) -> ContactResponse:
             """The contact as stored, if that is what was sent; or else the error."""
             try:
-                found = await self._attempt(_GET.call(number=contact.number), started)
+                found = await self._look_up(_GET.call(number=contact.number), started)
             except SendblueError:
                 # Its context tells that the look-up failed, and its cause stays its own.
                 raise error from error.__cause__

@@ -66,10 +66,11 @@ class SendblueError(Exception):
             call together, not for the last one alone.
         method: The HTTP method of the call, or ``None`` if none was made.
         url: The URL of the call, or ``None``.
-        status: The HTTP status of the last answer, or ``None`` if there was none.
+        status: The HTTP status that the last attempt was answered with, or ``None`` if it was
+            not answered.
         attempts: How many attempts were made, the first included.
         retry_after: How many seconds the server asked to wait, or ``None``.
-        snippet: The first 200 characters of the last answer's body, or ``None``.
+        snippet: The first 200 characters of that answer's body, or ``None``.
         cause: The underlying error in words, or ``None``; the error itself is ``__cause__``.
         timed_out: Whether time ran out, be it for an attempt or for the whole call.
         maybe_ours: Whether this very call may have done it after all, because an attempt of it
@@ -121,7 +122,10 @@ class ValidationError(SendblueError, ValueError):
 
 
 class ConnectError(SendblueError):
-    """No connection was made: DNS, refused, unreachable or timed out. Nothing was sent."""
+    """No connection was made: DNS, refused, unreachable or timed out.
+
+    Nothing was sent, unless ``outcome`` says that an earlier attempt was ``"rejected"``.
+    """
 
 
 class TLSError(SendblueError):

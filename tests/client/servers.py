@@ -125,6 +125,12 @@ class Server:
     open: int = 0
     most_open: int = 0
     tasks: set[asyncio.Task[Any]] = Factory(set)
+    listener: asyncio.Server | None = None
+
+    def stop_listening(self) -> None:
+        """Refuse all connections from now on."""
+        assert self.listener is not None
+        self.listener.close()
 
     def count(self, method: str) -> int:
         """How many requests with this method have come."""
@@ -179,6 +185,7 @@ async def running(
         listed[method] = list(given) if isinstance(given, list) else [given]
     server = Server(steps=listed)
     listener = await asyncio.start_server(server.handle, "127.0.0.1", ssl=tls)
+    server.listener = listener
     port = listener.sockets[0].getsockname()[1]
     server.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     try:

@@ -18,14 +18,14 @@ CALLS = 10_000
 CALLERS = 32
 
 
-async def call_many(client: Any, calls: int) -> dict[str, int]:
+async def call_many(client: Any, calls: int, *, update: bool = True) -> dict[str, int]:
     """How often each outcome came of so many calls, of which some are always under way."""
     outcomes = {"ok": 0, "rejected": 0, "not_sent": 0, "unknown": 0}
     left = iter(range(calls))
 
     async def outcome() -> str:
         try:
-            await client.create_contact(NUMBER, update_if_exists=True)
+            await client.create_contact(NUMBER, update_if_exists=update)
         except SendblueError as error:
             return error.outcome
         return "ok"
@@ -40,15 +40,16 @@ async def call_many(client: Any, calls: int) -> dict[str, int]:
     return outcomes
 
 
+@pytest.mark.parametrize("update", [True, False])
 @pytest.mark.parametrize("fails", [refusal(500), reset])
 async def test_an_outage_costs_hardly_more_requests_than_calls(
-    serve: Any, connect: Any, timer: Any, fails: Step
+    serve: Any, connect: Any, timer: Any, fails: Step, update: bool
 ) -> None:
     """10,000 calls send at most 2 % more requests; afterwards all succeed, with retries again."""
     timer.drawn = 0.0
     server = await serve(fails)
     client = connect(server, timer=timer)
-    assert (await call_many(client, CALLS))["unknown"] == CALLS
+    assert (await call_many(client, CALLS, update=update))["unknown"] == CALLS
     assert CALLS < len(server.requests) <= 1.02 * CALLS
 
     server.steps["*"] = [contact()]

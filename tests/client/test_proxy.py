@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import pickle
 import subprocess
 import sys
 import time
@@ -283,8 +284,13 @@ async def test_a_proxy_that_wants_another_password(
     through: Any, timer: Any, target: Target, wire: Wire, call: str
 ) -> None:
     """A 407 of the proxy's is no answer of the API's: nothing was sent, and no key was seen."""
-    error = await check_not_sent(through(f"http://user:wrong@{wire.address}"), timer, call)
+    client = through(f"http://user:wrong%21word@{wire.address}")
+    error = await check_not_sent(client, timer, call)
     assert "407" in error.cause
+    shown = f"{error} {vars(error)} {error.__cause__!r} {vars(client._transport)}"
+    for word in ("wrong%21word", "wrong!word", "user:"):
+        assert word not in shown
+        assert word.encode() not in pickle.dumps(error)
     assert wire.sent.count(b"CONNECT") == ATTEMPTS
     check_tunnel(wire, target)
     assert target.server.accepted == 0

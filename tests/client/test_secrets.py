@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import json
 import logging
 import pickle
@@ -139,6 +140,11 @@ def test_a_client_shows_no_key() -> None:
         transport = inside._transport
         parts = (client, client.with_options(), vars(client), vars(inside), vars(transport))
         check_secret({str(place): f"{part!r} {part!s}" for place, part in enumerate(parts)})
+        for part in (client, client.with_options(), inside, transport, transport._credentials):
+            with pytest.raises(TypeError, match="not pickled"):
+                pickle.dumps(part)
+        assert copy.deepcopy(transport._credentials) == transport._credentials
+        assert copy.copy(transport._credentials.api_key) is transport._credentials.api_key
         assert "api.sendblue.co" in repr(client)
 
 

@@ -206,6 +206,49 @@ async def test_a_wait_soon_after_the_clocks_zero(serve: Any, connect: Any, timer
     assert timer.waits == [1]
 
 
+async def test_refused_and_then_out_of_reach_is_rejected(
+    serve: Any, connect: Any, timer: Any
+) -> None:
+    """What reached the server once was sent, though the last attempt was not."""
+    answer = b"HTTP/1.1 429 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    server = await serve(raw(answer, close=True))
+    timer.on_wait = server.stop_listening
+    with pytest.raises(ConnectError) as caught:
+        await upsert(connect(server, timer=timer))
+    assert (caught.value.outcome, caught.value.attempts) == ("rejected", 4)
+    assert "Nothing was sent" not in str(caught.value)
+
+
+async def test_a_call_without_time_left_tells_of_its_last_answer(
+    serve: Any, connect: Any, timer: Any
+) -> None:
+    """The error of a retry that was never made has the status and the words of the one before."""
+    server = await serve(refusal(500, "It broke"))
+
+    def oversleep() -> None:
+        timer.now = 2000
+
+    timer.on_wait = oversleep
+    with pytest.raises(OutcomeUnknownError, match="had no time left") as caught:
+        await upsert(connect(server, timer=timer))
+    assert (caught.value.status, caught.value.attempts) == (500, 1)
+    assert "It broke" in (caught.value.snippet or "")
+
+
+@pytest.mark.parametrize("limits", [{"limit": 1}, {"limit_per_host": 1}, {"limit_per_host": 2}])
+async def test_the_limits_of_the_callers_own_session_are_queued_for(
+    serve: Any, connect: Any, stack: AsyncExitStack, limits: dict[str, int]
+) -> None:
+    """A wait for a connection of a given session does not count as connecting."""
+    server = await serve(late(0.15, contact()))
+    connector = aiohttp.TCPConnector(**limits)
+    session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+    client = connect(server, session=session, retry=ONCE, timeouts=Timeouts(connect=0.2))
+    answers = await asyncio.gather(*(upsert(client) for _ in range(6)))
+    assert len(answers) == 6
+    assert server.most_open <= 2
+
+
 @pytest.mark.parametrize("status", [200, 201, 299])
 async def test_half_an_answer_that_makes_sense_is_no_answer(
     serve: Any, connect: Any, status: int

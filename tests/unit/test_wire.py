@@ -69,7 +69,12 @@ def failed(*arguments: Any, **options: Any) -> Failure:
 
 
 def error(
-    failure: Failure, *, attempts: int = 1, doubtful: bool = False, call: Call[Any] = CREATE
+    failure: Failure,
+    *,
+    attempts: int = 1,
+    doubtful: bool = False,
+    answered: bool = False,
+    call: Call[Any] = CREATE,
 ) -> SendblueError:
     """The error that a failure becomes."""
     return error_for(
@@ -78,6 +83,7 @@ def error(
         base_url="https://api.sendblue.co",
         attempts=attempts,
         doubtful=doubtful,
+        answered=answered,
     )
 
 
@@ -398,6 +404,16 @@ def test_doubt_about_one_attempt_is_doubt_about_the_call(rule: Rule) -> None:
         assert type(doubtful) is exceptions.OutcomeUnknownError
     else:
         assert type(doubtful) is rule.error
+
+
+@pytest.mark.parametrize("rule", ALL_RULES, ids=lambda rule: f"{rule.outcome}-{rule.again.name}")
+def test_what_an_earlier_attempt_reached_the_server_with_was_sent(rule: Rule) -> None:
+    """A call that was refused and then found no server was rejected, and its error says no more."""
+    told = error(Failure(rule=rule, message="failed"), attempts=2, answered=True)
+    assert type(told) is rule.error
+    assert told.outcome == ("rejected" if rule.outcome == "not_sent" else rule.outcome)
+    if rule.error is exceptions.ConnectError:
+        assert str(told) == "POST /api/v2/contacts failed (attempt 2)."
 
 
 @pytest.mark.parametrize(
