@@ -8,7 +8,7 @@ from ._converter import CLEAR, Clear
 from ._options import Timeouts
 from ._retry import RetryPolicy
 from ._version import __version__
-from .batch import ContactOutcome, ContactResult
+from .batch import ContactOutcome, ContactResult, ImportProgress, ImportReport
 from .client import SendblueClient
 from .exceptions import (
     APIError,
@@ -17,6 +17,7 @@ from .exceptions import (
     ConfigurationError,
     ConnectError,
     ContactExistsError,
+    JournalError,
     NotFoundError,
     Outcome,
     OutcomeUnknownError,
@@ -67,6 +68,9 @@ __all__ = [
     "ContactResult",
     "ContactUpdate",
     "CountResponse",
+    "ImportProgress",
+    "ImportReport",
+    "JournalError",
     "NotFoundError",
     "OptOutResponse",
     "Outcome",

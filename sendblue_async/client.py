@@ -5,7 +5,8 @@ Over 400 lines because every endpoint has its method here, and most of a method 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
+import os
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -17,9 +18,9 @@ from ._pace import pace_for
 from ._pages import Walk, every_contact
 from ._retry import Effect
 from ._wire import Operation, read_page, reader
-from .batch import ContactResult
+from .batch import ContactResult, ImportProgress, ImportReport
 from .batch._outage import Outage
-from .batch._workers import Job, Turns, Workers, rows_of
+from .batch._workers import Job, Workers, rows_of
 from .exceptions import NotFoundError, SendblueError, ValidationError
 from .models import (
     BulkContact,
@@ -41,6 +42,8 @@ from .models._requests import BulkCreate, BulkDelete, ContactQuery, OptOut
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from .batch._import import ContactImport
 
 __all__ = ["SendblueClient"]
 
@@ -220,11 +223,7 @@ class SendblueClient(ApiClient):
                 accepted, or there was no success for too long. It comes after the results of
                 what was under way.
         """
-        transport = self._transport
-        pace = pace_for(rate_limit, within=transport.pace)
-        turns = Turns(pace, clock=transport.now, sleep=transport.sleep)
-        outage = Outage(give_up_after, clock=transport.now, sleep=transport.sleep)
-        workers = Workers(self._paced(pace)._create, turns, outage, concurrency=concurrency)
+        workers = self._workers(rate_limit, give_up_after, concurrency)
 
         def job_of(row: _Row) -> Job[_Row]:
             try:
@@ -236,6 +235,76 @@ class SendblueClient(ApiClient):
             return Job(row, contact)
 
         return workers.results(rows_of(source), job_of)
+
+    async def import_contacts(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        update_if_exists: bool = False,
+        region: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        on_duplicate: Literal["merge", "last"] = "merge",
+        all_numbers: bool = False,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        concurrency: int = 32,
+        rate_limit: float | None = None,
+        give_up_after: float = 600.0,
+        resume: bool = False,
+        progress: Callable[[ImportProgress], object] | None = None,
+    ) -> ImportReport:
+        """What became of a file of contacts: CSV, JSON Lines or vCard, every row accounted for.
+
+        The file is checked as a whole before anything is sent. A journal beside it,
+        ``<path>.journal``, knows what was begun and what has ended, so that an import that was
+        interrupted, however it was, goes on with ``resume=True``: nothing is lost, and nothing
+        is sent twice but what was under way, which is looked up. Rows that were rejected are put
+        into ``<path>.rejected.csv``, which can be mended and imported.
+
+        It needs the extra ``sendblue-async[batch]``.
+
+        Args:
+            path: The file. JSON Lines if its name ends in ``.jsonl`` or ``.ndjson``, vCard if in
+                ``.vcf`` or ``.vcard``, and CSV otherwise.
+            update_if_exists: Whether contacts that exist are updated, or left alone.
+            region: The region of numbers without ``+``, such as ``"US"``; by default those are
+                rejected.
+            columns: Column names and the fields that they are, where their names do not say it:
+                ``{"Mobile no.": "number", "Plan": "custom_variables.plan"}``.
+            on_duplicate: Whether rows of one number are merged into one contact, the later
+                values before the earlier ones, or the last one wins.
+            all_numbers: Whether each usable number of a row becomes a contact, or only the first.
+            encoding: The file's encoding, by default detected.
+            delimiter: What stands between the cells of CSV, by default detected.
+            concurrency: As for :meth:`create_contacts`.
+            rate_limit: As for :meth:`create_contacts`.
+            give_up_after: As for :meth:`create_contacts`.
+            resume: Whether an import of this file that was begun is gone on with.
+            progress: Called now and then with how far it is.
+
+        Raises:
+            ValidationError: If the file or an option cannot be used; nothing was sent.
+            ConfigurationError: If the extra is not installed, or an option is not usable.
+            JournalError: If the journal is another's, in use, damaged or on a full disk, or the
+                file has changed since; nothing is sent from there on.
+            SendblueError: As from :meth:`create_contacts`; the journal is kept.
+        """
+        job = self._import(
+            path,
+            concurrency=concurrency,
+            rate_limit=rate_limit,
+            give_up_after=give_up_after,
+            resume=resume,
+            progress=progress,
+            update_if_exists=update_if_exists,
+            region=region,
+            columns=columns,
+            on_duplicate=on_duplicate,
+            all_numbers=all_numbers,
+            encoding=encoding,
+            delimiter=delimiter,
+        )
+        return await job.run()
 
     async def get_contact(self, number: str) -> ContactResponse:
         """The contact with this number.
@@ -312,6 +381,43 @@ class SendblueClient(ApiClient):
         """
         walk = Walk(page_size=page_size, created_at_gte=created_at_gte)
         return every_contact(walk, self._list)
+
+    def _workers(self, rate_limit: float | None, give_up_after: float, concurrency: int) -> Workers:
+        """What sends the contacts of a batch."""
+        transport = self._transport
+        pace = pace_for(rate_limit, within=transport.pace)
+        return Workers(
+            self._paced(pace)._create,
+            pace=pace,
+            outage=Outage(give_up_after, clock=transport.now, sleep=transport.sleep),
+            concurrency=concurrency,
+            clock=transport.now,
+            sleep=transport.sleep,
+        )
+
+    def _import(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        concurrency: int,
+        rate_limit: float | None,
+        give_up_after: float,
+        resume: bool,
+        progress: Callable[[ImportProgress], object] | None,
+        **options: Any,
+    ) -> ContactImport:
+        """The import of a file, which can be stopped on its way."""
+        # Only here, as it brings SQLite and more, which other programs do not wait for.
+        from .batch._import import ContactImport, ImportOptions
+
+        return ContactImport(
+            path,
+            ImportOptions(**options),
+            self._workers(rate_limit, give_up_after, concurrency),
+            account=self._transport.account,
+            resume=resume,
+            progress=progress,
+        )
 
     async def _list(self, query: ContactQuery) -> ContactPage:
         return await self._send(_LIST.call(query=unstructure(query)))

@@ -4,6 +4,7 @@
 
     SendblueError
     ├── ConfigurationError             keys, base URL or an option is missing or wrong
+    │   └── JournalError               the journal of an import cannot be used
     ├── ValidationError (ValueError)   a value cannot be sent; says which field
     ├── ConnectError                   no connection was made
     ├── TLSError                       the server's certificate or TLS is not acceptable
@@ -34,6 +35,7 @@ __all__ = [
     "ConfigurationError",
     "ConnectError",
     "ContactExistsError",
+    "JournalError",
     "NotFoundError",
     "Outcome",
     "OutcomeUnknownError",
@@ -107,6 +109,10 @@ class SendblueError(Exception):
 
 class ConfigurationError(SendblueError):
     """The client cannot work the way it was set up or used; nothing was sent."""
+
+
+class JournalError(ConfigurationError):
+    """The journal of an import cannot be used; what was committed to it stays valid."""
 
 
 class ValidationError(SendblueError, ValueError):

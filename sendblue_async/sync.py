@@ -177,6 +177,7 @@ class SyncSendblueClient:
     delete_contact = blocking(SendblueClient.delete_contact)
     delete_contacts_bulk = blocking(SendblueClient.delete_contacts_bulk)
     get_contact = blocking(SendblueClient.get_contact)
+    import_contacts = blocking(SendblueClient.import_contacts)
     iter_contacts = blocking_iterator(SendblueClient.iter_contacts)
     list_contacts = blocking(SendblueClient.list_contacts)
     opt_out_contact = blocking(SendblueClient.opt_out_contact)

@@ -5,11 +5,12 @@ it prints (`...` stands for anything), and a name in `NOT_RUN_HERE` keeps a bloc
 """
 
 import doctest
+import functools
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,13 +84,24 @@ def account() -> Iterator[Sandbox]:
         yield sandbox
 
 
+@pytest.fixture(scope="module")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The home folder of the reader of a page, who tries its blocks in their order."""
+
+    @functools.cache
+    def home(page: str) -> Path:
+        return tmp_path_factory.mktemp(page)
+
+    return home
+
+
 @pytest.fixture
-def environment(tmp_path: Path, account: Sandbox) -> dict[str, str]:
+def environment(block: Block, homes: Callable[[str], Path], account: Sandbox) -> dict[str, str]:
     """The environment of somebody whose Sendblue account is a sandbox of their own."""
     inherited = {key: value for key, value in os.environ.items() if "SENDBLUE" not in key}
     programs = Path(sys.executable).parent
     return inherited | {
-        "HOME": str(tmp_path),
+        "HOME": str(homes(block.page.stem)),
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "SENDBLUE_API_KEY": account.api_key,
         "SENDBLUE_API_SECRET": account.api_secret,

@@ -37,6 +37,9 @@ IMPORTED_ONLY_BY = {
     "multidict": {"_transport", "sandbox"},
     "yarl": {"_transport", "sandbox"},
     "cattrs": {"_converter"},
+    "phonenumbers": {"batch"},
+    "sqlite3": {"batch", "sandbox"},
+    "vobject": {"batch"},
     "rich": {"cli"},
     "typer": {"cli"},
 }

@@ -25,6 +25,7 @@ from ..models import ContactCreate, ContactResponse
 from ._outage import Outage, may_pass, was_not_looked_up
 from ._results import ContactOutcome, ContactResult
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 # What the next contact would meet as well.
@@ -121,16 +122,31 @@ class Workers:
 
     Args:
         create: Creates one contact.
-        turns: Says when the next call may begin.
+        pace: When the next call may begin.
         outage: The trouble that the calls share.
         concurrency: Contacts under way at once.
+        clock: Monotonic seconds.
+        sleep: A way to wait.
     """
 
-    def __init__(self, create: Create, turns: Turns, outage: Outage, *, concurrency: int) -> None:
+    def __init__(
+        self,
+        create: Create,
+        *,
+        pace: Pace,
+        outage: Outage,
+        concurrency: int,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[object]],
+    ) -> None:
+        self.pace = pace
+        self.clock = clock
+        self.concurrency = checked_count("concurrency", concurrency)
+        self.tell: Callable[[ContactResult[Any]], object] = lambda result: None
+        """Is told of each result before its worker pulls anything else."""
         self._create = create
-        self._turns = turns
+        self._turns = Turns(pace, clock=clock, sleep=sleep)
         self._outage = outage
-        self._concurrency = checked_count("concurrency", concurrency)
         self._stopped = False
         self._error: BaseException | None = None
         self._under_way: dict[str, asyncio.Event] = {}
@@ -140,7 +156,7 @@ class Workers:
         self._stopped = True
 
     async def results(
-        self, source: Iterable[T] | AsyncIterable[T], job_of: Callable[[T], Job[T]]
+        self, source: Iterable[S] | AsyncIterable[S], job_of: Callable[[S], Job[T]]
     ) -> AsyncGenerator[ContactResult[T], None]:
         """What became of each row of the source, as they finish.
 
@@ -152,11 +168,10 @@ class Workers:
             SendblueError: If no contact can be sent any more, after the results of those that
                 were under way.
         """
-        finished: asyncio.Queue[ContactResult[T] | None] = asyncio.Queue(self._concurrency)
+        finished: asyncio.Queue[ContactResult[T] | None] = asyncio.Queue(self.concurrency)
         pull = _pulling(source)
         tasks = [
-            asyncio.create_task(self._work(pull, job_of, finished))
-            for _ in range(self._concurrency)
+            asyncio.create_task(self._work(pull, job_of, finished)) for _ in range(self.concurrency)
         ]
         try:
             at_work = len(tasks)
@@ -175,13 +190,15 @@ class Workers:
 
     async def _work(
         self,
-        pull: Callable[[], Awaitable[T]],
-        job_of: Callable[[T], Job[T]],
+        pull: Callable[[], Awaitable[S]],
+        job_of: Callable[[S], Job[T]],
         finished: asyncio.Queue[ContactResult[T] | None],
     ) -> None:
         try:
             while not self._stopped:
-                await finished.put(await self._ended(job_of(await pull())))
+                result = await self._ended(job_of(await pull()))
+                self.tell(result)
+                await finished.put(result)
         except StopAsyncIteration:
             pass
         except Exception as error:

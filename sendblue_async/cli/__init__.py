@@ -14,7 +14,7 @@ def main() -> None:
     """
     try:
         # Each adds its commands to the program, and the help lists them in this order.
-        from . import _contacts, _sandbox  # noqa: F401
+        from . import _contacts, _import, _sandbox  # noqa: F401
         from ._app import app
     except ModuleNotFoundError as error:
         if error.name not in {"rich", "typer"}:

@@ -371,6 +371,22 @@ async def test_a_session_of_the_callers_own_keeps_its_certificates(
     assert (await upsert(connect(server, session=session))).status == "OK"
 
 
+async def test_an_account_has_a_name_that_shows_no_key() -> None:
+    """It is the same for one key and one server, and another one for every other."""
+
+    def account(key: str, secret: str, url: str) -> str:
+        return Transport(find_credentials(key, secret), url).account
+
+    names = {
+        account("key-1", "s", "https://api.example"),
+        account("key-2", "s", "https://api.example"),
+        account("key-1", "s", "https://other.example"),
+    }
+    assert len(names) == 3
+    assert account("key-1", "another", "https://api.example/") in names
+    assert not any("key" in name for name in names)
+
+
 async def test_plain_http_to_another_machine_has_to_be_asked_for() -> None:
     """Keys do not travel in the clear unless somebody said that they may."""
     with pytest.raises(ConfigurationError, match="not https"):

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 
@@ -33,7 +33,9 @@ class Programs:
         return path
 
     @contextlib.contextmanager
-    def start(self, source: str, *options: str) -> Iterator[subprocess.Popen[str]]:
+    def start(
+        self, source: str, *options: str, arguments: Sequence[str] = ()
+    ) -> Iterator[subprocess.Popen[str]]:
         """A running program, on pipes; it and its children are killed if they outlive the block."""
         # As by default, nothing is said of what was not closed. Since 3.12 a fork beside other
         # threads warns, which is what these tests are about.
@@ -45,6 +47,7 @@ class Programs:
             *ignored,
             *options,
             str(self.write("program.py", source)),
+            *arguments,
         ]
         pipe = subprocess.PIPE
         with subprocess.Popen(

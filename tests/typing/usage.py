@@ -34,6 +34,7 @@ from sendblue_async import (
     ContactResult,
     ContactUpdate,
     CountResponse,
+    ImportReport,
     OptOutResponse,
     Outcome,
     RawResponse,
@@ -146,6 +147,8 @@ async def asynchronous(number: str, contact: ContactCreate) -> None:
     async for result in client.create_contacts([{"number": number}], concurrency=8):
         assert_type(result, ContactResult[dict[str, str]])
         assert_type(result.outcome, ContactOutcome)
+    report = await client.import_contacts(Path("a.csv"), region="US", columns={"Tel": "number"})
+    assert_type(report, ImportReport)
     changes = ContactUpdate(company_name=CLEAR, opt_out=True, tags=["vip"])
     assert_type(await client.update_contact(number, changes), ContactResponse)
     await client.update_contact(number, custom_variables={"plan": "gold"}, extra_body={"a": 1})
@@ -209,6 +212,7 @@ def synchronous(number: str, contact: ContactCreate) -> None:
     results = client.create_contacts(iter([contact]), update_if_exists=True, rate_limit=5)
     assert_type(results, Iterator[ContactResult[ContactCreate]])
     assert_type([result.row.number for result in results], list[str])
+    assert_type(client.import_contacts("a.csv", progress=print, resume=True), ImportReport)
     assert_type(client.update_contact(number, first_name="Ada"), ContactResponse)
     assert_type(client.delete_contact(number), StatusResponse)
     assert_type(client.count_contacts(), CountResponse)
@@ -231,6 +235,7 @@ def synchronous(number: str, contact: ContactCreate) -> None:
     client.list_contacts(order_direction="up")  # type: ignore[arg-type]
     client.iter_contacts(page_size="all")  # type: ignore[arg-type]
     client.create_contacts([number])  # type: ignore[type-var]
+    client.import_contacts("a.csv", on_duplicate="first")  # type: ignore[arg-type]
 
 
 async def colours_are_not_mixed_up(one: SendblueClient, other: SyncSendblueClient) -> None:

@@ -18,6 +18,7 @@ from sendblue_async.exceptions import SendblueError, ValidationError
 TREE: dict[str, tuple[tuple[str, ...], str]] = {
     "SendblueError": (("Exception",), ""),
     "ConfigurationError": (("SendblueError",), ""),
+    "JournalError": (("ConfigurationError",), ""),
     "ValidationError": (("SendblueError", "ValueError"), ""),
     "ConnectError": (("SendblueError",), ""),
     "TLSError": (("SendblueError",), ""),

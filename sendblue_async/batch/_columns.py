@@ -1,0 +1,133 @@
+"""Which column of a file is which field of a contact."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from attrs import frozen
+
+from ..exceptions import ValidationError
+
+FIELDS = (
+    "number",
+    "first_name",
+    "last_name",
+    "assigned_to_email",
+    "sendblue_number",
+    "tags",
+    "custom_variables",
+)
+_VARIABLE = "custom_variables."
+
+# As they stand in plain files and in the exports of Google Contacts, HubSpot, Salesforce and
+# Outlook, in English and some in German; without spaces and signs. A phone column that is
+# likelier to be a mobile one stands further up.
+_HEADERS: Mapping[str, Sequence[str]] = {
+    "number": (
+        "number",
+        "mobilephonenumber mobilephone mobile mobilenumber cellphone cell mobiltelefon handy",
+        "phonenumber phone telephone telephonenumber tel primaryphone telefon telefonnummer",
+        r"phone\d+value",
+        "homephone homephone2 telefonprivat privattelefon",
+        "businessphone businessphone2 workphone telefongeschaftlich telefongeschäftlich",
+        "otherphone",
+    ),
+    "first_name": ("firstname givenname vorname",),
+    "last_name": ("lastname surname familyname nachname",),
+    "assigned_to_email": ("assignedtoemail",),
+    "sendblue_number": ("sendbluenumber",),
+    "tags": ("tags tag labels groupmembership categories kategorien",),
+    "custom_variables": ("customvariables",),
+}
+_KNOWN = {
+    field: [re.compile("|".join(words.split())) for words in ranks]
+    for field, ranks in _HEADERS.items()
+}
+
+
+@frozen
+class Columns:
+    """Where the fields of a contact stand in a row.
+
+    Attributes:
+        numbers: The places of the columns that hold numbers, the one to be tried first in front.
+        fields: The places of other fields, by their names.
+        variables: The places of custom variables, by their labels.
+        unused: The names of the columns that are none of these.
+    """
+
+    numbers: tuple[int, ...]
+    fields: Mapping[str, int]
+    variables: Mapping[str, int]
+    unused: tuple[str, ...]
+
+
+def find_columns(names: Sequence[str], given: Mapping[str, str]) -> Columns:
+    """The columns of a file, recognised by their names unless they are given.
+
+    Args:
+        names: The columns as the file names them.
+        given: Column names and the fields that they are: one of :data:`FIELDS`, or
+            ``custom_variables.LABEL``. A field that is given is not looked for any more.
+
+    Raises:
+        ValidationError: If a column or a field that was given does not exist, a field has two
+            columns, or no column has numbers.
+    """
+    found: dict[str, list[int]] = {}
+    for name, field in given.items():
+        if name not in names:
+            raise ValidationError(
+                f"There is no column {name!a}; the columns are {_listed(names)}.", field="map"
+            )
+        if field not in FIELDS and (not field.startswith(_VARIABLE) or field == _VARIABLE):
+            raise ValidationError(
+                f"{field!a} is no field; a column can be {', '.join(FIELDS)} or {_VARIABLE}LABEL.",
+                field="map",
+            )
+        found.setdefault(field, []).append(names.index(name))
+    taken = {place for places in found.values() for place in places}
+    for field in FIELDS:
+        if field not in found:
+            found[field] = [place for place in _recognised(names, field) if place not in taken]
+    for place, name in enumerate(names):
+        if name.startswith(_VARIABLE) and name != _VARIABLE and place not in taken:
+            found.setdefault(name, []).append(place)
+    for field, places in found.items():
+        if field != "number" and len(places) > 1:
+            columns = _listed([names[place] for place in places])
+            raise ValidationError(
+                f"The columns {columns} are both {field}; say which it is with "
+                f"{names[places[0]]}={field}.",
+                field="map",
+            )
+    if not found["number"]:
+        raise ValidationError(
+            f"No column is known to have phone numbers; say which has, as in "
+            f"{names[0]}=number. The columns are {_listed(names)}.",
+            field="map",
+        )
+    used = {place for places in found.values() for place in places}
+    single = {field: places[0] for field, places in found.items() if places and field != "number"}
+    return Columns(
+        numbers=tuple(found["number"]),
+        fields={field: place for field, place in single.items() if field in FIELDS},
+        variables={
+            field.removeprefix(_VARIABLE): place
+            for field, place in single.items()
+            if field not in FIELDS
+        },
+        unused=tuple(name for place, name in enumerate(names) if place not in used),
+    )
+
+
+def _recognised(names: Sequence[str], field: str) -> list[int]:
+    plain = [re.sub(r"[\W_]", "", name).casefold() for name in names]
+    return [
+        place for rank in _KNOWN[field] for place, name in enumerate(plain) if rank.fullmatch(name)
+    ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(ascii(name) for name in names)

@@ -1,0 +1,82 @@
+"""What an import would do, found out from the file alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from ._import import Duplicates, ImportOptions, check
+from ._journal import Journal
+
+_SAMPLES = 3
+
+
+@frozen(kw_only=True)
+class DryRun:
+    """What an import would do.
+
+    Attributes:
+        entries: How many entries the file has.
+        requests: How many contacts would be sent, each with one request if nothing goes wrong.
+        skipped: How many would not be, as a later row has the same number.
+        codes: How many would be rejected, by why.
+        samples: The first request bodies.
+        encoding: What the file was read as.
+        delimiter: What stands between its cells, or ``None``.
+        unused_columns: The columns that no field of a contact was taken from.
+    """
+
+    entries: int
+    requests: int
+    skipped: int
+    codes: Mapping[str, int]
+    samples: tuple[dict[str, Any], ...]
+    encoding: str
+    delimiter: str | None
+    unused_columns: tuple[str, ...]
+
+
+def dry_run(path: Path, **given: Any) -> DryRun:
+    """What an import of the file would do. Nothing is sent, and nothing is written beside it.
+
+    Args:
+        path: The file.
+        given: The fields of :class:`ImportOptions`.
+
+    Raises:
+        ValidationError: If the file or an option cannot be used.
+    """
+    options = ImportOptions(**given)
+    reading = options.read(path)
+    codes: Counter[str] = Counter()
+    samples: list[dict[str, Any]] = []
+    requests = skipped = 0
+    with Journal.open(None, fingerprint="", settings={}, resume=False) as journal:
+        check(reading, journal, lambda: False)
+        duplicates = Duplicates(journal, options.on_duplicate)
+        for entry in reading.entries():
+            if entry.contact is None:
+                codes[entry.problem.code if entry.problem else ""] += 1
+                continue
+            contact = duplicates.contact(entry, entry.contact)
+            if contact is None:
+                skipped += 1
+                continue
+            requests += 1
+            if len(samples) < _SAMPLES:
+                samples.append(contact.to_dict())
+        entries = journal.entries
+    return DryRun(
+        entries=entries,
+        requests=requests,
+        skipped=skipped,
+        codes=dict(codes),
+        samples=tuple(samples),
+        encoding=reading.table.encoding,
+        delimiter=reading.table.delimiter,
+        unused_columns=reading.columns.unused,
+    )

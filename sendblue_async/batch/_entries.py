@@ -1,0 +1,153 @@
+"""The contacts that the rows of a table describe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import frozen
+
+from ..exceptions import ValidationError
+from ..models import ContactCreate
+from ._columns import Columns
+from ._numbers import e164_in
+from ._table import Problem, Row, Table
+
+# What Google Contacts puts between the values of one cell.
+_BETWEEN_VALUES = ":::"
+
+
+@frozen(slots=False)
+class Entry:
+    """One contact of a file, or why there is none.
+
+    Attributes:
+        place: Its place among all entries of the file, from 0.
+        line: The physical line on which its row begins.
+        contact: The contact.
+        problem: Why it cannot be sent.
+    """
+
+    place: int
+    line: int
+    contact: ContactCreate | None = None
+    problem: Problem | None = None
+
+
+@frozen(kw_only=True)
+class Reading:
+    """How a table is read as contacts.
+
+    Attributes:
+        table: The table.
+        columns: Which column is what.
+        region: The region of numbers without ``+``, or ``None`` to reject those.
+        all_numbers: Whether each usable number of a row is a contact, or only the first.
+        update_if_exists: Whether contacts that exist are to be updated.
+    """
+
+    table: Table
+    columns: Columns
+    region: str | None = None
+    all_numbers: bool = False
+    update_if_exists: bool = False
+
+    def entries(self) -> Iterator[Entry]:
+        """All entries in the order of the file: at least one for each row."""
+        place = 0
+        for row in self.table.rows():
+            for found in self._of_row(row):
+                if isinstance(found, Problem):
+                    yield Entry(place, row.line, problem=found)
+                else:
+                    yield Entry(place, row.line, contact=found)
+                place += 1
+
+    def _of_row(self, row: Row) -> list[ContactCreate] | list[Problem]:
+        if row.problem is not None:
+            return [row.problem]
+        numbers = self._numbers(row)
+        if isinstance(numbers, Problem):
+            return [numbers]
+        try:
+            return [ContactCreate(number=number, **self._fields(row)) for number in numbers]
+        except ValidationError as error:
+            # Its words would show what stands in the row.
+            field = (error.field or "row").partition("[")[0]
+            return [Problem(f"invalid_{field}", f"The {field} cannot be sent as it stands there.")]
+
+    def _numbers(self, row: Row) -> list[str] | Problem:
+        """The first usable number, or all that are; else why the first one is not."""
+        usable: dict[str, None] = {}
+        first: Problem | None = None
+        for place in self.columns.numbers:
+            for text in row.cells[place].split(_BETWEEN_VALUES):
+                number = e164_in(text, self.region)
+                if isinstance(number, str):
+                    usable[number] = None
+                    if not self.all_numbers:
+                        return [number]
+                elif text.strip():
+                    first = first or number
+        return list(usable) or first or Problem("missing_number", "There is no number.")
+
+    def _fields(self, row: Row) -> dict[str, Any]:
+        """What stands in the other cells; a blank one is no value, as it must wipe out none."""
+        given = {
+            field: cell
+            for field, place in self.columns.fields.items()
+            if (cell := row.cells[place].strip())
+        }
+        fields: dict[str, Any] = {**given}
+        if "tags" in given:
+            fields["tags"] = _tags(given["tags"])
+        variables = _variables(given["custom_variables"]) if "custom_variables" in given else {}
+        for label, place in self.columns.variables.items():
+            if cell := row.cells[place].strip():
+                variables[label] = cell
+        if variables:
+            fields["custom_variables"] = variables
+        if self.update_if_exists:
+            fields["update_if_exists"] = True
+        return fields
+
+
+def _tags(cell: str) -> Any:
+    """The tags in a cell: a JSON list, or text with ``:::``, semicolons or commas in it."""
+    if cell.startswith("["):
+        return _json(cell, "tags")
+    between = next((sign for sign in (_BETWEEN_VALUES, ";", ",") if sign in cell), ",")
+    tags = [tag.strip() for tag in cell.split(between)]
+    # Google's own groups, such as "* myContacts", are none of the user's.
+    tags = list(dict.fromkeys(tag for tag in tags if tag and not tag.startswith("* ")))
+    # An empty list would take the stored ones away.
+    return tags or None
+
+
+def _variables(cell: str) -> dict[str, Any]:
+    variables = _json(cell, "custom_variables")
+    if not isinstance(variables, dict):
+        raise ValidationError("custom_variables must be a JSON object.", field="custom_variables")
+    return variables
+
+
+def _json(cell: str, field: str) -> Any:
+    try:
+        return json.loads(cell)
+    except (ValueError, RecursionError):
+        raise ValidationError(f"{field} must be JSON.", field=field) from None
+
+
+def merged(earlier: ContactCreate, later: ContactCreate) -> ContactCreate:
+    """One contact out of two with the same number: the later one's values, and tags of both."""
+    one, other = earlier.to_dict(), later.to_dict()
+    both = {**one, **other}
+    if "tags" in both:
+        both["tags"] = list(dict.fromkeys([*one.get("tags", []), *other.get("tags", [])]))
+    if "custom_variables" in both:
+        both["custom_variables"] = {
+            **one.get("custom_variables", {}),
+            **other.get("custom_variables", {}),
+        }
+    return ContactCreate.from_dict(both)

@@ -1,0 +1,394 @@
+"""What an import has begun and what became of it, in a file that outlives the process.
+
+The file is a SQLite database in WAL mode. It holds no name and no number: of each number that
+comes more than once there is a hash, whose key is in the same file. That keeps numbers from being
+read, not from being tried out one after the other, so the file is for its owner's eyes alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+from ..exceptions import JournalError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+OPEN = "open"
+"""The state of an entry whose intent was committed, and no outcome yet."""
+
+_NAMES = (OPEN, "created", "stored", "existing", "rejected", "unknown", "skipped")
+_NUMBERS = {name: number for number, name in enumerate(_NAMES)}
+_APPLICATION = int.from_bytes(b"SbIm", "big")
+_VERSION = 1
+_SCHEMA = f"""
+    PRAGMA application_id = {_APPLICATION};
+    PRAGMA user_version = {_VERSION};
+    CREATE TABLE about (fingerprint TEXT NOT NULL, salt BLOB NOT NULL, entries INTEGER);
+    CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE repeated (
+        number BLOB PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE state (
+        entry INTEGER PRIMARY KEY,
+        outcome INTEGER NOT NULL CHECK (outcome BETWEEN 0 AND {len(_NAMES) - 1}),
+        line INTEGER,
+        code TEXT,
+        reason TEXT
+    );
+"""
+_NOTES_AT_ONCE = 5_000
+_ROWS_AT_ONCE = 1_000
+
+_RESUME = "(--resume, or resume=True in Python)"
+_FOREIGN = "{} is not the journal of an import, and was left as it is. Move it out of the way."
+_DAMAGED = (
+    "The journal {} is damaged and cannot tell any more what was sent. Put a copy of it back, or "
+    "delete it to start anew, which sends every contact again."
+)
+_FULL = (
+    "The disk is full, that of the journal {} or that of temporary files. Free some space, then "
+    "resume."
+)
+# By a part of the error's text, as Python 3.10 does not tell SQLite's code.
+_TROUBLES = {
+    "locked": "The journal {} is in use by another import. Wait until it has ended, or stop it.",
+    "not a database": _FOREIGN,
+    "malformed": _DAMAGED,
+    "is full": _FULL,
+    "No space left": _FULL,
+    "I/O error": (
+        "The disk failed the journal {}: it is full, at a limit of size, or out of order. See to "
+        "that, then resume."
+    ),
+}
+
+
+@frozen
+class Ended:
+    """What became of one entry.
+
+    Attributes:
+        entry: The place of the row in the input, from 0 on.
+        outcome: ``"created"``, ``"stored"``, ``"existing"``, ``"rejected"``, ``"unknown"`` or
+            ``"skipped"``.
+        line: The line of the input where the row begins.
+        code: For what was not stored: why, as a machine reads it.
+        reason: The same in a sentence, without any number or name; it is kept as it is.
+    """
+
+    entry: int
+    outcome: str
+    line: int
+    code: str = ""
+    reason: str = ""
+
+
+class Journal:
+    """The journal of one import; made by :meth:`open`.
+
+    All methods block, and only one may run at a time, on whatever thread. No other part of the
+    process may open the file: by the rules of POSIX, closing it again would release the lock.
+
+    Attributes:
+        checked: Whether the first pass has been finished.
+        entries: How many entries the first pass found; 0 before it is finished.
+
+    Raises:
+        JournalError: From every method, if the disk or the file fails.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._name = "for this run" if path is None else str(path)
+        self._failed = False
+        self._notes: list[tuple[int, bytes]] = []
+        self._salt = b""
+        self.checked = False
+        self.entries = 0
+        with self._explained():
+            self._connection = _connected(path)
+
+    @classmethod
+    def open(
+        cls, path: Path | None, *, fingerprint: str, settings: Mapping[str, str], resume: bool
+    ) -> Self:
+        """The journal in this file, held until :meth:`close` and at most as long as the process.
+
+        Args:
+            path: The file, which is made if it is not there or has nothing in it; ``None`` for a
+                temporary one that vanishes with :meth:`close`.
+            fingerprint: What tells this input from every other.
+            settings: What must not change between the runs of one import.
+            resume: Whether to go on with an import that was begun before.
+
+        Raises:
+            JournalError: If the file is no journal, is damaged, newer than this package or in use,
+                or if it is of an import that cannot or should not be gone on with.
+        """
+        journal = cls(path)
+        try:
+            with journal._explained():
+                if journal._take():
+                    journal._resume(fingerprint, settings, resume=resume)
+                else:
+                    journal._begin(fingerprint, settings)
+        except BaseException:
+            journal.close()
+            raise
+        return journal
+
+    def note(self, entry: int, number: str) -> None:
+        """Remember which entry has which number, in the first pass."""
+        self._notes.append((entry, self._hash(number)))
+        if len(self._notes) >= _NOTES_AT_ONCE:
+            self._write_notes()
+
+    def finish_check(self, entries: int) -> None:
+        """End the first pass; without this, the next run has to repeat all of it.
+
+        Args:
+            entries: How many entries the input has.
+        """
+        self._write_notes()
+        with self._transaction() as execute:
+            execute(
+                "INSERT INTO repeated SELECT number, min(entry), max(entry) FROM check_.noted"
+                " GROUP BY number HAVING count(*) > 1"
+            )
+            execute("UPDATE about SET entries = ?", (entries,))
+        self.checked, self.entries = True, entries
+        with self._explained():
+            self._connection.execute("DETACH check_")
+
+    def repeats(self, number: str) -> tuple[int, int] | None:
+        """The first and the last entry with this number, or ``None`` if there are not two.
+
+        Known after the first pass.
+        """
+        found = self._rows(
+            "SELECT first, last FROM repeated WHERE number = ?", (self._hash(number),)
+        )
+        return found[0] if found else None
+
+    def commit(self, begun: Iterable[int], ended: Iterable[Ended]) -> None:
+        """Put intents, then outcomes on the disk: all of them or, if this raises, none.
+
+        What an entry was before is replaced. After an error every further commit is refused.
+
+        Args:
+            begun: Entries that are about to be sent.
+            ended: Entries that need not be sent any more, begun before or not.
+        """
+        rows: list[tuple[int, int, int | None, str | None, str | None]]
+        rows = [(entry, _NUMBERS[OPEN], None, None, None) for entry in begun]
+        rows += [
+            (one.entry, _NUMBERS[one.outcome], one.line, one.code or None, one.reason or None)
+            for one in ended
+        ]
+        with self._transaction():
+            self._connection.executemany("REPLACE INTO state VALUES (?, ?, ?, ?, ?)", rows)
+
+    def states(self, first: int, count: int) -> dict[int, str]:
+        """The state of each entry that has one: :data:`OPEN` or its outcome.
+
+        Args:
+            first: The first entry to look at.
+            count: How many entries to look at.
+        """
+        rows = self._rows(
+            "SELECT entry, outcome FROM state WHERE entry >= ? AND entry < ?",
+            (first, first + count),
+        )
+        return {entry: _NAMES[number] for entry, number in rows}
+
+    def counts(self) -> dict[str, int]:
+        """How many entries are in which state; reads the whole journal."""
+        rows = self._rows("SELECT outcome, count(*) FROM state GROUP BY outcome")
+        return {_NAMES[number]: count for number, count in rows}
+
+    def not_stored(self) -> Iterator[Ended]:
+        """The entries that are existing, rejected or unknown, in their order."""
+        kinds = tuple(_NUMBERS[name] for name in ("existing", "rejected", "unknown"))
+        last = -1
+        # In portions, so that a reader who stops or is slow holds nothing up.
+        while rows := self._rows(
+            "SELECT entry, outcome, line, coalesce(code, ''), coalesce(reason, '') FROM state"
+            " WHERE entry > ? AND outcome IN (?, ?, ?) ORDER BY entry LIMIT ?",
+            (last, *kinds, _ROWS_AT_ONCE),
+        ):
+            for entry, number, *rest in rows:
+                yield Ended(entry, _NAMES[number], *rest)
+            last = rows[-1][0]
+
+    def close(self) -> None:
+        """Let go of the file; it is one file then, and what was committed is in it."""
+        with self._explained():
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _take(self) -> bool:
+        """Lock the file; whether a journal is in it, as opposed to nothing at all."""
+        execute = self._connection.execute
+        execute("PRAGMA locking_mode = EXCLUSIVE")
+        # At once, so that of two that find no journal yet only one makes it; the lock stays.
+        execute("BEGIN EXCLUSIVE")
+        execute("COMMIT")
+        execute("PRAGMA synchronous = FULL")
+        # On macOS, nothing less reaches the disk.
+        execute("PRAGMA fullfsync = ON")
+        execute("PRAGMA temp_store = FILE")
+        (application,) = execute("PRAGMA application_id").fetchone()
+        (version,) = execute("PRAGMA user_version").fetchone()
+        (tables,) = execute("SELECT count(*) FROM sqlite_master").fetchone()
+        # A process that was killed in the middle of its first commit left this.
+        if (application, version, tables) == (0, 0, 0):
+            return False
+        if application != _APPLICATION:
+            raise JournalError(_FOREIGN.format(self._name))
+        if version > _VERSION:
+            raise JournalError(
+                f"The journal {self._name} was written by a newer version of sendblue-async. "
+                "Update this one, then resume."
+            )
+        if execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise JournalError(_DAMAGED.format(self._name))
+        return True
+
+    def _begin(self, fingerprint: str, settings: Mapping[str, str]) -> None:
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._salt = secrets.token_bytes(16)
+        with self._transaction() as execute:
+            for statement in _SCHEMA.split(";"):
+                execute(statement)
+            execute("INSERT INTO about VALUES (?, ?, NULL)", (fingerprint, self._salt))
+            self._connection.executemany("INSERT INTO setting VALUES (?, ?)", settings.items())
+        self._await_notes()
+
+    def _resume(self, fingerprint: str, settings: Mapping[str, str], *, resume: bool) -> None:
+        ((known, self._salt, entries),) = self._rows("SELECT fingerprint, salt, entries FROM about")
+        self.checked, self.entries = entries is not None, entries or 0
+        if not resume:
+            raise JournalError(self._begun_before())
+        if known != fingerprint:
+            raise JournalError(
+                f"The input has changed since the import with the journal {self._name} was begun. "
+                "Resume with the input as it was, or delete the journal to start anew."
+            )
+        then = dict(self._rows("SELECT name, value FROM setting"))
+        changes = [
+            f"{name} was {_shown(then.get(name))} and is {_shown(settings.get(name))} now"
+            for name in sorted({*then, *settings})
+            if then.get(name) != settings.get(name)
+        ]
+        if changes:
+            raise JournalError(
+                f"The import with the journal {self._name} was begun with other settings: "
+                f"{', '.join(changes)}. Resume with those, or delete the journal to start anew."
+            )
+        if not self.checked:
+            self._await_notes()
+
+    def _begun_before(self) -> str:
+        (ended,) = self._rows("SELECT count(*) FROM state WHERE outcome != ?", (_NUMBERS[OPEN],))[0]
+        if self.checked and ended >= self.entries:
+            return (
+                f"This import is finished, according to its journal {self._name}. Resume {_RESUME} "
+                "to see how it ended, or delete the journal to start anew, which sends every "
+                "contact again."
+            )
+        return (
+            f"This import was begun before, and its journal is {self._name}. Resume {_RESUME} to "
+            "go on with it, or delete the journal to start anew."
+        )
+
+    def _await_notes(self) -> None:
+        """Notes are of no use to another run, so they are in a file that vanishes."""
+        self._connection.execute("ATTACH '' AS check_")
+        self._connection.execute(
+            "CREATE TABLE check_.noted (entry INTEGER PRIMARY KEY, number BLOB NOT NULL)"
+        )
+
+    def _write_notes(self) -> None:
+        with self._transaction():
+            self._connection.executemany("INSERT INTO check_.noted VALUES (?, ?)", self._notes)
+        self._notes.clear()
+
+    def _hash(self, number: str) -> bytes:
+        # A billion numbers have two hashes of 16 bytes alike with a chance below 1 in 10^20.
+        return hashlib.blake2b(number.encode(), key=self._salt, digest_size=16).digest()
+
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        with self._explained():
+            return self._connection.execute(query, values).fetchall()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[Any]:
+        """A transaction, with the function that executes a statement in it."""
+        if self._failed:
+            raise JournalError(
+                f"The journal {self._name} takes nothing more, as an earlier commit failed. What "
+                "was committed before is safe: resume in a new run."
+            )
+        with self._explained():
+            try:
+                self._connection.execute("BEGIN")
+                yield self._connection.execute
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._failed = True
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.rollback()
+                raise
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say what an error of the disk or of SQLite means."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            # Without the path, which may have any of the words in it.
+            text = getattr(error, "strerror", None) or str(error)
+            for sign, message in _TROUBLES.items():
+                if sign in text:
+                    raise JournalError(message.format(self._name)) from error
+            raise JournalError(
+                f"The journal {self._name} cannot be used ({text}). Check its folder and its "
+                "permissions."
+            ) from error
+
+
+def _connected(path: Path | None) -> sqlite3.Connection:
+    """A connection to the file, which is made for its owner alone if it is not there."""
+    place = ""
+    if path is not None:
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        place = f"{path.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(
+        place, timeout=0, isolation_level=None, check_same_thread=False, uri=True
+    )
+
+
+def _shown(value: str | None) -> str:
+    return "not given" if value is None else repr(value)

@@ -1,0 +1,87 @@
+"""Phone numbers as people and spreadsheets write them, made into E.164 with libphonenumber."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from ..exceptions import ConfigurationError, ValidationError
+from ._row import Problem
+
+# 4.41E+11, 14155550123.0, #NAME? and ######: what a spreadsheet makes of a number in a cell.
+_DAMAGE = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+|[0-9]+[.,]0+|#.*")
+
+
+def _phonenumbers() -> Any:
+    try:
+        import phonenumbers
+    except ImportError:
+        raise ConfigurationError(
+            "Files are imported with the phonenumbers library; "
+            "install it with pip install 'sendblue-async[batch]'."
+        ) from None
+    return phonenumbers
+
+
+def checked_region(region: str | None) -> str | None:
+    """A region that numbers without ``+`` can be read in, such as ``"US"``.
+
+    Raises:
+        ValidationError: If there is no such region.
+    """
+    if region is None:
+        return None
+    if isinstance(region, str) and region.upper() in _phonenumbers().SUPPORTED_REGIONS:
+        return region.upper()
+    raise ValidationError(
+        f"region must be a two-letter country code such as 'US', not {region!a}.", field="region"
+    )
+
+
+@lru_cache(maxsize=1)
+def _reasons() -> dict[int, str]:
+    result = _phonenumbers().ValidationResult
+    return {
+        result.INVALID_COUNTRY_CODE: "It has no country code that exists.",
+        result.TOO_SHORT: "It is too short.",
+        result.TOO_LONG: "It is too long.",
+        result.INVALID_LENGTH: "No number of its country is as long.",
+        result.IS_POSSIBLE_LOCAL_ONLY: "It lacks its area code.",
+    }
+
+
+def e164_in(text: str, region: str | None) -> str | Problem:
+    """The number in E.164 form, or why there is none.
+
+    Args:
+        text: What stands in the cell.
+        region: The region of a number without ``+``, or ``None`` if those are not to be read.
+    """
+    text = text.strip()
+    if not text:
+        return Problem("missing_number", "There is no number.")
+    if _DAMAGE.fullmatch(text):
+        return Problem(
+            "spreadsheet_number",
+            "A spreadsheet has changed the number. Export the column as text.",
+        )
+    library = _phonenumbers()
+    try:
+        number = library.parse(text, region)
+    except library.NumberParseException as error:
+        if error.error_type != error.INVALID_COUNTRY_CODE:
+            return Problem("invalid_number", "It is no phone number.")
+        if "+" in text or region:
+            return Problem("invalid_number", "It has no country code that exists.")
+        return Problem(
+            "no_country_code", "It has no country code, and no region was given to read it in."
+        )
+    if number.extension:
+        return Problem("invalid_number", "It has an extension, to which nothing can be sent.")
+    reason = _reasons().get(library.is_possible_number_with_reason(number))
+    if reason is None and not library.is_valid_number(number):
+        reason = "No number of its country looks like that."
+    if reason is not None:
+        return Problem("invalid_number", reason)
+    return str(library.format_number(number, library.PhoneNumberFormat.E164))

@@ -1,0 +1,87 @@
+"""How far an import is, and what it has come to: counts that add up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict, frozen
+
+
+@frozen(kw_only=True)
+class ImportProgress:
+    """How far an import is.
+
+    Attributes:
+        entries: How many entries the file has.
+        counts: How many have which outcome.
+        requests_per_second: The pace now, or ``None`` without one.
+        refused: How many requests the server refused as too many.
+        seconds: How long this run has taken.
+    """
+
+    entries: int
+    counts: Mapping[str, int]
+    requests_per_second: float | None
+    refused: int
+    seconds: float
+
+
+@frozen(kw_only=True)
+class ImportReport:
+    """What an import has come to.
+
+    Attributes:
+        path: The file.
+        finished: Whether every entry has its outcome.
+        entries: How many entries the file has: one for each row that is not blank, or one for
+            each usable number of a row where all are used.
+        created: Stored by a plain create.
+        stored: Stored by an upsert, which cannot tell whether they are new.
+        existing: Left alone, as their number was known already.
+        rejected: Cannot be sent, or were refused by the server.
+        unknown: May have been stored.
+        skipped: Not sent, as a later row has the same number.
+        remaining: Not yet sent. All counts from ``created`` on add up to ``entries``.
+        codes: How many were rejected or skipped, by why.
+        requests_per_second: The pace at the end.
+        limit: The pace at which the server refused last, or ``None`` if it never did.
+        refused: How many requests the server refused as too many.
+        seconds: How long this run took.
+        encoding: What the file was read as.
+        delimiter: What stands between its cells, or ``None``.
+        unused_columns: The columns that no field of a contact was taken from.
+        journal: The journal.
+        rejected_path: The file of rejected rows, or ``None`` if there are none.
+    """
+
+    path: Path
+    finished: bool
+    entries: int
+    created: int = 0
+    stored: int = 0
+    existing: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    skipped: int = 0
+    remaining: int = 0
+    codes: Mapping[str, int]
+    requests_per_second: float | None
+    limit: float | None
+    refused: int
+    seconds: float
+    encoding: str
+    delimiter: str | None
+    unused_columns: tuple[str, ...]
+    journal: Path
+    rejected_path: Path | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as a JSON document."""
+        return asdict(self, value_serializer=lambda _, __, value: _plain(value))
+
+
+def _plain(value: Any) -> Any:
+    return os.fspath(value) if isinstance(value, Path) else value

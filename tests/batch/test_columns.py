@@ -1,0 +1,128 @@
+"""Which column is which field, in the exports of common programs and as it is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sendblue_async.batch._columns import find_columns
+from sendblue_async.exceptions import ValidationError
+
+EXPORTS: dict[str, tuple[list[str], list[str], dict[str, str]]] = {
+    "plain": (
+        ["number", "first_name", "last_name", "tags", "assigned_to_email", "sendblue_number"],
+        ["number"],
+        {
+            "first_name": "first_name",
+            "last_name": "last_name",
+            "tags": "tags",
+            "assigned_to_email": "assigned_to_email",
+            "sendblue_number": "sendblue_number",
+        },
+    ),
+    "Google Contacts": (
+        [
+            "First Name",
+            "Middle Name",
+            "Last Name",
+            "Labels",
+            "E-mail 1 - Value",
+            "Phone 1 - Label",
+            "Phone 1 - Value",
+            "Phone 2 - Label",
+            "Phone 2 - Value",
+        ],
+        ["Phone 1 - Value", "Phone 2 - Value"],
+        {"first_name": "First Name", "last_name": "Last Name", "tags": "Labels"},
+    ),
+    "Google Contacts, before": (
+        [
+            "Name",
+            "Given Name",
+            "Family Name",
+            "Group Membership",
+            "Phone 1 - Type",
+            "Phone 1 - Value",
+        ],
+        ["Phone 1 - Value"],
+        {"first_name": "Given Name", "last_name": "Family Name", "tags": "Group Membership"},
+    ),
+    "HubSpot": (
+        [
+            "Record ID",
+            "First Name",
+            "Last Name",
+            "Email",
+            "Phone Number",
+            "Contact owner",
+            "Mobile Phone Number",
+        ],
+        ["Mobile Phone Number", "Phone Number"],
+        {"first_name": "First Name", "last_name": "Last Name"},
+    ),
+    "Salesforce": (
+        ["Id", "FirstName", "LastName", "Phone", "MobilePhone", "HomePhone", "OtherPhone"],
+        ["MobilePhone", "Phone", "HomePhone", "OtherPhone"],
+        {"first_name": "FirstName", "last_name": "LastName"},
+    ),
+    "Outlook": (
+        [
+            "First Name",
+            "Last Name",
+            "Business Phone",
+            "Home Phone",
+            "Mobile Phone",
+            "Primary Phone",
+            "Categories",
+            "Home Fax",
+        ],
+        ["Mobile Phone", "Primary Phone", "Home Phone", "Business Phone"],
+        {"first_name": "First Name", "last_name": "Last Name", "tags": "Categories"},
+    ),
+    "German": (
+        ["Telefon", "Vorname", "Nachname", "Kategorien", "Mobiltelefon", "Firma"],
+        ["Mobiltelefon", "Telefon"],
+        {"first_name": "Vorname", "last_name": "Nachname", "tags": "Kategorien"},
+    ),
+}
+
+
+@pytest.mark.parametrize("export", EXPORTS)
+def test_known_exports(export: str) -> None:
+    """The columns of each are recognised, the likeliest number for a mobile in front."""
+    names, numbers, fields = EXPORTS[export]
+    found = find_columns(names, {})
+    assert [names[place] for place in found.numbers] == numbers
+    assert {field: names[place] for field, place in found.fields.items()} == fields
+    assert found.unused == tuple(name for name in names if name not in {*numbers, *fields.values()})
+
+
+def test_what_is_given_goes_before_what_is_recognised() -> None:
+    """A field that is given is not looked for, and a column that is given is nothing else."""
+    names = ["Phone", "Call this", "First Name", "Plan", "custom_variables.city"]
+    given = {"Call this": "number", "First Name": "last_name", "Plan": "custom_variables.plan"}
+    found = find_columns(names, given)
+    assert found.numbers == (1,)
+    assert found.fields == {"last_name": 2}
+    assert found.variables == {"plan": 3, "city": 4}
+    assert found.unused == ("Phone",)
+
+
+@pytest.mark.parametrize(
+    ("names", "given", "words"),
+    [
+        (["a", "b"], {}, "No column is known to have phone numbers"),
+        (["number"], {"Number": "number"}, "There is no column 'Number'"),
+        (["number", "x"], {"x": "age"}, "'age' is no field"),
+        (["number", "x"], {"x": "custom_variables."}, "is no field"),
+        (["number", "Vorname", "First Name"], {}, "are both first_name"),
+        (["number", "x", "y"], {"x": "tags", "y": "tags"}, "are both tags"),
+    ],
+)
+def test_what_cannot_be_told_is_refused(
+    names: list[str], given: dict[str, Any], words: str
+) -> None:
+    """The error names the column, or says how to name it."""
+    with pytest.raises(ValidationError, match=words):
+        find_columns(names, given)

@@ -1,0 +1,321 @@
+"""Imports of files: interrupted, resumed, refused, and every row accounted for."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import shutil
+import signal
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from sendblue_async import (
+    AuthenticationError,
+    ImportProgress,
+    JournalError,
+    SendblueClient,
+    SyncSendblueClient,
+    ValidationError,
+)
+from sendblue_async.sandbox import Faults, Sandbox
+
+from ..sync.programs import Programs
+
+pytestmark = pytest.mark.anyio
+
+
+def number(n: int) -> str:
+    """One of many valid numbers."""
+    return f"+1201555{n:04}" if n < 10_000 else f"+1202556{n - 10_000:04}"
+
+
+def written(folder: Path, rows: list[str], name: str = "people.csv") -> Path:
+    """A file with these rows."""
+    path = folder / name
+    path.write_text("\n".join(["number,first_name,tags", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """The files in a folder."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("cls", [SendblueClient, SyncSendblueClient])
+async def test_a_file_is_imported(
+    server: Sandbox, client: SendblueClient, tmp_path: Path, cls: type
+) -> None:
+    """Both clients import a file, and the report says what became of each row."""
+    await client.create_contact(number(1), first_name="Old")
+    path = written(
+        tmp_path,
+        [
+            f"{number(1)},New,",
+            f"{number(2)},Ada,vip;new",
+            "call me,Bob,",
+            f"{number(3)},,",
+            f"{number(2)},Ada L.,vip",
+        ],
+    )
+    if cls is SendblueClient:
+        report = await client.import_contacts(path, rate_limit=1e6)
+    else:
+        keys = server.api_key, server.api_secret
+        with_blocking = SyncSendblueClient(*keys, base_url=server.base_url)
+        report = await anyio.to_thread.run_sync(
+            lambda: with_blocking.import_contacts(path, rate_limit=1e6)
+        )
+        await anyio.to_thread.run_sync(with_blocking.close)
+    assert report.finished
+    counts = (report.created, report.existing, report.rejected, report.skipped, report.stored)
+    assert counts == (2, 1, 1, 1, 0)
+    assert (report.entries, report.unknown, report.remaining) == (5, 0, 0)
+    assert report.codes == {"invalid_number": 1}
+    assert server.contacts[number(2)]["first_name"] == "Ada L."
+    assert server.contacts[number(2)]["tags"] == ["vip", "new"]
+    assert server.contacts[number(1)]["first_name"] == "Old"
+    assert json.loads(json.dumps(report.to_dict()))["created"] == 2
+
+
+async def test_rejected_rows_are_mended_and_imported_as_they_are(
+    server: Sandbox, client: SendblueClient, tmp_path: Path
+) -> None:
+    """The file of rejected rows has their columns in their order, and imports once mended."""
+    path = tmp_path / "people.csv"
+    path.write_text('Note;Phone;First Name\n=1+1;4,41E+11;"Ada\nB."\nx;+12015550123;Cy\n')
+    report = await client.import_contacts(path, rate_limit=1e6)
+    assert (report.created, report.rejected) == (1, 1)
+    rejected = report.rejected_path
+    assert rejected is not None
+    text = rejected.read_text(encoding="utf-8-sig")
+    assert text.startswith("Note;Phone;First Name;line;code;reason\n")
+    with rejected.open(encoding="utf-8-sig", newline="") as file:
+        [row] = csv.DictReader(file, delimiter=";")
+    assert (row["Note"], row["line"], row["code"]) == ("'=1+1", "2", "spreadsheet_number")
+    assert row["First Name"] == "Ada\nB."
+
+    rejected.write_text(text.replace("4,41E+11", "'+1 201-555-0124"), encoding="utf-8")
+    again = await client.import_contacts(rejected, rate_limit=1e6)
+    assert (again.created, again.rejected, again.finished) == (1, 0, True)
+    assert server.contacts["+12015550124"]["first_name"] == "Ada\nB."
+
+
+async def test_what_the_server_refuses_is_rejected_with_its_words(
+    server: Sandbox, client: SendblueClient, tmp_path: Path
+) -> None:
+    """A 400 is that row's alone, and its reason is in the file of rejected rows."""
+    server.faults = Faults(refusal_in_200=1)
+    path = written(tmp_path, [f"{number(n)},Ada," for n in range(3)])
+    report = await client.import_contacts(path, rate_limit=1e6)
+    assert (report.rejected, report.finished) == (3, True)
+    assert report.codes == {"http_200": 3}
+    assert report.rejected_path is not None
+    assert "was refused" in report.rejected_path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("all_numbers", [False, True])
+async def test_several_numbers_in_a_row(
+    server: Sandbox, client: SendblueClient, tmp_path: Path, all_numbers: bool
+) -> None:
+    """The first usable number is taken, or each usable one becomes a contact."""
+    path = tmp_path / "google.csv"
+    path.write_text(
+        "First Name,Phone 1 - Value,Phone 2 - Value\n"
+        "Ada,none,+1 201-555-0001 ::: +1 201-555-0002\n"
+        "Bob,+12015550003,+12015550004\n"
+    )
+    report = await client.import_contacts(path, all_numbers=all_numbers, rate_limit=1e6)
+    assert {*server.contacts} == {
+        "+12015550001",
+        "+12015550003",
+        *({"+12015550002", "+12015550004"} if all_numbers else set()),
+    }
+    assert report.entries == report.created == (4 if all_numbers else 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"region": "Mars"}, "region"),
+        ({"columns": {"Nope": "number"}}, "Nope"),
+        ({"columns": {"first_name": "age"}}, "age"),
+        ({"on_duplicate": "first"}, "on_duplicate"),
+        ({"encoding": "klingon"}, "klingon"),
+        ({"delimiter": "::"}, "delimiter"),
+    ],
+)
+async def test_unusable_options_are_refused_before_anything_is_sent(
+    server: Sandbox, client: SendblueClient, tmp_path: Path, options: Any, words: str
+) -> None:
+    """An option that makes no sense is named, and neither a request nor a journal is made."""
+    path = written(tmp_path, [f"{number(1)},Ada,"])
+    with pytest.raises(ValidationError, match=words):
+        await client.import_contacts(path, **options)
+    assert server.counts["requests"] == 0
+    assert files_in(tmp_path) == {"people.csv": path.read_bytes()}
+
+
+async def test_an_import_that_was_begun_is_not_begun_again(
+    server: Sandbox, client: SendblueClient, tmp_path: Path
+) -> None:
+    """Without resume the journal stops a second import; with it there is nothing left to do."""
+    path = written(tmp_path, [f"{number(1)},Ada,"])
+    await client.import_contacts(path, rate_limit=1e6)
+    before = server.counts["requests"]
+    with pytest.raises(JournalError):
+        await client.import_contacts(path, rate_limit=1e6)
+    report = await client.import_contacts(path, rate_limit=1e6, resume=True)
+    assert (report.finished, report.created) == (True, 1)
+    for changed in ({"update_if_exists": True}, {"region": "US"}, {"on_duplicate": "last"}):
+        with pytest.raises(JournalError, match=next(iter(changed))):
+            await client.import_contacts(path, resume=True, **changed)
+    path.write_text(path.read_text() + f"{number(2)},Bob,\n")
+    with pytest.raises(JournalError, match="changed"):
+        await client.import_contacts(path, resume=True)
+    assert server.counts["requests"] == before
+
+
+async def test_refused_keys_keep_the_journal(server: Sandbox, tmp_path: Path) -> None:
+    """A 401 ends the import, with a report, and it goes on when the keys are right."""
+    path = written(tmp_path, [f"{number(n)},Ada," for n in range(100)])
+    async with SendblueClient("sandbox-key", "wrong", base_url=server.base_url) as wrong:
+        with pytest.raises(AuthenticationError):
+            await wrong.import_contacts(path, rate_limit=1e6, concurrency=4)
+    assert server.counts["requests"] <= 4
+    async with SendblueClient("sandbox-key", "sandbox-secret", base_url=server.base_url) as right:
+        report = await right.import_contacts(path, rate_limit=1e6, resume=True)
+    assert (report.created, report.finished) == (100, True)
+
+
+@pytest.mark.parametrize("on_duplicate", ["merge", "last"])
+async def test_cancelled_and_resumed_it_loses_and_doubles_nothing(
+    server: Sandbox, client: SendblueClient, tmp_path: Path, on_duplicate: Any
+) -> None:
+    """Cancelled again and again, each row is stored once in the end, and merged rows are whole."""
+    rows = [f"{number(n % 150)},n{n},t{n}" for n in range(300)]
+    path = written(tmp_path, rows)
+    server.faults = Faults(latency=0.01)
+    options: dict[str, Any] = {"rate_limit": 1e6, "concurrency": 4, "on_duplicate": on_duplicate}
+    runs = 0
+    while True:
+        runs += 1
+        with anyio.move_on_after(0.2):
+            report = await client.import_contacts(path, resume=True, **options)
+            break
+    assert runs > 2
+    assert (report.created, report.skipped, report.remaining) == (150, 150, 0)
+    assert {*server.contacts} == {number(n) for n in range(150)}
+    for n in range(150):
+        stored = server.contacts[number(n)]
+        assert stored["first_name"] == f"n{n + 150}"
+        assert stored["tags"] == ([f"t{n}"] if on_duplicate == "merge" else []) + [f"t{n + 150}"]
+
+
+async def test_progress_is_told(server: Sandbox, client: SendblueClient, tmp_path: Path) -> None:
+    """What is told grows up to the counts of the report."""
+    path = written(tmp_path, [*(f"{number(n)},Ada," for n in range(60)), "nobody,,"])
+    told: list[ImportProgress] = []
+    report = await client.import_contacts(path, rate_limit=1e6, concurrency=4, progress=told.append)
+    done = [sum(each.counts.values()) for each in told]
+    assert done == sorted(done)
+    assert done[-1] == report.entries == told[-1].entries == 61
+    assert told[-1].counts == {"created": 60, "rejected": 1}
+
+
+PROGRAM = """
+    import sys
+    from sendblue_async import RetryPolicy, SyncSendblueClient, Timeouts
+    client = SyncSendblueClient(
+        retry=RetryPolicy(base=0.001, cap=0.01, rate_limit_base=0.001), timeouts=Timeouts(attempt=2)
+    )
+    report = client.import_contacts(
+        sys.argv[1], update_if_exists=sys.argv[2] == "True", concurrency=16, rate_limit=1e6,
+        resume=True,
+    )
+    print(report.created, report.stored, report.existing, report.rejected, report.unknown)
+"""
+FAULTS = Faults(
+    too_many_requests=0.01,
+    reset=0.03,
+    server_error=0.03,
+    server_error_after_commit=0.03,
+    drop_after_commit=0.04,
+    short_body=0.02,
+    garbage=0.02,
+)
+
+
+def left_open(path: Path) -> int:
+    """How many entries a killed import has begun and not ended, as its journal tells."""
+    copies = [Path(f"{path}.copy{end}") for end in (".journal", ".journal-wal")]
+    for copy, end in zip(copies, (".journal", ".journal-wal"), strict=True):
+        original = Path(f"{path}{end}")
+        if original.exists():
+            shutil.copy(original, copy)
+    connection = sqlite3.connect(copies[0])
+    try:
+        [(count,)] = connection.execute("SELECT count(*) FROM state WHERE outcome = 0")
+        return int(count)
+    finally:
+        connection.close()
+        for copy in copies:
+            copy.unlink(missing_ok=True)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("update", [True, False])
+def test_killed_at_any_moment_it_loses_and_doubles_nothing(
+    programs: Programs, sandbox: Sandbox, update: bool
+) -> None:
+    """SIGKILL at random points under faults: the server has what is valid, and it is so reported.
+
+    Never more are open than there are workers, so that no more can be sent a second time.
+    """
+    rows = [f"{number(n)},n{n},t{n % 7}" for n in range(1500)]
+    path = written(programs.folder, [*rows, "nobody,,", "12,,"])
+    sandbox.faults = FAULTS
+    draw = random.Random(5)
+    kills = 0
+    for kill in range(8):
+        until = sandbox.counts["requests"] + draw.randrange(0, 250)
+        with programs.start(PROGRAM, arguments=[str(path), str(update)]) as program:
+            while sandbox.counts["requests"] < until and program.poll() is None:
+                time.sleep(0.001)
+            time.sleep(draw.random() * 0.02)
+            program.send_signal(signal.SIGKILL)
+            program.communicate()
+            kills += program.returncode == -signal.SIGKILL
+        if Path(f"{path}.journal").exists() and kill:
+            assert left_open(path) <= 16
+    assert kills >= 6
+    with programs.start(PROGRAM, arguments=[str(path), str(update)]) as program:
+        printed, complaints = program.communicate(timeout=120)
+    assert complaints == ""
+    created, stored, existing, rejected, unknown = map(int, printed.split())
+    assert (created, stored) == ((0, 1500) if update else (1500, 0))
+    assert (existing, rejected, unknown) == (0, 2, 0)
+    assert {*sandbox.contacts} == {number(n) for n in range(1500)}
+    for n in range(1500):
+        assert sandbox.contacts[number(n)]["first_name"] == f"n{n}"
+
+
+async def test_the_journal_has_no_number_and_no_name(
+    server: Sandbox, client: SendblueClient, tmp_path: Path
+) -> None:
+    """Numbers, names and keys are not in the journal, also not in the reasons of what failed."""
+    rows = [f"{number(n)},Rosalind,secretive" for n in range(40)] * 2
+    path = written(tmp_path, [*rows, "+1999,Rosalind,"])
+    server.faults = Faults(refusal_in_200=0.5)
+    await client.import_contacts(path, rate_limit=1e6)
+    content = files_in(tmp_path)["people.csv.journal"]
+    for word in ("Rosalind", "secretive", "sandbox-key", "sandbox-secret", "+1999"):
+        assert word.encode() not in content
+    for n in range(40):
+        assert number(n).lstrip("+").encode() not in content

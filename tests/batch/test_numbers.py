@@ -1,0 +1,91 @@
+"""Numbers as people and spreadsheets write them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sendblue_async.batch._numbers import checked_region, e164_in
+from sendblue_async.batch._row import Problem
+from sendblue_async.exceptions import ValidationError
+from sendblue_async.models import e164
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "number"),
+    [
+        ("+12015550123", None, "+12015550123"),
+        (" +1 (201) 555-0123 ", None, "+12015550123"),
+        ("+1.201.555.0123", "DE", "+12015550123"),
+        ("(201) 555-0123", "US", "+12015550123"),
+        ("1 201 555 0123", "US", "+12015550123"),
+        ("0151 23456789", "DE", "+4915123456789"),
+        ("0049 151 23456789", "DE", "+4915123456789"),
+        ("011 49 151 23456789", "US", "+4915123456789"),
+        ("+39 06 698 12345", None, "+390669812345"),
+        ("tel:+1-201-555-0123", None, "+12015550123"),
+    ],
+)
+def test_usable_numbers(text: str, region: str | None, number: str) -> None:
+    """Every spelling of a valid number gives the same E.164 form."""
+    assert e164_in(text, region) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "code"),
+    [
+        ("", None, "missing_number"),
+        ("  \t", "US", "missing_number"),
+        ("4.41E+11", None, "spreadsheet_number"),
+        ("4,41E+11", "US", "spreadsheet_number"),
+        ("1.5E10", "US", "spreadsheet_number"),
+        ("14155550123.0", "US", "spreadsheet_number"),
+        ("#NAME?", "US", "spreadsheet_number"),
+        ("########", "US", "spreadsheet_number"),
+        ("2015550123", None, "no_country_code"),
+        ("14155550123", None, "no_country_code"),
+        ("call me", "US", "invalid_number"),
+        ("n/a", None, "invalid_number"),
+        ("12", "US", "invalid_number"),
+        ("+1201555", None, "invalid_number"),
+        ("+120155501234567", None, "invalid_number"),
+        ("+999123456789", None, "invalid_number"),
+        ("0000000000", "US", "invalid_number"),
+        ("+1 201 555 0123 ext. 5", None, "invalid_number"),
+        ("555-0123", "US", "invalid_number"),
+    ],
+)
+def test_unusable_numbers(text: str, region: str | None, code: str) -> None:
+    """What is no valid number, or cannot be told for one, has its code and a sentence."""
+    problem = e164_in(text, region)
+    assert isinstance(problem, Problem)
+    assert problem.code == code
+    assert problem.reason.endswith(".")
+    digits = "".join(filter(str.isdigit, text))
+    assert len(digits) < 4 or digits[-4:] not in problem.reason
+
+
+@given(st.text(max_size=40), st.sampled_from([None, "US", "DE", "IN"]))
+def test_any_text_gives_a_number_that_can_be_sent_or_a_problem(
+    text: str, region: str | None
+) -> None:
+    """Nothing is raised, and what is taken for a number is one for the client, too."""
+    found = e164_in(text, region)
+    if isinstance(found, str):
+        assert e164(found) == found
+    else:
+        assert isinstance(found, Problem)
+
+
+@pytest.mark.parametrize(("region", "taken"), [(None, None), ("US", "US"), ("de", "DE")])
+def test_regions(region: str | None, taken: str | None) -> None:
+    """A region is a two-letter code in any case, or left out."""
+    assert checked_region(region) == taken
+
+
+@pytest.mark.parametrize("region", ["", "USA", "Mars", "XX", 49, "001"])
+def test_what_is_no_region_is_refused(region: object) -> None:
+    """A region that libphonenumber does not know is named."""
+    with pytest.raises(ValidationError, match="region"):
+        checked_region(region)  # type: ignore[arg-type]

@@ -1,0 +1,283 @@
+"""vCards of every version as rows, and cards that are broken in every way."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sendblue_async.batch._table import Table, read_table
+from sendblue_async.exceptions import ConfigurationError, ValidationError
+
+Read = Callable[..., Table]
+FIRST, LAST, PHONE, EMAIL, ORGANIZATION, CATEGORIES = range(6)
+
+
+@pytest.fixture(scope="session")
+def read(tmp_path_factory: pytest.TempPathFactory) -> Read:
+    """Reads text or bytes as a vCard file."""
+    path = tmp_path_factory.mktemp("vcard") / "contacts.vcf"
+
+    def table(content: str | bytes, **options: str) -> Table:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return read_table(path, **options)
+
+    return table
+
+
+def card(*lines: str, version: str = "3.0", end: str = "\r\n") -> str:
+    """A card with these properties."""
+    return end.join(["BEGIN:VCARD", f"VERSION:{version}", *lines, "END:VCARD", ""])
+
+
+def cells(read: Read, *lines: str, **options: str) -> tuple[str, ...]:
+    """The cells of a card with these properties."""
+    (row,) = read(card(*lines, **options)).rows()
+    assert row.problem is None
+    return row.cells
+
+
+def seen(table: Table) -> list[tuple[Any, ...]]:
+    """Line, first name and the code of the problem of each row."""
+    return [(row.line, row.cells[FIRST], row.problem and row.problem.code) for row in table.rows()]
+
+
+def test_a_card_of_version_2_1(read: Read) -> None:
+    """Quoted-printable, bare types and a comma that separates nothing."""
+    found = cells(
+        read,
+        "N;CHARSET=UTF-8;ENCODING=QUOTED-PRINTABLE:M=C3=BCller, Dr.;J=C3=BCr=",
+        "gen;;;",
+        "FN;charset=utf-8;encoding=quoted-printable:J=C3=BCrgen M=C3=BCller",
+        "TEL;HOME;VOICE:030 1234",
+        "TEL;CELL;PREF:+49 1512 3485260",
+        "EMAIL;INTERNET:j@example.com",
+        "ORG;QUOTED-PRINTABLE:Gr=C3=BCn;Verkauf",
+        version="2.1",
+    )
+    assert found == (
+        "Jürgen", "Müller, Dr.", "+49 1512 3485260 ::: 030 1234", "j@example.com", "Grün", "",
+    )  # fmt: skip
+
+
+def test_quoted_printable_in_another_charset(read: Read) -> None:
+    """The charset of a property is that of its quoted bytes, whatever the file is in."""
+    line = "N;CHARSET=windows-1252;ENCODING=QUOTED-PRINTABLE:M=FCller;Zo=EB"
+    assert cells(read, line, version="2.1")[:2] == ("Zoë", "Müller")
+
+
+def test_a_card_of_version_3_0(read: Read) -> None:
+    """Folded lines, groups, escapes, lists and types as Apple and Google write them."""
+    found = cells(
+        read,
+        "N:Lovelace;Ada,Augusta;;;",
+        "FN:Somebody Else",
+        "item1.TEL;TYPE=HOME:(201) 555-0101",
+        "item1.X-ABLabel:_$!<HomePage>!$_",
+        "TEL;TYPE=CELL;TYPE=pref:+1 201 55",
+        " 5-0102",
+        'TEL;type="voice,PREF":+1 201 555-0103',
+        "EMAIL;TYPE=INTERNET:a@example.com",
+        "EMAIL:b@example.com",
+        r"ORG:Analytical\; Engines\, Ltd.;Sales",
+        r"CATEGORIES:vip,a\,b",
+        "CATEGORIES: lead ,",
+        r"NOTE:one\ntwo",
+    )
+    assert found == (
+        "Ada Augusta",
+        "Lovelace",
+        "+1 201 555-0102 ::: +1 201 555-0103 ::: (201) 555-0101",
+        "a@example.com ::: b@example.com",
+        "Analytical; Engines, Ltd.",
+        "vip ::: a,b ::: lead",
+    )
+
+
+def test_a_card_of_version_4_0(read: Read) -> None:
+    """Phone numbers are URIs there, and preferences are ranks."""
+    found = cells(
+        read,
+        "FN:Ada Lovelace",
+        'TEL;VALUE=uri;TYPE="voice,home":tel:+1-201-555-0101',
+        "TEL;VALUE=uri;PREF=2:TEL:+1-201-555-0102",
+        "TEL;VALUE=uri;PREF=1:tel:+1-201-555-0103",
+        "TEL;PREF=high:+1-201-555-0104",
+        version="4.0",
+    )
+    assert found[:3] == (
+        "Ada",
+        "Lovelace",
+        "+1-201-555-0103 ::: +1-201-555-0102 ::: +1-201-555-0101 ::: +1-201-555-0104",
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "name"),
+    [
+        (["FN:Ada King Lovelace"], ("Ada King", "Lovelace")),
+        (["FN: Ada  Lovelace "], ("Ada", "Lovelace")),
+        (["FN:Ada"], ("Ada", "")),
+        ([r"FN:Lovelace\, Ada"], ("Lovelace,", "Ada")),
+        (["FN:King, Ada"], ("King,", "Ada")),
+        (["N:;;;;", "FN:Ada Lovelace"], ("Ada", "Lovelace")),
+        (["N:Lovelace", "FN:x y"], ("", "Lovelace")),
+        (["N:;Ada;;;", "FN:x y"], ("Ada", "")),
+        ([r"N:Love\;lace;A\\da;;;"], ("A\\da", "Love;lace")),
+        (["N:Lovelace;Ada\\"], ("Ada\\", "Lovelace")),
+        (["n:Lovelace;Ada"], ("Ada", "Lovelace")),
+        ([], ("", "")),
+    ],
+)
+def test_names(read: Read, lines: list[str], name: tuple[str, str]) -> None:
+    """N tells first from last name; without it FN is split at its last space."""
+    assert cells(read, *lines, "TEL:1")[:2] == name
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_are_exact(read: Read, end: str) -> None:
+    """Each row has the line of its BEGIN, after blank lines, folds and photos, too."""
+    photo = ["PHOTO;ENCODING=b;TYPE=JPEG:/9j/4AAQ", *[" " + "A" * 74] * 40, " AA=="]
+    one = card("FN:A", *photo, end=end)
+    text = f"{end}{one}{end}{end}{one}{one.replace('VCARD', 'vCard')}"
+    found = seen(read(text))
+    length = 4 + len(photo)
+    assert found == [(2, "A", None), (4 + length, "A", None), (4 + 2 * length, "A", None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("BEGIN:VCARD\nFN:A\n" + card("FN:B"), [(1, "", "bad_vcard"), (3, "B", None)]),
+        (card("FN:A") + "BEGIN:VCARD\nFN:B\n", [(1, "A", None), (5, "", "bad_vcard")]),
+        (
+            "FN:A\n\nTEL:1\nEND:VCARD\n" + card("FN:B"),
+            [(1, "", "bad_vcard"), (5, "B", None)],
+        ),
+        (card("FN:A") + "END:VCARD\n\n" + card("FN:B"), [
+            (1, "A", None), (5, "", "bad_vcard"), (7, "B", None),
+        ]),
+        (card("FN:A", "AGENT:", *card("FN:B").split()) + card("FN:C"), [
+            (1, "", "bad_vcard"), (5, "B", None), (9, "", "bad_vcard"), (10, "C", None),
+        ]),
+        (card("FN:A") + "rubbish\n" + card("FN:B"), [
+            (1, "A", None), (5, "", "bad_vcard"), (6, "B", None),
+        ]),
+        (card("FN:A") + "\nrubbish", [(1, "A", None), (6, "", "bad_vcard")]),
+        ("BEGIN:VCARD", [(1, "", "bad_vcard")]),
+        ("BEGIN:VCARD\nEND:VCARD", [(1, "", None)]),
+    ],
+)  # fmt: skip
+def test_broken_cards_harm_no_others(
+    read: Read, text: str, expected: list[tuple[Any, ...]]
+) -> None:
+    """A card without an end, nested cards and text outside are rows with a problem."""
+    assert seen(read(text)) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "no property",
+        'TEL;TYPE="open:1',
+        "N;CHARSET=klingon;ENCODING=QUOTED-PRINTABLE:=C3",
+        "FN;ENCODING=QUOTED-PRINTABLE:=FF",
+        "N;A=" + "x," * 60,
+        "N;A=" + "x," * 60 + '"q"z:Ada',
+        "TEL;PREF=" + "9" * 5000 + ":1",
+    ],
+)
+def test_a_card_that_cannot_be_parsed_is_accounted_for(read: Read, line: str) -> None:
+    """It costs one row and no time, and its text is not in the reason."""
+    began = time.monotonic()
+    first, second = read(card("FN:A", line) + card("FN:B")).rows()
+    assert time.monotonic() - began < 5
+    assert first.problem is not None
+    assert first.problem.code == "bad_vcard"
+    assert "klingon" not in first.problem.reason
+    assert (first.line, first.cells) == (1, ("",) * 6)
+    assert second.cells[FIRST] == "B"
+
+
+def test_broken_bytes_are_undecodable_where_they_count(read: Read) -> None:
+    """In a name they are the row's problem, in a note nobody reads them."""
+    good = card("FN:Zoë").encode()
+    broken = card("FN:Zo?").encode().replace(b"?", b"\xeb")
+    noted = card("FN:Ada", "NOTE:?").encode().replace(b"?", b"\xeb")
+    quoted = card("FN;ENCODING=QUOTED-PRINTABLE:?").encode().replace(b"?", b"\xeb")
+    table = read(good * 3 + broken + noted + quoted)
+    assert table.encoding == "utf-8"
+    assert seen(table)[3:] == [
+        (13, "Zo\ufffd", "undecodable"), (17, "Ada", None), (22, "", "undecodable"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_encodings(read: Read, encoding: str) -> None:
+    """The encoding is detected as it is for CSV."""
+    assert seen(read(card("FN:Zoë").encode(encoding))) == [(1, "Zoë", None)]
+
+
+def test_a_large_photo_takes_little_time(read: Read) -> None:
+    """Unfolding grows with the card, not with its square."""
+    photo = ["PHOTO;ENCODING=b:AAAA", *[" " + "A" * 74] * 40_000]
+    began = time.monotonic()
+    assert cells(read, "FN:Ada", *photo, "TEL:1")[:3] == ("Ada", "", "1")
+    assert time.monotonic() - began < 5
+
+
+def test_a_card_that_never_ends_is_not_kept(read: Read) -> None:
+    """What is larger than any card is a row with a problem."""
+    text = card("FN:A", *["NOTE:" + "x" * 1_000_000] * 18) + card("FN:B")
+    assert seen(read(text)) == [(1, "", "bad_vcard"), (23, "B", None)]
+
+
+def test_a_file_without_cards_cannot_be_used(read: Read) -> None:
+    """The error names the file and what to do."""
+    with pytest.raises(ValidationError, match=r"contacts\.vcf has no vCard in it\. Export "):
+        read("number,name\n+14155550123,Ada\n")
+
+
+def test_without_the_library_the_error_says_what_to_install(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is known before any row is read."""
+    monkeypatch.setitem(sys.modules, "vobject", None)
+    monkeypatch.setitem(sys.modules, "vobject.base", None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'sendblue-async\[batch\]'$"):
+        read(card("FN:A"))
+
+
+NAME = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=20).map(
+    str.strip
+)
+
+
+@given(st.lists(st.tuples(NAME, NAME, st.lists(NAME.filter(bool))), min_size=1), st.integers(1, 75))
+def test_escaped_and_folded_values_read_back(
+    read: Read, people: list[tuple[str, str, list[str]]], width: int
+) -> None:
+    """Whatever is in a value, and wherever its line is folded, the cells hold it."""
+
+    def escaped(value: str) -> str:
+        for special in "\\,;":
+            value = value.replace(special, f"\\{special}")
+        return value
+
+    def folded(line: str) -> list[str]:
+        rest = [line[n : n + width] for n in range(0, len(line), width)]
+        return [("" if n == 0 else " ") + part for n, part in enumerate(rest)]
+
+    text = ""
+    for first, last, categories in people:
+        name = f"N:{escaped(last)};{escaped(first)};;;"
+        text += card(*folded(name), *folded(f"CATEGORIES:{','.join(map(escaped, categories))}"))
+    found = list(read(text, encoding="utf-8").rows())
+    assert [(row.cells[FIRST], row.cells[LAST], row.cells[CATEGORIES]) for row in found] == [
+        (first, last, " ::: ".join(categories)) for first, last, categories in people
+    ]

@@ -1,0 +1,145 @@
+"""The command `import`: counts, exit codes, interruption and what is said on the way."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from sendblue_async.sandbox import Faults, Sandbox
+
+from .program import account, run, shown_on_terminal, started
+
+
+def written(home: dict[str, str], rows: list[str]) -> Path:
+    """A file of contacts in the home folder."""
+    path = Path(home["HOME"], "people.csv")
+    path.write_text("\n".join(["Mobile,Vorname,Extra", *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def numbers(count: int) -> list[str]:
+    """So many valid rows."""
+    return [f"+1201555{n:04},Ada,x" for n in range(count)]
+
+
+def test_a_file_is_imported(home: dict[str, str], sandbox: Sandbox) -> None:
+    """Counts by outcome, the rejected rows and unused columns are told, and exit code 1."""
+    written(home, [*numbers(3), "nobody,Bob,x", "+12015550001,Cy,y"])
+    done = run(home | account(sandbox), "import", "people.csv", "--report", "report.json")
+    assert done.code == 1
+    assert done.out.splitlines() == [
+        "5 entries",
+        "       3 created",
+        "       1 rejected",
+        "       1 skipped",
+        "         1 invalid_number",
+        "Rejected rows are in people.csv.rejected.csv.",
+        "Columns that were not used: 'Extra'.",
+    ]
+    assert sandbox.contacts["+12015550001"]["first_name"] == "Cy"
+    report = json.loads(Path(home["HOME"], "report.json").read_text())
+    assert (report["created"], report["finished"]) == (3, True)
+
+
+def test_a_file_without_defects_exits_with_0(home: dict[str, str]) -> None:
+    """In the sandbox that the command makes for itself, too."""
+    written(home, numbers(2))
+    done = run(home, "import", "people.csv", "--sandbox", "--update-if-exists")
+    assert (done.code, done.err) == (0, "")
+    assert "       2 stored" in done.out
+
+
+def test_a_dry_run_sends_and_leaves_nothing(home: dict[str, str]) -> None:
+    """It needs no account, tells what would be sent, and makes no journal."""
+    path = written(home, [*numbers(3), "4.2E+11,Bob,x", "+12015550001,Cy,y"])
+    done = run(home, "import", "people.csv", "--dry-run", "--rate", "2/s", "--update-if-exists")
+    assert done.code == 0
+    assert done.out.splitlines() == [
+        "5 entries, read as utf-8",
+        "       3 requests would be sent",
+        "       1 skipped, as a later row has the same number",
+        "       1 rejected: spreadsheet_number",
+        "Columns that would not be used: 'Extra'.",
+        "At 2 a second that takes 2 s.",
+        '{"number": "+12015550000", "first_name": "Ada", "update_if_exists": true}',
+        '{"number": "+12015550002", "first_name": "Ada", "update_if_exists": true}',
+        '{"number": "+12015550001", "first_name": "Cy", "update_if_exists": true}',
+    ]
+    assert [each.name for each in path.parent.iterdir()] == ["people.csv"]
+
+
+def test_columns_are_mapped(home: dict[str, str], sandbox: Sandbox) -> None:
+    """``--map`` says which field a column is, and where it says nothing useful, why not."""
+    written(home, numbers(1))
+    options = ["--map", "Extra=custom_variables.plan", "--map", "Vorname=last_name"]
+    assert run(home | account(sandbox), "import", "people.csv", *options).code == 0
+    [contact] = sandbox.contacts.values()
+    assert (contact["last_name"], contact["custom_variables"]) == ("Ada", {"plan": "x"})
+    for wrong, words in (("Extra", "COLUMN=FIELD"), ("No=number", "'No'"), ("Extra=age", "'age'")):
+        done = run(home, "import", "people.csv", "--dry-run", "--map", wrong)
+        assert done.code == 2
+        assert words in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nothing.csv"], "nothing.csv"),
+        (["people.csv", "--rate", "fast"], "50/s"),
+        (["people.csv", "--region", "Mars"], "region"),
+        (["people.csv", "--delimiter", "|"], "delimiter"),
+    ],
+)
+def test_what_makes_no_sense_is_a_usage_error(
+    home: dict[str, str], sandbox: Sandbox, arguments: list[str], words: str
+) -> None:
+    """Exit code 2, a sentence, and nothing sent."""
+    written(home, numbers(1))
+    done = run(home | account(sandbox), "import", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert words in done.err
+    assert sandbox.counts["requests"] == 0
+
+
+def test_ctrl_c_finishes_what_is_under_way(home: dict[str, str], sandbox: Sandbox) -> None:
+    """The report comes, the command that resumes is printed, exit code 130, and it resumes."""
+    written(home, numbers(60))
+    sandbox.faults = Faults(latency=0.1)
+    environment = home | account(sandbox)
+    options = ["import", "people.csv", "--rate", "1000/s", "--concurrency", "4"]
+    with started(environment, *options) as program:
+        while sandbox.counts["requests"] < 8:
+            assert program.poll() is None
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=30)
+    assert program.returncode == 130
+    assert "To go on: sendblue-async import people.csv" in err
+    assert "--resume" in err
+    created = len(sandbox.contacts)
+    assert 8 <= created < 60
+    assert f"{created:>8} created" in out
+    assert f"{60 - created:>8} remaining" in out
+
+    again = run(environment, *options)
+    assert again.code == 2
+    assert "--resume" in again.err
+    before = sandbox.counts["requests"]
+    done = run(environment, *options, "--resume")
+    assert done.code == 0
+    assert "      60 created" in done.out
+    assert sandbox.counts["requests"] - before == 60 - created
+
+
+def test_a_terminal_gets_a_bar(home: dict[str, str], sandbox: Sandbox) -> None:
+    """On a terminal there is a bar with counts, and the report after it."""
+    path = written(home, numbers(40))
+    environment = home | account(sandbox) | {"TERM": "xterm"}
+    code, shown = shown_on_terminal(environment, "import", str(path), "--rate", "500", columns=120)
+    assert code == 0
+    text = shown.decode()
+    assert "40/40" in text
+    assert "refused as too many, 0 errors" in text
+    assert "40 created" in text
