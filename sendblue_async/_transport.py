@@ -131,8 +131,8 @@ class Transport:
         timeouts: Timeouts,
         policy: RetryPolicy,
         started: float,
-        pace: Pace | None = None,
-        doubtful: bool = False,
+        pace: Pace | None,
+        doubtful: bool,
     ) -> T:
         """The answer to a call, repeated as the truth table and the policy allow.
 
@@ -141,7 +141,7 @@ class Transport:
             timeouts: How long it may take.
             policy: How often and how patiently it is repeated.
             started: When it began, by :meth:`now`; its deadline counts from there.
-            pace: When each attempt may be sent; by default as the client's own pace has it.
+            pace: When each attempt may be sent; if ``None``, as the client's own pace has it.
             doubtful: Whether it may have been done already, by an earlier call.
 
         Raises:

@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import hashlib
 import io
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -43,6 +44,8 @@ _SIGNATURES = (
     b"\xff\xd8\xff",  # JPEG
 )
 _CONTROLS = bytes({*range(32), 127} - set(b"\t\n\v\f\r\x1a\x1b"))
+
+_FIRST_LINE = re.compile(rb"[\0\r\n]*[^\r\n]+")
 
 _BROKEN = "\udcff"
 
@@ -140,19 +143,18 @@ def encoding_of_start(source: Source) -> str | None:
     if start.startswith(_SIGNATURES):
         raise _binary(source)
     marked = (encoding for mark, encoding in _MARKS.items() if start.startswith(mark))
-    return next(marked, None) or _without_mark(start[:256])
+    return next(marked, None) or _without_mark(start)
 
 
 def _without_mark(start: bytes) -> str | None:
-    """UTF-16 without a byte order mark is seen by its NULs, as long as the letters are Latin."""
-    even, odd = start[::2].count(0), start[1::2].count(0)
-    most = len(start) // 4
-    # A few letters, such as Ā, have their NUL at the other place.
-    if odd > most and odd > 3 * even:
+    """UTF-16 without a byte order mark, as most of the first line is Latin, so every other NUL."""
+    line = b"".join(_FIRST_LINE.findall(start, 0, 1024)[:1])
+    even, odd = line[::2].count(0), line[1::2].count(0)
+    if max(even, odd) * 4 <= len(line):
+        return None
+    if odd > even * 4:
         return "utf-16-le"
-    if even > most and even > 3 * odd:
-        return "utf-16-be"
-    return None
+    return "utf-16-be" if even > odd * 4 else None
 
 
 def encoding_of_all(source: Source, *, known: str | None) -> str:

@@ -60,6 +60,17 @@ def test_the_encoding_is_detected(read: Read, written: str, said: str) -> None:
     assert cells(table) == [("+14155550123", "Müßiggang"), ("+14155550124", "Ödön")]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-be", "utf-16-le"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_only_the_header_has_to_be_latin(read: Read, encoding: str, end: str) -> None:
+    """UTF-16 without a mark is seen by its header, which may have a few other letters in it."""
+    rows = ["", "number,name (Ā㈀)", *["漢Ā,漢漢漢"] * 100]
+    table = read(end.join(rows).encode(encoding))
+    assert table.encoding == encoding
+    assert table.columns == ("number", "name (Ā㈀)")
+    assert cells(table) == [("漢Ā", "漢漢漢")] * 100
+
+
 @pytest.mark.parametrize("encoding", ["utf-16-be", "utf-16-le", "utf-8"])
 def test_a_byte_order_mark_is_never_a_part_of_a_name(read: Read, encoding: str) -> None:
     """It goes, also where the encoding is given."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 from contextlib import AsyncExitStack
@@ -28,6 +29,7 @@ from sendblue_async import (
     UnexpectedRedirectError,
 )
 from sendblue_async._credentials import find_credentials
+from sendblue_async._pace import Pace
 from sendblue_async._transport import Transport, _aiohttp_timeout
 
 from .failures import FAILURES, Setting
@@ -369,6 +371,58 @@ async def test_a_session_of_the_callers_own_keeps_its_certificates(
     session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "other.pem"))
     assert (await upsert(connect(server, session=session))).status == "OK"
+
+
+class Pupil(Pace):
+    """A pace that writes down what it is taught."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lessons: list[str] = []
+
+    def accepted(self, now: float) -> None:
+        """An answer that took a place of the server's limit."""
+        self.lessons.append("accepted")
+
+    def refused(self, now: float) -> None:
+        """A 429."""
+        self.lessons.append("refused")
+
+
+@pytest.mark.parametrize(
+    ("step", "lessons"),
+    [
+        (contact(), ["accepted"]),
+        (refusal(400), ["accepted"]),
+        (refusal(409), ["accepted"]),
+        (refusal(429), ["refused"]),
+        (refusal(408), []),
+        (refusal(500), []),
+        (raw(b"", close=True), []),
+    ],
+)
+async def test_what_a_pace_learns(serve: Any, connect: Any, step: Any, lessons: list[str]) -> None:
+    """Answers that the server gave in health count as accepted; failures teach nothing."""
+    pace = Pupil()
+    client = connect(await serve(step), retry=ONCE)._paced(pace)
+    with contextlib.suppress(SendblueError):
+        await upsert(client)
+    assert pace.lessons == lessons
+
+
+async def test_a_pace_learns_nothing_from_what_was_not_sent(
+    serve: Any, connect: Any, stack: AsyncExitStack
+) -> None:
+    """A call on a session that is closed never reached the server."""
+    server = await serve(contact())
+    session = await stack.enter_async_context(aiohttp.ClientSession())
+    client = connect(server, session=session)
+    await upsert(client)
+    await session.close()
+    pace = Pupil()
+    with pytest.raises(ConfigurationError):
+        await upsert(client._paced(pace))
+    assert pace.lessons == []
 
 
 async def test_an_account_has_a_name_that_shows_no_key() -> None:
