@@ -148,7 +148,8 @@ def encoding_of_start(source: Source) -> str | None:
 
 def _without_mark(start: bytes) -> str | None:
     """UTF-16 without a byte order mark, as most of the first line is Latin, so every other NUL."""
-    line = b"".join(_FIRST_LINE.findall(start, 0, 1024)[:1])
+    first = _FIRST_LINE.match(start[:1024])
+    line = first[0] if first else b""
     even, odd = line[::2].count(0), line[1::2].count(0)
     if max(even, odd) * 4 <= len(line):
         return None
