@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from attrs import evolve
@@ -19,8 +20,7 @@ from ._pages import Walk, every_contact
 from ._retry import Effect
 from ._wire import Operation, read_page, reader
 from .batch import ContactResult, ImportProgress, ImportReport
-from .batch._outage import Outage
-from .batch._workers import Job, Workers, rows_of
+from .batch._workers import Workers, job_of, rows_of
 from .exceptions import NotFoundError, SendblueError, ValidationError
 from .models import (
     BulkContact,
@@ -198,7 +198,7 @@ class SendblueClient(ApiClient):
 
         A contact whose call fails, retries included, because the server or the network is in
         trouble, is called for again. While nothing succeeds, calls are made one at a time, after
-        waits of one second and more; a contact that fails four times while others succeed gets
+        waits of one second and more; a contact that fails ten times while others succeed gets
         ``"unknown"`` or ``"rejected"``.
 
         Without a ``rate_limit`` the batch finds the server's: it begins with ten requests a
@@ -224,17 +224,7 @@ class SendblueClient(ApiClient):
                 what was under way.
         """
         workers = self._workers(rate_limit, give_up_after, concurrency)
-
-        def job_of(row: _Row) -> Job[_Row]:
-            try:
-                contact = row if isinstance(row, ContactCreate) else ContactCreate.from_dict(row)
-            except ValidationError as error:
-                return Job(row, error=error)
-            if update_if_exists is not None and contact.update_if_exists is None:
-                contact = evolve(contact, update_if_exists=update_if_exists)
-            return Job(row, contact)
-
-        return workers.results(rows_of(source), job_of)
+        return workers.results(rows_of(source), partial(job_of, update_if_exists=update_if_exists))
 
     async def import_contacts(
         self,
@@ -389,7 +379,7 @@ class SendblueClient(ApiClient):
         return Workers(
             self._paced(pace)._create,
             pace=pace,
-            outage=Outage(give_up_after, clock=transport.now, sleep=transport.sleep),
+            give_up_after=give_up_after,
             concurrency=concurrency,
             clock=transport.now,
             sleep=transport.sleep,

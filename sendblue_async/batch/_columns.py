@@ -30,7 +30,7 @@ _HEADERS: Mapping[str, Sequence[str]] = {
         "phonenumber phone telephone telephonenumber tel primaryphone telefon telefonnummer",
         r"phone\d+value",
         "homephone homephone2 telefonprivat privattelefon",
-        "businessphone businessphone2 workphone telefongeschaftlich telefongeschäftlich",
+        "businessphone businessphone2 workphone telefongeschäftlich",
         "otherphone",
     ),
     "first_name": ("firstname givenname vorname",),

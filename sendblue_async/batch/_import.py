@@ -152,7 +152,6 @@ class ContactImport:
         self._workers = workers
         workers.tell = self._result
         self._started = workers.clock()
-        self._stopped = False
         self._counts: Counter[str] = Counter()
         self._ended: list[Ended] = []
         self._under_way = 0
@@ -161,7 +160,6 @@ class ContactImport:
 
     def stop(self) -> None:
         """Send nothing more; what is under way is finished, and the journal kept."""
-        self._stopped = True
         self._workers.stop()
 
     async def run(self) -> ImportReport:
@@ -183,7 +181,7 @@ class ContactImport:
         )
         with journal:
             if not journal.checked:
-                await _in_thread(check, reading, journal, lambda: self._stopped)
+                await _in_thread(check, reading, journal, lambda: self._workers.stopped)
             try:
                 if journal.checked:
                     await self._send(reading, journal)

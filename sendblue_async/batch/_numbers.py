@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
 
-from ..exceptions import ConfigurationError, ValidationError
+from ..exceptions import ValidationError
+from ._extra import library
 from ._row import Problem
 
 # 4.41E+11, 14155550123.0, #NAME? and ######: what a spreadsheet makes of a number in a cell.
 _DAMAGE = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+|[0-9]+[.,]0+|#.*")
-
-
-def _phonenumbers() -> Any:
-    try:
-        import phonenumbers
-    except ImportError:
-        raise ConfigurationError(
-            "Files are imported with the phonenumbers library; "
-            "install it with pip install 'sendblue-async[batch]'."
-        ) from None
-    return phonenumbers
 
 
 def checked_region(region: str | None) -> str | None:
@@ -32,7 +21,7 @@ def checked_region(region: str | None) -> str | None:
     """
     if region is None:
         return None
-    if isinstance(region, str) and region.upper() in _phonenumbers().SUPPORTED_REGIONS:
+    if isinstance(region, str) and region.upper() in library("phonenumbers").SUPPORTED_REGIONS:
         return region.upper()
     raise ValidationError(
         f"region must be a two-letter country code such as 'US', not {region!a}.", field="region"
@@ -41,7 +30,7 @@ def checked_region(region: str | None) -> str | None:
 
 @lru_cache(maxsize=1)
 def _reasons() -> dict[int, str]:
-    result = _phonenumbers().ValidationResult
+    result = library("phonenumbers").ValidationResult
     return {
         result.INVALID_COUNTRY_CODE: "It has no country code that exists.",
         result.TOO_SHORT: "It is too short.",
@@ -66,10 +55,10 @@ def e164_in(text: str, region: str | None) -> str | Problem:
             "spreadsheet_number",
             "A spreadsheet has changed the number. Export the column as text.",
         )
-    library = _phonenumbers()
+    phonenumbers = library("phonenumbers")
     try:
-        number = library.parse(text, region)
-    except library.NumberParseException as error:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException as error:
         if error.error_type != error.INVALID_COUNTRY_CODE:
             return Problem("invalid_number", "It is no phone number.")
         if "+" in text or region:
@@ -79,9 +68,9 @@ def e164_in(text: str, region: str | None) -> str | Problem:
         )
     if number.extension:
         return Problem("invalid_number", "It has an extension, to which nothing can be sent.")
-    reason = _reasons().get(library.is_possible_number_with_reason(number))
-    if reason is None and not library.is_valid_number(number):
+    reason = _reasons().get(phonenumbers.is_possible_number_with_reason(number))
+    if reason is None and not phonenumbers.is_valid_number(number):
         reason = "No number of its country looks like that."
     if reason is not None:
         return Problem("invalid_number", reason)
-    return str(library.format_number(number, library.PhoneNumberFormat.E164))
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))

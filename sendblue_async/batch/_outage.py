@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from .._checks import checked_limit
+from .._retry import Again, rule_for
 from ..exceptions import (
     APIError,
     ConnectError,
@@ -14,7 +15,6 @@ from ..exceptions import (
     RateLimitError,
     ResponseFormatError,
     SendblueError,
-    ServerError,
 )
 
 T = TypeVar("T")
@@ -27,11 +27,11 @@ def may_pass(error: SendblueError) -> bool:
 
     The error is that of a whole call, after all of its retries.
     """
-    if error.status in (408, 425):
-        return True
     if isinstance(error, (ConnectError, OutcomeUnknownError, RateLimitError, ResponseFormatError)):
         return True
-    return isinstance(error, ServerError) and error.status != 501
+    # A refusal in a 2xx is the server's last word, too.
+    status = error.status or 200
+    return status >= 300 and rule_for(status, names_a_time=False).again is not Again.NO
 
 
 def was_answered(error: SendblueError) -> bool:
@@ -42,6 +42,10 @@ def was_answered(error: SendblueError) -> bool:
 def was_not_looked_up(error: SendblueError) -> bool:
     """Whether the contact exists and may be ours, but the look-up that would tell has failed."""
     return error.maybe_ours and isinstance(error.__context__, SendblueError)
+
+
+class Stopped(Exception):
+    """No call is made any more."""
 
 
 class Outage:
@@ -73,8 +77,12 @@ class Outage:
         """How often the server has answered; it went well in between when this has grown."""
         self.given_up = False
 
-    async def call(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
-        """What the call returns or raises, once it may be made; ``None`` if it is not made."""
+    async def call(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What the call returns or raises, once it may be made.
+
+        Raises:
+            Stopped: If there was no success for so long that it is not made.
+        """
         if self._since is None:
             return await self._made(function)
         async with self._turn:
@@ -82,7 +90,7 @@ class Outage:
                 await self._sleep(self._wait)
                 self._wait = min(2 * self._wait, _LONGEST_WAIT)
             if self.given_up:
-                return None
+                raise Stopped
             return await self._made(function)
 
     async def _made(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:

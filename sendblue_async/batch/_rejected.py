@@ -41,12 +41,12 @@ def write_rejected(path: Path, table: Table, rejected: Iterator[Ended]) -> bool:
         writer = csv.writer(file, delimiter=table.delimiter or ",")
         writer.writerow([*table.columns[:kept], *_ADDED])
         for row in table.rows():
-            ended = following
-            while following is not None and following.line == row.line:
-                ended, following = following, next(rejected, None)
-            if ended is not None and ended.line == row.line:
-                cells = map(neutralised, row.cells[:kept])
-                writer.writerow([*cells, ended.line, ended.code, ended.reason])
+            if row.line != following.line:
+                continue
+            cells = map(neutralised, row.cells[:kept])
+            writer.writerow([*cells, following.line, following.code, following.reason])
+            # A row of which several numbers were rejected stands there once.
+            following = next((ended for ended in rejected if ended.line != row.line), None)
             if following is None:
                 break
     os.replace(unfinished, path)

@@ -45,7 +45,7 @@ class ImportReport:
         unknown: May have been stored.
         skipped: Not sent, as a later row has the same number.
         remaining: Not yet sent. All counts from ``created`` on add up to ``entries``.
-        codes: How many were rejected or skipped, by why.
+        codes: How many were rejected, by why.
         requests_per_second: The pace at the end.
         limit: The pace at which the server refused last, or ``None`` if it never did.
         refused: How many requests the server refused as too many.

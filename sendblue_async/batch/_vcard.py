@@ -6,13 +6,13 @@ The library ``vobject`` reads the properties in it.
 
 from __future__ import annotations
 
-import importlib
 import io
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..exceptions import ConfigurationError, ValidationError
+from ..exceptions import ValidationError
+from ._extra import library
 from ._row import UNDECODABLE, Problem, Row, is_text, row_of
 
 COLUMNS = ("First Name", "Last Name", "Phone", "E-mail", "Organization", "Categories")
@@ -44,13 +44,7 @@ def load_parser() -> Any:
     Raises:
         ConfigurationError: If vobject is not installed.
     """
-    try:
-        return importlib.import_module("vobject.base")
-    except ImportError as error:
-        raise ConfigurationError(
-            "vCard files are read with vobject, which is not installed. Run: pip install "
-            "'sendblue-async[batch]'"
-        ) from error
+    return library("vobject.base")
 
 
 def check_that_there_are_cards(name: str, lines: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, 
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from .._checks import checked_count
 from .._pace import Pace
@@ -22,7 +22,7 @@ from ..exceptions import (
     ValidationError,
 )
 from ..models import ContactCreate, ContactResponse
-from ._outage import Outage, may_pass, was_not_looked_up
+from ._outage import Outage, Stopped, may_pass, was_not_looked_up
 from ._results import ContactOutcome, ContactResult
 
 S = TypeVar("S")
@@ -84,6 +84,22 @@ def rows_of(source: Any) -> Any:
     return source
 
 
+def job_of(row: T, *, update_if_exists: bool | None) -> Job[T]:
+    """The job of a contact, or of a mapping of its fields.
+
+    Args:
+        row: The contact or the mapping.
+        update_if_exists: Whether it is updated, where it does not say so itself.
+    """
+    try:
+        contact = row if isinstance(row, ContactCreate) else ContactCreate.from_dict(row)  # type: ignore[arg-type]
+    except ValidationError as error:
+        return Job(row, error=error)
+    if update_if_exists is not None and contact.update_if_exists is None:
+        contact = evolve(contact, update_if_exists=update_if_exists)
+    return Job(row, contact)
+
+
 class Turns:
     """Lets callers wait for their pace one after another, before their calls begin.
 
@@ -123,7 +139,7 @@ class Workers:
     Args:
         create: Creates one contact.
         pace: When the next call may begin.
-        outage: The trouble that the calls share.
+        give_up_after: Seconds without any success after which they stop.
         concurrency: Contacts under way at once.
         clock: Monotonic seconds.
         sleep: A way to wait.
@@ -134,7 +150,7 @@ class Workers:
         create: Create,
         *,
         pace: Pace,
-        outage: Outage,
+        give_up_after: float,
         concurrency: int,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[object]],
@@ -145,15 +161,39 @@ class Workers:
         self.tell: Callable[[ContactResult[Any]], object] = lambda result: None
         """Is told of each result before its worker pulls anything else."""
         self._create = create
-        self._turns = Turns(pace, clock=clock, sleep=sleep)
-        self._outage = outage
-        self._stopped = False
+        self._sleep = sleep
+        self._turns = Turns(pace, clock=clock, sleep=self._pause)
+        self._outage = Outage(give_up_after, clock=clock, sleep=self._pause)
+        self._stopping = asyncio.Event()
         self._error: BaseException | None = None
         self._under_way: dict[str, asyncio.Event] = {}
 
     def stop(self) -> None:
-        """Pull nothing more; what is under way is finished."""
-        self._stopped = True
+        """Pull nothing more and wait for nothing; a call that is under way is finished."""
+        self._stopping.set()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether they were told to stop."""
+        return self._stopping.is_set()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait for so long.
+
+        Raises:
+            Stopped: As soon as the workers are told to stop.
+        """
+        either = [
+            asyncio.ensure_future(self._sleep(seconds)),
+            asyncio.ensure_future(self._stopping.wait()),
+        ]
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in either:
+                wait.cancel()
+        if self.stopped:
+            raise Stopped
 
     async def results(
         self, source: Iterable[S] | AsyncIterable[S], job_of: Callable[[S], Job[T]]
@@ -195,7 +235,7 @@ class Workers:
         finished: asyncio.Queue[ContactResult[T] | None],
     ) -> None:
         try:
-            while not self._stopped:
+            while not self.stopped:
                 result = await self._ended(job_of(await pull()))
                 self.tell(result)
                 await finished.put(result)
@@ -227,29 +267,29 @@ class Workers:
         result = partial(ContactResult, row=job.row, contact=contact)
         doubtful, failures, answers = job.doubtful, 0, 0
         error: SendblueError | None = None
-        while True:
-            await self._turns.wait()
+        while not self.stopped:
             create = partial(self._create, contact, doubtful=doubtful)
             try:
+                await self._turns.wait()
                 response = await self._outage.call(create)
+            except Stopped:
+                break
             except SendblueError as caught:
                 error = caught
                 doubtful = doubtful or error.outcome == "unknown"
             else:
-                if response is not None:
-                    outcome: ContactOutcome = "stored" if contact.update_if_exists else "created"
-                    return result(outcome=outcome, response=response)
-                # Not called any more: another call was the last one.
-                return result(outcome="unknown" if doubtful else "skipped", error=error)
+                outcome: ContactOutcome = "stored" if contact.update_if_exists else "created"
+                return result(outcome=outcome, response=response)
             if isinstance(error, _FATAL) or self._outage.given_up:
                 self._fail(error)
-                return result(outcome="unknown" if doubtful else "skipped", error=error)
+                break
             if isinstance(error, ContactExistsError) and not was_not_looked_up(error):
                 return result(outcome="existing", error=error)
             if failures == 0 or self._outage.answers > answers:
                 failures, answers = failures + 1, self._outage.answers
             if failures == _TRIES or not (may_pass(error) or was_not_looked_up(error)):
                 return result(outcome="unknown" if doubtful else "rejected", error=error)
+        return result(outcome="unknown" if doubtful else "skipped", error=error)
 
 
 def _pulling(source: Iterable[T] | AsyncIterable[T]) -> Callable[[], Awaitable[T]]:

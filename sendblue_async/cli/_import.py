@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import shlex
 import signal
 import sys
@@ -12,9 +13,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+import anyio.to_thread
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -95,7 +98,8 @@ async def import_(
     if dry_run:
         from ..batch._dry_run import dry_run as run_dry
 
-        _print_dry_run(await asyncio.to_thread(run_dry, file, **options), per_second)
+        found = await anyio.to_thread.run_sync(partial(run_dry, file, **options))
+        _print_dry_run(found, per_second)
         return
     async with connected_client(sandbox) as client:
         with _progress() as show:
@@ -133,12 +137,12 @@ def _pairs(columns: list[str] | None) -> dict[str, str]:
 def _per_second(rate: str | None) -> float | None:
     if rate is None:
         return None
-    try:
-        return float(rate.removesuffix("/s"))
-    except ValueError:
-        raise ValidationError(
-            f"--rate is requests per second, such as 50/s, not {rate!a}.", field="rate"
-        ) from None
+    with contextlib.suppress(ValueError):
+        if 0 < (per_second := float(rate.removesuffix("/s"))) < math.inf:
+            return per_second
+    raise ValidationError(
+        f"--rate is requests per second, such as 50/s, not {rate!a}.", field="rate"
+    )
 
 
 def _stops_on_ctrl_c(stop: Callable[[], None]) -> asyncio.Event:

@@ -306,6 +306,32 @@ def test_killed_at_any_moment_it_loses_and_doubles_nothing(
         assert sandbox.contacts[number(n)]["first_name"] == f"n{n}"
 
 
+FULL_DISK = """
+    import resource, signal, sys
+    from sendblue_async import JournalError, SyncSendblueClient
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, hard))
+    client = SyncSendblueClient()
+    options = {"concurrency": 8, "rate_limit": 1e6, "resume": True}
+    try:
+        client.import_contacts(sys.argv[1], **options)
+    except JournalError as error:
+        print("full")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    print(client.import_contacts(sys.argv[1], **options).created)
+"""
+
+
+def test_a_full_disk_stops_it_and_loses_nothing(programs: Programs, sandbox: Sandbox) -> None:
+    """Where the journal can no longer be written nothing more is sent; with room it goes on."""
+    path = written(programs.folder, [f"{number(n)},n{n},t" for n in range(1500)])
+    with programs.start(FULL_DISK, arguments=[str(path)]) as program:
+        assert program.communicate(timeout=50) == ("full\n1500\n", "")
+    assert len(sandbox.contacts) == 1500
+    assert sandbox.counts["requests"] <= 1500 + 2 * 8
+
+
 async def test_the_journal_has_no_number_and_no_name(
     server: Sandbox, client: SendblueClient, tmp_path: Path
 ) -> None:

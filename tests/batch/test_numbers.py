@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sendblue_async.batch._numbers import checked_region, e164_in
 from sendblue_async.batch._row import Problem
-from sendblue_async.exceptions import ValidationError
+from sendblue_async.exceptions import ConfigurationError, ValidationError
 from sendblue_async.models import e164
 
 
@@ -89,3 +91,10 @@ def test_what_is_no_region_is_refused(region: object) -> None:
     """A region that libphonenumber does not know is named."""
     with pytest.raises(ValidationError, match="region"):
         checked_region(region)  # type: ignore[arg-type]
+
+
+def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without phonenumbers the error says what to install."""
+    monkeypatch.setitem(sys.modules, "phonenumbers", None)
+    with pytest.raises(ConfigurationError, match=r"phonenumbers.*sendblue-async\[batch\]"):
+        e164_in("+12015550123", None)

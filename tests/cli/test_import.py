@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,14 @@ def test_a_dry_run_sends_and_leaves_nothing(home: dict[str, str]) -> None:
     assert [each.name for each in path.parent.iterdir()] == ["people.csv"]
 
 
+def test_a_dry_run_of_many_rows(home: dict[str, str]) -> None:
+    """A file of thousands of rows is checked as a short one is."""
+    written(home, numbers(2500))
+    done = run(home, "import", "people.csv", "--dry-run")
+    assert (done.code, done.err) == (0, "")
+    assert "    2500 requests would be sent" in done.out
+
+
 def test_columns_are_mapped(home: dict[str, str], sandbox: Sandbox) -> None:
     """``--map`` says which field a column is, and where it says nothing useful, why not."""
     written(home, numbers(1))
@@ -89,6 +98,8 @@ def test_columns_are_mapped(home: dict[str, str], sandbox: Sandbox) -> None:
     [
         (["nothing.csv"], "nothing.csv"),
         (["people.csv", "--rate", "fast"], "50/s"),
+        (["people.csv", "--rate=-5", "--dry-run"], "50/s"),
+        (["people.csv", "--rate", "nan"], "50/s"),
         (["people.csv", "--region", "Mars"], "region"),
         (["people.csv", "--delimiter", "|"], "delimiter"),
     ],
@@ -131,6 +142,31 @@ def test_ctrl_c_finishes_what_is_under_way(home: dict[str, str], sandbox: Sandbo
     assert done.code == 0
     assert "      60 created" in done.out
     assert sandbox.counts["requests"] - before == 60 - created
+
+
+@pytest.mark.parametrize(
+    "faults", [Faults(server_error=1), Faults(too_many_requests=1, retry_after="3000")]
+)
+def test_ctrl_c_in_an_outage_ends_it(
+    home: dict[str, str], sandbox: Sandbox, faults: Faults
+) -> None:
+    """A wait for a server that is out of order, or asks for patience, is not waited out."""
+    written(home, numbers(20))
+    sandbox.faults = faults
+    environment = home | account(sandbox)
+    with started(environment, "import", "people.csv", "--concurrency", "2") as program:
+        while sandbox.counts["requests"] < 1:
+            assert program.poll() is None
+        time.sleep(1)
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=20)
+    assert (program.returncode, sandbox.contacts) == (130, {})
+    assert "--resume" in err
+    assert "20 entries" in out
+    assert "created" not in out
+    sandbox.faults = Faults()
+    assert run(environment, "import", "people.csv", "--resume").code == 0
+    assert len(sandbox.contacts) == 20
 
 
 def test_a_terminal_gets_a_bar(home: dict[str, str], sandbox: Sandbox) -> None:

@@ -331,16 +331,18 @@ async def test_connecting_ends_before_the_attempt_does(
 async def test_a_session_that_is_closed_in_between(
     serve: Any, connect: Any, stack: AsyncExitStack
 ) -> None:
-    """The call that finds a given session closed made no attempt, and its error says so."""
+    """The call that finds a given session closed made no attempt, and teaches the pace nothing."""
     server = await serve(contact())
     session = await stack.enter_async_context(aiohttp.ClientSession())
-    client = connect(server, session=session)
+    pace = Pupil()
+    client = connect(server, session=session)._paced(pace)
     await upsert(client)
     await session.close()
     with pytest.raises(ConfigurationError, match="was not sent") as caught:
         await upsert(client)
     assert (caught.value.attempts, caught.value.outcome) == (0, "not_sent")
     assert (caught.value.timed_out, len(server.requests)) == (False, 1)
+    assert pace.lessons == ["accepted"]
 
 
 async def test_a_session_of_the_callers_own_checks_certificates(
@@ -408,21 +410,6 @@ async def test_what_a_pace_learns(serve: Any, connect: Any, step: Any, lessons: 
     with contextlib.suppress(SendblueError):
         await upsert(client)
     assert pace.lessons == lessons
-
-
-async def test_a_pace_learns_nothing_from_what_was_not_sent(
-    serve: Any, connect: Any, stack: AsyncExitStack
-) -> None:
-    """A call on a session that is closed never reached the server."""
-    server = await serve(contact())
-    session = await stack.enter_async_context(aiohttp.ClientSession())
-    client = connect(server, session=session)
-    await upsert(client)
-    await session.close()
-    pace = Pupil()
-    with pytest.raises(ConfigurationError):
-        await upsert(client._paced(pace))
-    assert pace.lessons == []
 
 
 async def test_an_account_has_a_name_that_shows_no_key() -> None:
