@@ -80,14 +80,14 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
         return
 
+    # The lines run are counted on one Python, the one where that costs least time. They are
+    # counted from pytest's first import on, and in every program that the tests start.
+    counted = session.python == FOUND[0]
     data = {"COVERAGE_FILE": str(Path(SHARED.name, "coverage"))}
-    # Measures pytest from its first import on, and every program that the tests start. A file
-    # stays on one worker, as what its tests share is started once.
-    session.run(
-        *("pytest", "-n", "2", "--dist", "loadfile"),
-        env={**data, "COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml")},
-    )
-    if session.python == FOUND[-1]:
+    start = {"COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml")} if counted else {}
+    # A file stays on one worker, as what its tests share is started once.
+    session.run("pytest", "-n", "2", "--dist", "loadfile", env={**data, **start})
+    if counted:
         session.run("coverage", "combine", "--quiet", env=data)
         session.run("coverage", "report", env=data)
 

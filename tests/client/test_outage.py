@@ -40,8 +40,7 @@ async def call_many(client: Any, calls: int, *, update: bool = True) -> dict[str
     return outcomes
 
 
-@pytest.mark.parametrize("update", [True, False])
-@pytest.mark.parametrize("fails", [refusal(500), reset])
+@pytest.mark.parametrize(("fails", "update"), [(refusal(500), True), (reset, False)])
 async def test_an_outage_costs_hardly_more_requests_than_calls(
     serve: Any, connect: Any, timer: Any, fails: Step, update: bool
 ) -> None:

@@ -279,7 +279,8 @@ class Notebook:
 
     def begin(self, cell: str) -> str:
         """Run a cell, and do not wait for it."""
-        identifier: str = self._client.execute(cell)
+        # A kernel drops what comes right after a cell that failed, unless it is told not to.
+        identifier: str = self._client.execute(cell, stop_on_error=False)
         return identifier
 
     def end(self, identifier: str) -> dict[str, Any]:
