@@ -69,7 +69,10 @@ class AdaptivePace(Pace):
     and from there on goes faster very slowly, which is how CUBIC (RFC 9438) shares a network.
     """
 
-    def __init__(self, *, within: Pace | None = None, rate: float = 10.0) -> None:
+    FIRST = 10.0
+    """Requests per second at the beginning."""
+
+    def __init__(self, *, within: Pace | None = None, rate: float = FIRST) -> None:
         super().__init__(rate, within=within)
         self.rate = rate
         """Requests per second now."""

@@ -20,7 +20,8 @@ from ._pages import Walk, every_contact
 from ._retry import Effect
 from ._wire import Operation, read_page, reader
 from .batch import ContactResult, ImportProgress, ImportReport
-from .batch._workers import Workers, job_of, rows_of
+from .batch._bulk import BulkCreates, checked_bulk
+from .batch._workers import Create, Workers, job_of, rows_of
 from .exceptions import NotFoundError, SendblueError, ValidationError
 from .models import (
     BulkContact,
@@ -189,6 +190,7 @@ class SendblueClient(ApiClient):
         concurrency: int = 32,
         rate_limit: float | None = None,
         give_up_after: float = 600.0,
+        bulk: bool = False,
     ) -> AsyncGenerator[ContactResult[_Row], None]:
         """What becomes of each of many contacts, as they finish; use it with ``async for``.
 
@@ -215,15 +217,20 @@ class SendblueClient(ApiClient):
             concurrency: How many contacts are under way at once. Default 32.
             rate_limit: Requests per second at most, retries and look-ups included.
             give_up_after: Seconds without any success after which the batch ends. Default 600.
+            bulk: Whether contacts that are under way together go into one request of
+                :meth:`create_contacts_bulk`, at most as many as ``concurrency`` says. Contacts
+                that it cannot take, or did not create, are created one by one. Default false.
 
         Raises:
-            ValidationError: If the source is none; nothing was sent.
+            ValidationError: If the source is none, or contacts were to be updated in bulk;
+                nothing was sent.
             ConfigurationError: If an option is not usable; nothing was sent.
             SendblueError: If the keys, the account or the connection's security are not
                 accepted, or there was no success for too long. It comes after the results of
                 what was under way.
         """
-        workers = self._workers(rate_limit, give_up_after, concurrency)
+        in_bulk = checked_bulk(bulk, update_if_exists)
+        workers = self._workers(rate_limit, give_up_after, concurrency, in_bulk)
         return workers.results(rows_of(source), partial(job_of, update_if_exists=update_if_exists))
 
     async def import_contacts(
@@ -240,6 +247,7 @@ class SendblueClient(ApiClient):
         concurrency: int = 32,
         rate_limit: float | None = None,
         give_up_after: float = 600.0,
+        bulk: bool = False,
         resume: bool = False,
         progress: Callable[[ImportProgress], object] | None = None,
     ) -> ImportReport:
@@ -269,6 +277,7 @@ class SendblueClient(ApiClient):
             concurrency: As for :meth:`create_contacts`.
             rate_limit: As for :meth:`create_contacts`.
             give_up_after: As for :meth:`create_contacts`.
+            bulk: As for :meth:`create_contacts`.
             resume: Whether an import of this file that was begun is gone on with.
             progress: Called now and then with how far it is.
 
@@ -284,6 +293,7 @@ class SendblueClient(ApiClient):
             concurrency=concurrency,
             rate_limit=rate_limit,
             give_up_after=give_up_after,
+            bulk=bulk,
             resume=resume,
             progress=progress,
             update_if_exists=update_if_exists,
@@ -372,12 +382,18 @@ class SendblueClient(ApiClient):
         walk = Walk(page_size=page_size, created_at_gte=created_at_gte)
         return every_contact(walk, self._list)
 
-    def _workers(self, rate_limit: float | None, give_up_after: float, concurrency: int) -> Workers:
+    def _workers(
+        self, rate_limit: float | None, give_up_after: float, concurrency: int, bulk: bool
+    ) -> Workers:
         """What sends the contacts of a batch."""
         transport = self._transport
         pace = pace_for(rate_limit, within=transport.pace)
+        paced = self._paced(pace)
+        create: Create = paced._create
+        if bulk:
+            create = BulkCreates(create, paced.create_contacts_bulk, sleep=transport.sleep)
         return Workers(
-            self._paced(pace)._create,
+            create,
             pace=pace,
             give_up_after=give_up_after,
             concurrency=concurrency,
@@ -392,6 +408,7 @@ class SendblueClient(ApiClient):
         concurrency: int,
         rate_limit: float | None,
         give_up_after: float,
+        bulk: bool,
         resume: bool,
         progress: Callable[[ImportProgress], object] | None,
         **options: Any,
@@ -403,7 +420,12 @@ class SendblueClient(ApiClient):
         return ContactImport(
             path,
             ImportOptions(**options),
-            self._workers(rate_limit, give_up_after, concurrency),
+            self._workers(
+                rate_limit,
+                give_up_after,
+                concurrency,
+                checked_bulk(bulk, options.get("update_if_exists")),
+            ),
             account=self._transport.account,
             resume=resume,
             progress=progress,

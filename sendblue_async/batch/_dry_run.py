@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from attrs import frozen
 
+from ._bulk import checked_bulk, entry_of
 from ._import import Duplicates, ImportOptions, check
 from ._journal import Journal
 
@@ -21,7 +23,8 @@ class DryRun:
 
     Attributes:
         entries: How many entries the file has.
-        requests: How many contacts would be sent, each with one request if nothing goes wrong.
+        contacts: How many contacts would be sent.
+        requests: With how many requests, if nothing goes wrong.
         skipped: How many would not be, as a later row has the same number.
         codes: How many would be rejected, by why.
         samples: The first request bodies.
@@ -31,6 +34,7 @@ class DryRun:
     """
 
     entries: int
+    contacts: int
     requests: int
     skipped: int
     codes: Mapping[str, int]
@@ -40,21 +44,24 @@ class DryRun:
     unused_columns: tuple[str, ...]
 
 
-def dry_run(path: Path, **given: Any) -> DryRun:
+def dry_run(path: Path, *, concurrency: int, bulk: bool, **given: Any) -> DryRun:
     """What an import of the file would do. Nothing is sent, and nothing is written beside it.
 
     Args:
         path: The file.
+        concurrency: How many contacts would be under way at once.
+        bulk: Whether those go into one request, where it can carry them.
         given: The fields of :class:`ImportOptions`.
 
     Raises:
         ValidationError: If the file or an option cannot be used.
     """
     options = ImportOptions(**given)
+    checked_bulk(bulk, options.update_if_exists)
     reading = options.read(path)
     codes: Counter[str] = Counter()
     samples: list[dict[str, Any]] = []
-    requests = skipped = 0
+    contacts = in_bulk = skipped = 0
     with Journal.open(None, fingerprint="", settings={}, resume=False) as journal:
         check(reading, journal, lambda: False)
         duplicates = Duplicates(journal, options.on_duplicate)
@@ -66,13 +73,15 @@ def dry_run(path: Path, **given: Any) -> DryRun:
             if contact is None:
                 skipped += 1
                 continue
-            requests += 1
+            contacts += 1
+            in_bulk += bulk and entry_of(contact) is not None
             if len(samples) < _SAMPLES:
                 samples.append(contact.to_dict())
         entries = journal.entries
     return DryRun(
         entries=entries,
-        requests=requests,
+        contacts=contacts,
+        requests=contacts - in_bulk + math.ceil(in_bulk / concurrency),
         skipped=skipped,
         codes=dict(codes),
         samples=tuple(samples),

@@ -29,7 +29,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 # What the next contact would meet as well.
-_FATAL = (
+FATAL = (
     AuthenticationError,
     ConfigurationError,
     PermissionDeniedError,
@@ -280,7 +280,7 @@ class Workers:
             else:
                 outcome: ContactOutcome = "stored" if contact.update_if_exists else "created"
                 return result(outcome=outcome, response=response)
-            if isinstance(error, _FATAL) or self._outage.given_up:
+            if isinstance(error, FATAL) or self._outage.given_up:
                 self._fail(error)
                 break
             if isinstance(error, ContactExistsError) and not was_not_looked_up(error):

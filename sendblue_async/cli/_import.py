@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from .._pace import AdaptivePace
 from ..batch import ImportProgress, ImportReport
 from ..exceptions import ValidationError
 from ._app import InSandbox, app, command, connected_client
@@ -73,6 +75,10 @@ async def import_(
     give_up_after: Annotated[
         float, typer.Option(min=0.001, help="Seconds without success after which it ends.")
     ] = 600.0,
+    bulk: Annotated[
+        bool,
+        typer.Option("--bulk", help="Send contacts in bulk requests, where these can carry them."),
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an import that was begun.")
     ] = False,
@@ -98,8 +104,8 @@ async def import_(
     if dry_run:
         from ..batch._dry_run import dry_run as run_dry
 
-        found = await anyio.to_thread.run_sync(partial(run_dry, file, **options))
-        _print_dry_run(found, per_second)
+        check = partial(run_dry, file, concurrency=concurrency, bulk=bulk, **options)
+        _print_dry_run(await anyio.to_thread.run_sync(check), per_second)
         return
     async with connected_client(sandbox) as client:
         with _progress() as show:
@@ -108,6 +114,7 @@ async def import_(
                 concurrency=concurrency,
                 rate_limit=per_second,
                 give_up_after=give_up_after,
+                bulk=bulk,
                 resume=resume,
                 progress=show,
                 **options,
@@ -205,6 +212,11 @@ def _words(now: ImportProgress) -> str:
     return f"{rate}{now.refused} refused as too many, {failed} errors"
 
 
+def _duration(seconds: float) -> str:
+    """Hours, minutes and seconds, as ``1:02:03``."""
+    return str(timedelta(seconds=math.ceil(seconds)))
+
+
 def _print_report(report: ImportReport, path: Path | None) -> None:
     counts = report.to_dict()
     print_note(f"{report.entries} entries")
@@ -225,7 +237,8 @@ def _print_report(report: ImportReport, path: Path | None) -> None:
 
 def _print_dry_run(found: Any, per_second: float | None) -> None:
     print_note(f"{found.entries} entries, read as {found.encoding}")
-    print_note(f"{found.requests:>8} requests would be sent")
+    print_note(f"{found.contacts:>8} contacts would be sent")
+    print_note(f"{found.requests:>8} requests, if nothing goes wrong")
     if found.skipped:
         print_note(f"{found.skipped:>8} skipped, as a later row has the same number")
     for code, count in sorted(found.codes.items()):
@@ -234,9 +247,10 @@ def _print_dry_run(found: Any, per_second: float | None) -> None:
         print_note(
             f"Columns that would not be used: {', '.join(map(ascii, found.unused_columns))}."
         )
-    if per_second:
-        print_note(f"At {per_second:g} a second that takes {found.requests / per_second:.0f} s.")
-    else:
-        print_note("How long it takes depends on the limit of the server, which is not published.")
+    rate = per_second or AdaptivePace.FIRST
+    takes = f"At {rate:g} a second that takes {_duration(found.requests / rate)}."
+    if per_second is None:
+        takes += " It begins at that pace, and goes faster until the server refuses."
+    print_note(takes)
     for sample in found.samples:
         print_json(sample)

@@ -60,11 +60,12 @@ def test_a_dry_run_sends_and_leaves_nothing(home: dict[str, str]) -> None:
     assert done.code == 0
     assert done.out.splitlines() == [
         "5 entries, read as utf-8",
-        "       3 requests would be sent",
+        "       3 contacts would be sent",
+        "       3 requests, if nothing goes wrong",
         "       1 skipped, as a later row has the same number",
         "       1 rejected: spreadsheet_number",
         "Columns that would not be used: 'Extra'.",
-        "At 2 a second that takes 2 s.",
+        "At 2 a second that takes 0:00:02.",
         '{"number": "+12015550000", "first_name": "Ada", "update_if_exists": true}',
         '{"number": "+12015550002", "first_name": "Ada", "update_if_exists": true}',
         '{"number": "+12015550001", "first_name": "Cy", "update_if_exists": true}',
@@ -75,9 +76,25 @@ def test_a_dry_run_sends_and_leaves_nothing(home: dict[str, str]) -> None:
 def test_a_dry_run_of_many_rows(home: dict[str, str]) -> None:
     """A file of thousands of rows is checked as a short one is."""
     written(home, numbers(2500))
-    done = run(home, "import", "people.csv", "--dry-run")
+    done = run(home, "import", "people.csv", "--dry-run", "--bulk", "--concurrency", "100")
     assert (done.code, done.err) == (0, "")
-    assert "    2500 requests would be sent" in done.out
+    assert "    2500 contacts would be sent" in done.out
+    assert "      25 requests, if nothing goes wrong" in done.out
+    assert "At 10 a second that takes 0:00:03. It begins at that pace" in done.out
+
+
+def test_an_import_in_bulk(home: dict[str, str], sandbox: Sandbox) -> None:
+    """``--bulk`` takes fewer requests, and is refused where contacts are to be updated."""
+    written(home, numbers(60))
+    environment = home | account(sandbox)
+    refused = run(environment, "import", "people.csv", "--bulk", "--update-if-exists")
+    assert refused.code == 2
+    assert "bulk" in refused.err
+    done = run(environment, "import", "people.csv", "--bulk")
+    assert done.code == 0
+    assert "      60 created" in done.out
+    assert sandbox.counts["requests"] < 10
+    assert len(sandbox.contacts) == 60
 
 
 def test_columns_are_mapped(home: dict[str, str], sandbox: Sandbox) -> None:

@@ -144,7 +144,7 @@ async def asynchronous(number: str, contact: ContactCreate) -> None:
     assert_type(page, ContactPage)
     async for one in client.iter_contacts(created_at_gte=None, page_size=100):
         assert_type(one, Contact)
-    async for result in client.create_contacts([{"number": number}], concurrency=8):
+    async for result in client.create_contacts([{"number": number}], concurrency=8, bulk=True):
         assert_type(result, ContactResult[dict[str, str]])
         assert_type(result.outcome, ContactOutcome)
     report = await client.import_contacts(Path("a.csv"), region="US", columns={"Tel": "number"})
