@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import random
-import shutil
-import signal
-import sqlite3
-import time
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +22,7 @@ from sendblue_async import (
 from sendblue_async.sandbox import Faults, Sandbox
 
 from ..sync.programs import Programs
+from .kills import CONCURRENCY, INVALID, run_killed
 
 pytestmark = pytest.mark.anyio
 
@@ -229,81 +225,21 @@ async def test_progress_is_told(server: Sandbox, client: SendblueClient, tmp_pat
     assert told[-1].counts == {"created": 60, "rejected": 1}
 
 
-PROGRAM = """
-    import sys
-    from sendblue_async import RetryPolicy, SyncSendblueClient, Timeouts
-    client = SyncSendblueClient(
-        retry=RetryPolicy(base=0.001, cap=0.01, rate_limit_base=0.001), timeouts=Timeouts(attempt=2)
-    )
-    report = client.import_contacts(
-        sys.argv[1], update_if_exists=sys.argv[2] == "True", concurrency=16, rate_limit=1e6,
-        resume=True,
-    )
-    print(report.created, report.stored, report.existing, report.rejected, report.unknown)
-"""
-FAULTS = Faults(
-    too_many_requests=0.01,
-    reset=0.03,
-    server_error=0.03,
-    server_error_after_commit=0.03,
-    drop_after_commit=0.04,
-    short_body=0.02,
-    garbage=0.02,
-)
-
-
-def left_open(path: Path) -> int:
-    """How many entries a killed import has begun and not ended, as its journal tells."""
-    copies = [Path(f"{path}.copy{end}") for end in (".journal", ".journal-wal")]
-    for copy, end in zip(copies, (".journal", ".journal-wal"), strict=True):
-        original = Path(f"{path}{end}")
-        if original.exists():
-            shutil.copy(original, copy)
-    connection = sqlite3.connect(copies[0])
-    try:
-        [(count,)] = connection.execute("SELECT count(*) FROM state WHERE outcome = 0")
-        return int(count)
-    finally:
-        connection.close()
-        for copy in copies:
-            copy.unlink(missing_ok=True)
-
-
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("update", [True, False])
+@pytest.mark.parametrize("kind", [{}, {"update": True}, {"bulk": True}], ids=str)
 def test_killed_at_any_moment_it_loses_and_doubles_nothing(
-    programs: Programs, sandbox: Sandbox, update: bool
+    programs: Programs, sandbox: Sandbox, kind: dict[str, bool]
 ) -> None:
     """SIGKILL at random points under faults: the server has what is valid, and it is so reported.
 
     Never more are open than there are workers, so that no more can be sent a second time.
     """
-    rows = [f"{number(n)},n{n},t{n % 7}" for n in range(1500)]
-    path = written(programs.folder, [*rows, "nobody,,", "12,,"])
-    sandbox.faults = FAULTS
-    draw = random.Random(5)
-    kills = 0
-    for kill in range(8):
-        until = sandbox.counts["requests"] + draw.randrange(0, 250)
-        with programs.start(PROGRAM, arguments=[str(path), str(update)]) as program:
-            while sandbox.counts["requests"] < until and program.poll() is None:
-                time.sleep(0.001)
-            time.sleep(draw.random() * 0.02)
-            program.send_signal(signal.SIGKILL)
-            program.communicate()
-            kills += program.returncode == -signal.SIGKILL
-        if Path(f"{path}.journal").exists() and kill:
-            assert left_open(path) <= 16
-    assert kills >= 6
-    with programs.start(PROGRAM, arguments=[str(path), str(update)]) as program:
-        printed, complaints = program.communicate(timeout=120)
-    assert complaints == ""
-    created, stored, existing, rejected, unknown = map(int, printed.split())
-    assert (created, stored) == ((0, 1500) if update else (1500, 0))
-    assert (existing, rejected, unknown) == (0, 2, 0)
-    assert {*sandbox.contacts} == {number(n) for n in range(1500)}
-    for n in range(1500):
-        assert sandbox.contacts[number(n)]["first_name"] == f"n{n}"
+    found = run_killed(programs, sandbox, rows=1_000, kills=6, seed=5, **kind)
+    assert found.kills >= 4
+    assert 0 < max(found.open) <= CONCURRENCY
+    assert found.stored == found.expected
+    outcome = "stored" if kind.get("update") else "created"
+    assert found.outcomes == {outcome: 1_000, "rejected": len(INVALID)}
 
 
 FULL_DISK = """
