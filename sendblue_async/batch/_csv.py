@@ -16,6 +16,8 @@ DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 LINES_OF_A_ROW = 1_000
 """Over how many physical lines a row may go, so that a stray quote is noticed before long."""
 
+# "sep=;" in the first line tells Excel the delimiter, which has been stripped from it here.
+_FOR_EXCEL = re.compile(r"sep=", re.IGNORECASE)
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NUMBER = re.compile(r"'*\+[\d ().-]{7,}")
 _TOO_MANY_CELLS = Problem("too_many_cells", "The row has more cells than the table has columns.")
@@ -116,9 +118,12 @@ def _header(lines: Iterable[str], delimiter: str) -> Row | None:
 
 def _from_header(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
     """The header and the rows after it; a row that is blank by another delimiter is no header."""
-    return dropwhile(
-        lambda row: not "".join(row.cells).strip(',; \t\r\n"'), _records(lines, delimiter)
-    )
+
+    def is_before_header(row: Row) -> bool:
+        text = delimiter.join(row.cells).strip(',; \t\r\n"')
+        return not text or (row.line == 1 and _FOR_EXCEL.fullmatch(text) is not None)
+
+    return dropwhile(is_before_header, _records(lines, delimiter))
 
 
 def _no_header(name: str, reason: str) -> ValidationError:

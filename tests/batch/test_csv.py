@@ -191,18 +191,18 @@ def test_a_stray_quote_costs_one_row(
     ],
 )
 def test_many_stray_quotes_take_no_longer_each(block: str) -> None:
-    """Of 100,000 lines with quotes, none is looked at more than a few times."""
+    """Of 20,000 lines with quotes, none is looked at more than a few times."""
     handed_out = 0
 
     def lines() -> Iterator[str]:
         nonlocal handed_out
-        for line in io.StringIO("h1,h2\n" + block * (100_000 // block.count("\n"))):
+        for line in io.StringIO("h1,h2\n" + block * (20_000 // block.count("\n"))):
             handed_out += 1
             yield line
 
     pattern = list(rows_of(lines(), 2, ","))
-    assert handed_out == 100_001
-    assert len(pattern) in {50_000, 100_000}
+    assert handed_out == 20_001
+    assert len(pattern) in {10_000, 20_000}
 
 
 @pytest.mark.parametrize(
@@ -338,6 +338,18 @@ def test_a_file_without_a_header_cannot_be_used(text: str, reason: str) -> None:
     """The error names the file, what is wrong, and what the first row is for."""
     with pytest.raises(ValidationError, match=rf"^contacts\.csv .*{reason}.* name the columns\.$"):
         header(text)
+
+
+@pytest.mark.parametrize("line", ["sep=;", "SEP=;\r", '"sep=;"', "sep=,", "sep=\t"])
+def test_the_line_that_tells_excel_the_delimiter_is_no_header(line: str) -> None:
+    """It is passed over, and lines are counted as they stand in the file."""
+    delimiter = line.strip('"\r')[-1]
+    text = f"{line}\nh1{delimiter}h2\na{delimiter}b\nsep={delimiter}\n"
+    assert header(text) == (("h1", "h2"), delimiter)
+    assert [(row.line, *row.cells) for row in rows(text, delimiter=delimiter)] == [
+        (3, "a", "b"),
+        (4, "sep=", ""),
+    ]
 
 
 def test_two_columns_of_the_same_name_cannot_be_told_apart() -> None:
