@@ -204,3 +204,15 @@ def changed_lines(diff: str) -> list[str]:
     signs = {sign: re.findall(rf"^\{sign}(?!\{sign}\{sign})(.*)", diff, re.M) for sign in "+-"}
     put_in, taken_out = ([line.strip() for line in signs[sign] if line.strip()] for sign in "+-")
     return put_in or taken_out
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure the package beside what a user would pick instead; takes some minutes.
+
+    What follows `--` is a module of benchmarks/ and its arguments; by default each has its turn.
+    """
+    session.install(".[cli]", *group("bench"))
+    chosen = [session.posargs] if session.posargs else [["calls"], ["imports"], ["pace"]]
+    for name, *arguments in chosen:
+        session.run("python", "-m", f"benchmarks.{name}", *arguments)

@@ -24,6 +24,10 @@ class Pace:
         self._within = within
         self._next = 0.0
         self._paused_until = 0.0
+        self.rate = rate
+        """Requests per second at most now, or ``None`` without a limit."""
+        self.refusals = 0
+        """How many requests were refused."""
 
     def pause(self, until: float) -> None:
         """Hold back every request until this time, as the server asked."""
@@ -58,7 +62,8 @@ class Pace:
         """Learn that the server took a request; a fixed pace has nothing to learn from it."""
 
     def refused(self, now: float) -> None:
-        """Learn that the server answered 429; a fixed pace has nothing to learn from it."""
+        """Learn that the server answered 429; a fixed pace only counts it."""
+        self.refusals += 1
 
 
 class AdaptivePace(Pace):
@@ -74,12 +79,9 @@ class AdaptivePace(Pace):
 
     def __init__(self, *, within: Pace | None = None, rate: float = FIRST) -> None:
         super().__init__(rate, within=within)
-        self.rate = rate
-        """Requests per second now."""
+        self.rate: float = rate
         self.limit: float | None = None
         """The rate at which the server refused last, or ``None`` if it never did."""
-        self.refusals = 0
-        """How many requests were refused."""
         self._slowed_at = 0.0
         self._waits = False
 

@@ -41,15 +41,26 @@ class Portal:
         function: Callable[..., Coroutine[Any, Any, R]],
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
+        *,
+        serve: Callable[[Any], object] | None = None,
     ) -> R:
         """What the coroutine returns or raises; whatever interrupts the wait cancels it.
+
+        Args:
+            function: Makes the coroutine.
+            args: Its arguments.
+            kwargs: Its keyword arguments.
+            serve: Called on this thread while it waits, with whatever the coroutine asks for. The
+                function gets what to ask with before its other arguments.
 
         Raises:
             ConfigurationError: If the interpreter is exiting and starts no thread any more.
         """
         loop = self._loop or self._start()
         # Written in C, so that no exception of a signal handler can strike while it is locked.
-        finished: SimpleQueue[asyncio.Task[R]] = SimpleQueue()
+        events: SimpleQueue[Any] = SimpleQueue()
+        if serve is not None:
+            args = (events.put, *args)
         task: asyncio.Task[R] | None = None
         abandoned = False
 
@@ -60,7 +71,7 @@ class Portal:
             nonlocal task
             if not abandoned:
                 task = loop.create_task(call())
-                task.add_done_callback(finished.put)
+                task.add_done_callback(events.put)
 
         def give_up() -> None:
             if task is not None:
@@ -68,12 +79,15 @@ class Portal:
 
         try:
             loop.call_soon_threadsafe(begin)
-            done = finished.get()
+            while not isinstance(event := events.get(), asyncio.Task):
+                assert serve is not None
+                serve(event)
         except BaseException:
             # Ctrl-C, or what another signal's handler raised, such as Celery's time limit.
             abandoned = True
             loop.call_soon_threadsafe(give_up)
             raise
+        done: asyncio.Task[R] = event
         return done.result()
 
     def _start(self) -> asyncio.AbstractEventLoop:

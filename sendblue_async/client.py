@@ -196,7 +196,8 @@ class SendblueClient(ApiClient):
 
         Every row of the source gets one result, unless an error ends the batch. Rows are pulled
         when there is room for them and not before, so that memory does not grow with their
-        number. Two rows of one number are never under way at the same time.
+        number; the blocking client pulls them on the thread that iterates over the results, and
+        only while it waits for one. Two rows of one number are never under way at the same time.
 
         A contact whose call fails, retries included, because the server or the network is in
         trouble, is called for again. While nothing succeeds, calls are made one at a time, after
@@ -415,7 +416,8 @@ class SendblueClient(ApiClient):
     ) -> ContactImport:
         """The import of a file, which can be stopped on its way."""
         # Only here, as it brings SQLite and more, which other programs do not wait for.
-        from .batch._import import ContactImport, ImportOptions
+        from .batch._import import ContactImport
+        from .batch._import_options import ImportOptions
 
         return ContactImport(
             path,

@@ -6,16 +6,25 @@ import asyncio
 import builtins
 import os
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+)
 from functools import wraps
+from itertools import chain, islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from ._credentials import hidden
 from ._deprecation import Place, blocking_caller
 from ._options import Timeouts
 from ._portal import portal
 from ._retry import RetryPolicy
+from .batch._workers import rows_of
 from .client import SendblueClient
 from .exceptions import ConfigurationError
 
@@ -26,6 +35,8 @@ __all__ = ["SyncSendblueClient", "blocking", "blocking_iterator"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+# A row, or none at the end.
+_Answer: TypeAlias = "asyncio.Future[list[Any]]"
 
 
 def _check_may_block(name: str) -> None:
@@ -60,21 +71,6 @@ def blocking(
     return call
 
 
-def blocking_iterator(
-    method: Callable[Concatenate[SendblueClient, _P], AsyncGenerator[_R, None]],
-) -> Callable[Concatenate[SyncSendblueClient, _P], Iterator[_R]]:
-    """The same items for callers that cannot await: same arguments, results and errors."""
-    name = method.__name__
-
-    @wraps(method)
-    def call(self: SyncSendblueClient, /, *args: _P.args, **kwargs: _P.kwargs) -> Iterator[_R]:
-        _check_may_block(name)
-        return _Items(name, method(self._client, *args, **kwargs))
-
-    call.__qualname__ = f"SyncSendblueClient.{name}"
-    return call
-
-
 class _Items(Iterator[_R]):
     """The items of an asynchronous generator, for a thread that waits for each of them.
 
@@ -83,9 +79,11 @@ class _Items(Iterator[_R]):
     leaving on that loop's own thread.
     """
 
-    def __init__(self, name: str, generator: AsyncGenerator[_R, None]) -> None:
-        self._name = name
-        self._generator = generator
+    def __init__(
+        self, method: Callable[..., AsyncGenerator[_R, None]], *args: Any, **kwargs: Any
+    ) -> None:
+        self._name = method.__name__
+        self._generator = method(*args, **kwargs)
         self._process = os.getpid()
 
     def __next__(self) -> _R:
@@ -95,14 +93,106 @@ class _Items(Iterator[_R]):
                 f"This iteration belongs to the process that called {self._name}; "
                 "call it again in this one."
             )
-        for item in portal.run(self._following, (), {}):
+        for item in self._wait():
             return item
         raise StopIteration
+
+    def _wait(self) -> list[_R]:
+        return portal.run(self._following, (), {})
 
     async def _following(self) -> list[_R]:
         async for item in self._generator:
             return [item]
         return []
+
+
+class _Results(_Items[_R]):
+    """What becomes of the rows of a source, which the thread pulls that waits for the results.
+
+    A database cursor or a session often belongs to that thread, and the source may call a
+    blocking client.
+    """
+
+    def __init__(
+        self,
+        method: Callable[..., AsyncGenerator[_R, None]],
+        client: SendblueClient,
+        source: Any,
+        **options: Any,
+    ) -> None:
+        rows = _Rows()
+        # What is asynchronous as well, as Django's query sets are, is at home on this thread.
+        given = rows if isinstance(rows_of(source), Iterable) else source
+        super().__init__(method, client, given, **options)
+        self._steps = _steps(self._generator, rows, source)
+
+    def _wait(self) -> list[_R]:
+        return next(self._steps, [])
+
+
+def _steps(results: AsyncGenerator[_R, None], rows: _Rows, source: Any) -> Iterator[list[_R]]:
+    """Wait for each result, and meanwhile pull each row that is wanted.
+
+    As a generator it is never run twice at a time. The event loop's side knows nothing of the
+    source, so that it is also left on the thread that it belongs to.
+    """
+    # Not even iter() is called before a row is wanted: that alone may query a database.
+    pulled: Iterator[Any] = chain.from_iterable([source])
+
+    def pull(answer: _Answer) -> None:
+        soon = answer.get_loop().call_soon_threadsafe
+        try:
+            row = list(islice(pulled, 1))
+        except Exception as error:
+            soon(answer.set_exception, error)
+        else:
+            soon(answer.set_result, row)
+
+    async def following(ask: Callable[[_Answer], object]) -> list[_R]:
+        rows.ask_with(ask)
+        async for result in results:
+            return [result]
+        return []
+
+    while True:
+        yield portal.run(following, (), {}, serve=pull)
+
+
+class _Rows(AsyncIterator[Any]):
+    """Rows for the event loop, each of them asked for at the thread that waits for a result."""
+
+    def __init__(self) -> None:
+        self._ask: Callable[[_Answer], object]
+        self._answer: _Answer | None = None
+
+    async def __anext__(self) -> Any:
+        self._answer = asyncio.get_running_loop().create_future()
+        self._ask(self._answer)
+        for row in await self._answer:
+            return row
+        raise StopAsyncIteration
+
+    def ask_with(self, ask: Callable[[_Answer], object]) -> None:
+        """Ask with this from now on, also for a row that nobody was there to pull."""
+        self._ask = ask
+        if self._answer is not None and not self._answer.done():
+            ask(self._answer)
+
+
+def blocking_iterator(
+    method: Callable[Concatenate[SendblueClient, _P], AsyncGenerator[_R, None]],
+    items: Callable[..., Iterator[Any]] = _Items,
+) -> Callable[Concatenate[SyncSendblueClient, _P], Iterator[_R]]:
+    """The same items for callers that cannot await: same arguments, results and errors."""
+    name = method.__name__
+
+    @wraps(method)
+    def call(self: SyncSendblueClient, /, *args: _P.args, **kwargs: _P.kwargs) -> Iterator[_R]:
+        _check_may_block(name)
+        return items(method, self._client, *args, **kwargs)
+
+    call.__qualname__ = f"SyncSendblueClient.{name}"
+    return call
 
 
 def _with_arguments_of(
@@ -118,6 +208,9 @@ class SyncSendblueClient:
     coroutines it runs on a background thread. Make one and keep it: it is safe to share
     between threads, may be made at import time, and works in a process that was forked after
     its use. Ctrl-C during a call cancels the request.
+
+    The rows of :meth:`create_contacts` are pulled on the thread that iterates over the results,
+    and only while it waits for one: the source may be a database cursor, or call this client.
 
     The arguments are those of :class:`SendblueClient`, except that a ``session``, which belongs
     to an event loop of yours, cannot be given.
@@ -172,7 +265,7 @@ class SyncSendblueClient:
     close = blocking(SendblueClient.close)
     count_contacts = blocking(SendblueClient.count_contacts)
     create_contact = blocking(SendblueClient.create_contact)
-    create_contacts = blocking_iterator(SendblueClient.create_contacts)
+    create_contacts = blocking_iterator(SendblueClient.create_contacts, _Results)
     create_contacts_bulk = blocking(SendblueClient.create_contacts_bulk)
     delete_contact = blocking(SendblueClient.delete_contact)
     delete_contacts_bulk = blocking(SendblueClient.delete_contacts_bulk)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import frozen
 
@@ -19,6 +20,8 @@ FIELDS = (
     "custom_variables",
 )
 _VARIABLE = "custom_variables."
+# There can be a "Phone 2", but only one column of any other field.
+_COUNTS = {"number": r"\d*"}
 
 # As they stand in plain files and in the exports of Google Contacts, HubSpot, Salesforce and
 # Outlook, in English and some in German; without spaces and signs. A phone column that is
@@ -26,12 +29,12 @@ _VARIABLE = "custom_variables."
 _HEADERS: Mapping[str, Sequence[str]] = {
     "number": (
         "number",
-        "mobilephonenumber mobilephone mobile mobilenumber cellphone cell mobiltelefon handy",
-        "phonenumber phone telephone telephonenumber tel primaryphone telefon telefonnummer",
+        "(mobile|cell)(phone)?(number|no)? phone(mobile|cell) mobiltelefon handy(nummer)?",
+        "(tele)?phone(number|no)? tel primaryphone telefon(nummer)? rufnummer haupttelefon",
         r"phone\d+value",
-        "homephone homephone2 telefonprivat privattelefon",
-        "businessphone businessphone2 workphone telefongeschäftlich",
-        "otherphone",
+        "homephone telefonprivat privattelefon",
+        "businessphone workphone telefongeschäftlich",
+        "otherphone weiterestelefon",
     ),
     "first_name": ("firstname givenname vorname",),
     "last_name": ("lastname surname familyname nachname",),
@@ -41,7 +44,7 @@ _HEADERS: Mapping[str, Sequence[str]] = {
     "custom_variables": ("customvariables",),
 }
 _KNOWN = {
-    field: [re.compile("|".join(words.split())) for words in ranks]
+    field: [re.compile(f"({'|'.join(words.split())}){_COUNTS.get(field, '')}") for words in ranks]
     for field, ranks in _HEADERS.items()
 }
 
@@ -54,12 +57,15 @@ class Columns:
         numbers: The places of the columns that hold numbers, the one to be tried first in front.
         fields: The places of other fields, by their names.
         variables: The places of custom variables, by their labels.
+        kinds: The places of the columns that say of which kind a number is, such as a fax, by
+            the places of the columns with the numbers.
         unused: The names of the columns that are none of these.
     """
 
     numbers: tuple[int, ...]
     fields: Mapping[str, int]
     variables: Mapping[str, int]
+    kinds: Mapping[int, int]
     unused: tuple[str, ...]
 
 
@@ -108,7 +114,8 @@ def find_columns(names: Sequence[str], given: Mapping[str, str]) -> Columns:
             f"{names[0]}=number. The columns are {_listed(names)}.",
             field="map",
         )
-    used = {place for places in found.values() for place in places}
+    kinds = _kinds(names, found["number"])
+    used = {*kinds.values(), *(place for places in found.values() for place in places)}
     single = {field: places[0] for field, places in found.items() if places and field != "number"}
     return Columns(
         numbers=tuple(found["number"]),
@@ -118,15 +125,32 @@ def find_columns(names: Sequence[str], given: Mapping[str, str]) -> Columns:
             for field, place in single.items()
             if field not in FIELDS
         },
+        kinds=kinds,
         unused=tuple(name for place, name in enumerate(names) if place not in used),
     )
 
 
 def _recognised(names: Sequence[str], field: str) -> list[int]:
-    plain = [re.sub(r"[\W_]", "", name).casefold() for name in names]
+    plain = [*map(_plain, names)]
     return [
         place for rank in _KNOWN[field] for place, name in enumerate(plain) if rank.fullmatch(name)
     ]
+
+
+def _kinds(names: Sequence[str], numbers: Iterable[int]) -> dict[int, int]:
+    """To each ``Phone 1 - Value`` its ``Phone 1 - Label``, which once was ``Phone 1 - Type``."""
+    plain = [*map(_plain, names)]
+    return {
+        place: plain.index(kind)
+        for place in numbers
+        for word in ("type", "label")
+        if (kind := plain[place].removesuffix("value") + word) in plain
+    }
+
+
+def _plain(name: str) -> str:
+    # NFKC, as macOS writes an umlaut as two characters, of which one would be taken for a sign.
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", name)).casefold()
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import dropwhile, islice
+from itertools import count, dropwhile, islice
 
 from ..exceptions import ValidationError
-from ._row import Problem, Row, row_of
+from ._columns import find_columns
+from ._row import REPLACEMENT, Problem, Row, row_of
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 """What may stand between two cells, by its name."""
@@ -20,6 +22,8 @@ LINES_OF_A_ROW = 1_000
 _FOR_EXCEL = re.compile(r"sep=", re.IGNORECASE)
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NUMBER = re.compile(r"'*\+[\d ().-]{7,}")
+# Not by the first sign alone: a header may begin with "[Name]".
+_JSON = re.compile(r'\s*[{\[]\s*(?:["{\[]|$)')
 _TOO_MANY_CELLS = Problem("too_many_cells", "The row has more cells than the table has columns.")
 
 
@@ -57,15 +61,19 @@ def header_of(
 ) -> tuple[tuple[str, ...], str]:
     """The columns, and the delimiter: the given one or that which makes the most columns.
 
+    Of two columns with the same name the first one is called ``name (1)``, and so on, so that
+    neither is taken for the other. Names that are blank stay so.
+
     Args:
         name: What to call the file in an error.
         lines: All physical lines, of which the first ones are read.
         delimiter: The delimiter, or ``None`` to have it detected.
 
     Raises:
-        ValidationError: If there is no header that names each column once.
+        ValidationError: If there is no header, or it names two columns as the same field.
     """
     start = list(islice(lines, LINES_OF_A_ROW))
+    _refuse_json(name, start)
     candidates = [delimiter] if delimiter else list(DELIMITERS.values())
     headers = {candidate: _header(start, candidate) for candidate in candidates}
     usable = {each: row.cells for each, row in headers.items() if row and not row.problem}
@@ -78,16 +86,10 @@ def header_of(
         raise _no_header(name, "It has no row at all.")
     if header.problem:
         raise _no_header(name, header.problem.reason)
-    columns = header.cells
+    columns = tuple(map(_unneutralised, header.cells))
     if any(_NUMBER.fullmatch(column.strip()) for column in columns):
         raise _no_header(name, "Its first row has a phone number in it.")
-    twice = next((column for n, column in enumerate(columns) if column in columns[:n]), None)
-    if twice is not None:
-        raise ValidationError(
-            f"{name} has two columns of the name {twice!r}. Give each column a name of its own.",
-            field="path",
-        )
-    return columns, best
+    return _told_apart(name, columns), best
 
 
 def rows_of(lines: Iterable[str], columns: int, delimiter: str) -> Iterator[Row]:
@@ -97,7 +99,7 @@ def rows_of(lines: Iterable[str], columns: int, delimiter: str) -> Iterator[Row]
         if len(cells) > columns:
             if "".join(cells[columns:]).strip():
                 # Nothing is lost, so that the row can be put in order by hand.
-                last = delimiter.join(cells[columns - 1 :])
+                last = REPLACEMENT + delimiter.join(cells[columns - 1 :])
                 cells = (*cells[: columns - 1], last)
                 problem = problem or _TOO_MANY_CELLS
             else:
@@ -120,10 +122,39 @@ def _from_header(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
     """The header and the rows after it; a row that is blank by another delimiter is no header."""
 
     def is_before_header(row: Row) -> bool:
-        text = delimiter.join(row.cells).strip(',; \t\r\n"')
+        text = delimiter.join(row.cells).strip(f',; \t\r\n"{REPLACEMENT}')
         return not text or (row.line == 1 and _FOR_EXCEL.fullmatch(text) is not None)
 
     return dropwhile(is_before_header, _records(lines, delimiter))
+
+
+def _refuse_json(name: str, lines: Iterable[str]) -> None:
+    first = next((line for line in lines if line.strip()), "")
+    if _JSON.match(first):
+        what = "a JSON array" if first.lstrip().startswith("[") else "JSON"
+        raise ValidationError(
+            f"{name} is {what}, not CSV. Write one object on each line, with nothing around "
+            "or between them, and let its name end in .jsonl.",
+            field="path",
+        )
+
+
+def _told_apart(name: str, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns, with a number in the names that there are several of."""
+    times = Counter(column for column in columns if column.strip())
+    numbers = {column: count(1) for column in times if times[column] > 1}
+    for column in numbers:
+        if column not in find_columns(("number", column), {}).unused:
+            raise ValidationError(
+                f"{name} has two columns of the name {column!r}. Give each a name of its own.",
+                field="path",
+            )
+
+    def numbered(column: str) -> str:
+        names = (f"{column} ({number})" for number in numbers[column])
+        return next(each for each in names if each not in times)
+
+    return tuple(numbered(column) if column in numbers else column for column in columns)
 
 
 def _no_header(name: str, reason: str) -> ValidationError:
@@ -193,6 +224,7 @@ def _records(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
             first = feed.first
             problem = _problem(error, feed, delimiter)
             cells = feed.row[0].rstrip("\r\n").split(delimiter)
+            cells = [REPLACEMENT + cell if cell.startswith('"') else cell for cell in cells]
             feed.take_back()
             reader = csv.reader(feed, delimiter=delimiter, strict=True)
         if "".join(cells).strip():

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 
 from ._bulk import checked_bulk, entry_of
-from ._import import Duplicates, ImportOptions, check
+from ._duplicates import Duplicates
+from ._import import check
+from ._import_options import ImportOptions
 from ._journal import Journal
 
 _SAMPLES = 3
+_ASKED_AFTER = 1_000
 
 
 @frozen(kw_only=True)
@@ -44,13 +47,18 @@ class DryRun:
     unused_columns: tuple[str, ...]
 
 
-def dry_run(path: Path, *, concurrency: int, bulk: bool, **given: Any) -> DryRun:
-    """What an import of the file would do. Nothing is sent, and nothing is written beside it.
+def dry_run(
+    path: Path, *, concurrency: int, bulk: bool, stopped: Callable[[], bool], **given: Any
+) -> DryRun | None:
+    """What an import of the file would do, or ``None`` if it was stopped before that was known.
+
+    Nothing is sent, and nothing is written beside the file.
 
     Args:
         path: The file.
         concurrency: How many contacts would be under way at once.
         bulk: Whether those go into one request, where it can carry them.
+        stopped: Asked now and then whether to stop.
         given: The fields of :class:`ImportOptions`.
 
     Raises:
@@ -63,9 +71,13 @@ def dry_run(path: Path, *, concurrency: int, bulk: bool, **given: Any) -> DryRun
     samples: list[dict[str, Any]] = []
     contacts = in_bulk = skipped = 0
     with Journal.open(None, fingerprint="", settings={}, resume=False) as journal:
-        check(reading, journal, lambda: False)
+        check(reading, journal, stopped)
+        if not journal.checked:
+            return None
         duplicates = Duplicates(journal, options.on_duplicate)
         for entry in reading.entries():
+            if entry.place % _ASKED_AFTER == 0 and stopped():
+                return None
             if entry.contact is None:
                 codes[entry.problem.code if entry.problem else ""] += 1
                 continue

@@ -6,6 +6,7 @@ import codecs
 import contextlib
 import hashlib
 import io
+import os
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -73,12 +74,22 @@ class _Hashed(io.FileIO):
         return count
 
 
+def version_of(status: os.stat_result) -> tuple[int, ...]:
+    """What tells a file from another one, and from what it was before a change."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
 class Source(io.BufferedReader):
-    """A file as it is read from its beginning to its end."""
+    """A file as it is read from its beginning to its end.
+
+    Attributes:
+        version: Which file it was, and in which state, when it was opened.
+    """
 
     def __init__(self, path: Path) -> None:
         self._hashed = _Hashed(path)
         super().__init__(self._hashed, _BUFFER)
+        self.version = version_of(os.fstat(self.fileno()))
 
     @property
     def fingerprint(self) -> str:

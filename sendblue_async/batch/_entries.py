@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from ._table import Problem, Row, Table
 
 # What Google Contacts puts between the values of one cell.
 _BETWEEN_VALUES = ":::"
+_NO_PHONE = re.compile("fax|pager", re.IGNORECASE)
 
 
 @frozen(slots=False)
@@ -81,7 +83,10 @@ class Reading:
         """The first usable number, or all that are; else why the first one is not."""
         usable: dict[str, None] = {}
         first: Problem | None = None
+        kinds = self.columns.kinds
         for place in self.columns.numbers:
+            if place in kinds and _NO_PHONE.search(row.cells[kinds[place]]):
+                continue
             for text in row.cells[place].split(_BETWEEN_VALUES):
                 number = e164_in(text, self.region)
                 if isinstance(number, str):
@@ -129,7 +134,12 @@ def _variables(cell: str) -> dict[str, Any]:
     variables = _json(cell, "custom_variables")
     if not isinstance(variables, dict):
         raise ValidationError("custom_variables must be a JSON object.", field="custom_variables")
-    return variables
+    # As in a column of their own, where all values are text.
+    return {
+        label: json.dumps(value) if isinstance(value, (bool, int, float)) else value
+        for label, value in variables.items()
+        if value is not None
+    }
 
 
 def _json(cell: str, field: str) -> Any:

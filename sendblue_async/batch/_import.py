@@ -2,122 +2,36 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import os
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar
 
-import anyio.from_thread
-import anyio.to_thread
-from attrs import frozen
-
-from .._log import shortened
 from .._pace import AdaptivePace
-from ..exceptions import JournalError, SendblueError, ValidationError
-from ..models import ContactCreate
-from ._columns import find_columns
-from ._entries import Entry, Reading, merged
-from ._journal import OPEN, Ended, Journal
-from ._numbers import checked_region
+from ..exceptions import JournalError, ValidationError
+from ._duplicates import Duplicates
+from ._entries import Entry, Reading
+from ._import_options import ImportOptions
+from ._journal import OPEN, Journal
+from ._reasons import reason_of
 from ._rejected import write_rejected
 from ._report import ImportProgress, ImportReport
-from ._results import ContactResult
-from ._table import read_table
+from ._results import ContactResult, Ended
+from ._spool import Spool
 from ._workers import Job, Workers
 
-OnDuplicate = Literal["merge", "last"]
+T = TypeVar("T")
 
+# Seconds between two calls of a caller who wants to know how far it is, at the most.
+_SHOWN_AFTER = 1.0
 _LOOKED_UP_AT_ONCE = 1_000
 # Rows that are not sent wait for a commit with others, but not for ever.
 _ENDED_AT_MOST = 1_000
-
-
-@frozen(kw_only=True)
-class ImportOptions:
-    """What an import is told about its file; a resumed one must be told the same.
-
-    Attributes:
-        update_if_exists: Whether contacts that exist are updated, or left alone.
-        region: The region of numbers without ``+``, such as ``"US"``.
-        columns: Column names and the fields that they are, where their names do not say it.
-        on_duplicate: Whether rows of one number are merged into one contact, or the last one
-            wins.
-        all_numbers: Whether each usable number of a row becomes a contact.
-        encoding: The file's encoding, if it is not to be detected.
-        delimiter: What stands between its cells, if it is not to be detected.
-    """
-
-    update_if_exists: bool = False
-    region: str | None = None
-    columns: Mapping[str, str] | None = None
-    on_duplicate: OnDuplicate = "merge"
-    all_numbers: bool = False
-    encoding: str | None = None
-    delimiter: str | None = None
-
-    def read(self, path: Path) -> Reading:
-        """How the file is read.
-
-        Raises:
-            ValidationError: If it, or an option, cannot be used.
-        """
-        if self.on_duplicate not in ("merge", "last"):
-            raise ValidationError(
-                f"on_duplicate must be 'merge' or 'last', not {self.on_duplicate!r}.",
-                field="on_duplicate",
-            )
-        region = checked_region(self.region)
-        table = read_table(path, encoding=self.encoding, delimiter=self.delimiter)
-        return Reading(
-            table=table,
-            columns=find_columns(table.columns, self.columns or {}),
-            region=region,
-            all_numbers=self.all_numbers,
-            update_if_exists=self.update_if_exists,
-        )
-
-    def settings(self, reading: Reading, account: str) -> dict[str, str]:
-        """What the journal holds a resumed import to."""
-        return {
-            "account": account,
-            "update_if_exists": str(self.update_if_exists),
-            "region": str(reading.region),
-            "columns": json.dumps(self.columns or {}, sort_keys=True),
-            "on_duplicate": self.on_duplicate,
-            "all_numbers": str(self.all_numbers),
-            "encoding": reading.table.encoding,
-            "delimiter": str(reading.table.delimiter),
-        }
-
-
-class Duplicates:
-    """Makes one contact of all entries that have the same number.
-
-    Args:
-        journal: Knows which numbers there are twice, once the file is checked.
-        on_duplicate: Whether they are merged, or the last one wins.
-    """
-
-    def __init__(self, journal: Journal, on_duplicate: OnDuplicate) -> None:
-        self._journal = journal
-        self._merges = on_duplicate == "merge"
-        self._merged: dict[str, ContactCreate] = {}
-
-    def contact(self, entry: Entry, contact: ContactCreate) -> ContactCreate | None:
-        """What is sent for the entry, or ``None`` if a later one has its number."""
-        places = self._journal.repeats(contact.number)
-        if places is None or not self._merges:
-            return contact if places is None or entry.place == places[1] else None
-        earlier = self._merged.pop(contact.number, None)
-        contact = contact if earlier is None else merged(earlier, contact)
-        if entry.place == places[1]:
-            return contact
-        self._merged[contact.number] = contact
-        return None
 
 
 class ContactImport:
@@ -154,7 +68,10 @@ class ContactImport:
         self._started = workers.clock()
         self._counts: Counter[str] = Counter()
         self._ended: list[Ended] = []
+        self._withdrawn: list[int] = []
         self._under_way = 0
+        self._checked = False
+        self._entries = 0
         self.report: ImportReport | None = None
         """What it has come to, once it has ended, however it ended."""
 
@@ -171,7 +88,7 @@ class ContactImport:
                 to it is safe.
             SendblueError: If no contact can be sent any more; the journal is kept.
         """
-        reading = await _in_thread(self._options.read, self._path)
+        reading = await self._in_thread(self._options.read, self._path)
         settings = self._options.settings(reading, self._account)
         journal = Journal.open(
             self._journal_path,
@@ -179,65 +96,102 @@ class ContactImport:
             settings=settings,
             resume=self._resume,
         )
-        with journal:
-            if not journal.checked:
-                await _in_thread(check, reading, journal, lambda: self._workers.stopped)
+        async with AsyncExitStack() as stack:
+            stack.enter_context(journal)
+            await stack.enter_async_context(self._showing())
+            entries = reading.entries
             try:
+                if not journal.checked:
+                    spool = stack.enter_context(Spool(self._path.parent))
+                    await self._in_thread(self._check, reading, journal, spool)
+                    entries = spool.entries
+                self._checked, self._entries = journal.checked, journal.entries
                 if journal.checked:
-                    await self._send(reading, journal)
-            finally:
-                report: ImportReport = await _in_thread(self._reported, reading, journal)
-                self.report = report
+                    await self._send(reading, entries(), journal)
+            except BaseException:
+                self.report, _ = await self._in_thread(self._reported, reading, journal)
+                raise
+            report, trouble = await self._in_thread(self._reported, reading, journal)
+            self.report = report
+            if trouble is not None:
+                raise trouble
         return report
 
-    async def _send(self, reading: Reading, journal: Journal) -> None:
+    def _check(self, reading: Reading, journal: Journal, spool: Spool) -> None:
+        def keep(entry: Entry) -> None:
+            spool.write(entry)
+            self._entries = entry.place + 1
+
+        check(reading, journal, lambda: self._workers.stopped, keep)
+        reading.table.check_unchanged()
+
+    async def _send(self, reading: Reading, entries: Iterator[Entry], journal: Journal) -> None:
         self._counts.update(journal.counts())
         del self._counts[OPEN]
-        async with aclosing(self._jobs(reading, journal)) as jobs:
-            try:
+        try:
+            async with aclosing(self._jobs(reading, entries, journal)) as jobs:
                 async for _ in self._workers.results(jobs, lambda job: job):
                     pass
-            except JournalError:
-                raise
-            except BaseException:
-                journal.commit([], self._taken())
-                raise
-        journal.commit([], self._taken())
-        self._show(journal)
+        except JournalError:
+            raise
+        except BaseException:
+            journal.commit([], self._taken(), self._withdrawn)
+            raise
+        journal.commit([], self._taken(), self._withdrawn)
+        self._show()
 
-    async def _jobs(self, reading: Reading, journal: Journal) -> AsyncGenerator[Job[Entry], None]:
+    async def _jobs(
+        self, reading: Reading, entries: Iterator[Entry], journal: Journal
+    ) -> AsyncGenerator[Job[Entry], None]:
         """What is to be sent, each when its intent is on the disk.
 
         As many are begun in one commit as workers are idle, so that never more are open than
-        can be under way.
+        can be under way. What the next commit may begin is made ready meanwhile.
         """
-        waiting: deque[Job[Entry]] = deque()
-        pending = self._pending(reading, journal)
-        at_end = False
-        while not at_end:
-            while len(waiting) < self._workers.concurrency - self._under_way:
-                try:
-                    job = next(pending)
-                except StopIteration:
-                    at_end = True
-                    break
-                if job is None:
-                    break
-                waiting.append(job)
-            self._under_way += len(waiting)
-            await _in_thread(journal.commit, [job.row.place for job in waiting], self._taken())
-            self._show(journal)
-            while waiting:
-                yield waiting.popleft()
+        pending = self._pending(entries, journal)
+        ready: deque[Job[Entry] | None] = deque()
+        begun: deque[Job[Entry]] = deque()
 
-    def _pending(self, reading: Reading, journal: Journal) -> Iterator[Job[Entry] | None]:
+        def make_ready(count: int) -> None:
+            if None in ready:
+                # What is not to be sent is committed before more is read.
+                return
+            for job in islice(pending, max(0, count - len(ready))):
+                ready.append(job)
+                if job is None:
+                    return
+
+        try:
+            while True:
+                idle = self._workers.concurrency - self._under_way
+                make_ready(idle)
+                at_end = not ready
+                while ready and len(begun) < idle and (job := ready.popleft()) is not None:
+                    begun.append(job)
+                self._under_way += len(begun)
+                reading.table.check_unchanged()
+                places = [job.row.place for job in begun]
+                commit = _started(journal.commit, places, self._taken())
+                try:
+                    make_ready(self._workers.concurrency)
+                finally:
+                    await self._result_of(commit)
+                if at_end:
+                    return
+                while begun:
+                    yield begun.popleft()
+        finally:
+            # What is sent by nobody was not begun, unless an earlier run did.
+            self._withdrawn += [job.row.place for job in begun if not job.doubtful]
+
+    def _pending(self, entries: Iterator[Entry], journal: Journal) -> Iterator[Job[Entry] | None]:
         """The entries that are to be sent; those that are not are noted as ended.
 
         ``None`` stands between them where so many have ended that they should be committed.
         """
         duplicates = Duplicates(journal, self._options.on_duplicate)
         states: dict[int, str] = {}
-        for entry in reading.entries():
+        for entry in entries:
             if entry.place % _LOOKED_UP_AT_ONCE == 0:
                 states = journal.states(entry.place, _LOOKED_UP_AT_ONCE)
             state = states.get(entry.place)
@@ -252,7 +206,7 @@ class ContactImport:
             if state not in (None, OPEN, "unknown"):
                 continue
             if contact is None:
-                self._end(entry, "skipped", "duplicate", "A later row has the same number.")
+                self._end(entry, "skipped", *duplicates.instead(entry.contact))
             else:
                 self._counts["unknown"] -= state == "unknown"
                 yield Job(entry, contact, doubtful=state is not None)
@@ -261,6 +215,7 @@ class ContactImport:
         """Note what became of an entry that was sent."""
         self._under_way -= 1
         if result.outcome == "skipped":
+            self._withdrawn.append(result.row.place)
             return
         error = result.error
         if error is None:
@@ -278,80 +233,131 @@ class ContactImport:
         ended, self._ended = self._ended, []
         return ended
 
-    def _rate(self) -> tuple[float | None, float | None, int]:
-        """Requests per second now, at the last refusal, and how many were refused."""
-        pace = self._workers.pace
-        if isinstance(pace, AdaptivePace):
-            return pace.rate, pace.limit, pace.refusals
-        return None, None, 0
+    @asynccontextmanager
+    async def _showing(self) -> AsyncIterator[None]:
+        """Meanwhile, tell how far it is even while nothing goes on."""
 
-    def _show(self, journal: Journal) -> None:
+        async def show() -> None:
+            while True:
+                await asyncio.sleep(_SHOWN_AFTER)
+                self._show()
+
+        task = asyncio.create_task(show())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def _show(self) -> None:
         if self._progress is None:
             return
-        rate, _, refused = self._rate()
         self._progress(
             ImportProgress(
-                entries=journal.entries,
+                checked=self._checked,
+                waiting=self._workers.waiting,
+                entries=self._entries,
                 counts=dict(+self._counts),
-                requests_per_second=rate,
-                refused=refused,
+                requests_per_second=self._workers.pace.rate,
+                refused=self._workers.pace.refusals,
                 seconds=self._workers.clock() - self._started,
             )
         )
 
-    def _reported(self, reading: Reading, journal: Journal) -> ImportReport:
+    async def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
+        """What the function returns; if cancelled, not before it has ended.
+
+        The journal is for one thread at a time, and the check ends when it is told to stop.
+        """
+        return await self._result_of(_started(function, *args))
+
+    async def _result_of(self, started: asyncio.Future[T]) -> T:
+        try:
+            return await asyncio.shield(started)
+        except asyncio.CancelledError:
+            self.stop()
+            while not started.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([started])
+            raise
+
+    def _with_rejected(self, reading: Reading, journal: Journal, count: int) -> Path | None:
+        """The file of the rejected rows, if there are any."""
+        if not count:
+            return None
+        path = self._rejected_path
+        # What may have been mended since is not written over, unless there is more to mend.
+        if count != journal.reported or not path.exists():
+            reading.table.check_unchanged()
+            write_rejected(path, reading.table, journal.rejected())
+            journal.finish_report(count)
+        return path
+
+    def _reported(
+        self, reading: Reading, journal: Journal
+    ) -> tuple[ImportReport, JournalError | None]:
+        """What it has come to, and why the rejected rows are not where they should be."""
+        trouble = None
         counts = journal.counts()
         counts.pop(OPEN, None)
-        rejected = partial(filter, lambda ended: ended.outcome == "rejected")
-        codes = Counter(ended.code for ended in rejected(journal.not_stored()))
-        has_rejected = write_rejected(
-            self._rejected_path, reading.table, iter(rejected(journal.not_stored()))
-        )
+        codes = Counter(ended.code for ended in journal.rejected() if ended.outcome == "rejected")
+        rejected_path = None
+        try:
+            rejected_path = self._with_rejected(reading, journal, codes.total())
+        except (OSError, ValidationError) as error:
+            trouble = JournalError(
+                f"The rejected rows could not be written into {self._rejected_path} ({error}). "
+                "All else is done; resume to have them written."
+            )
+            trouble.__cause__ = error
         remaining = journal.entries - sum(counts.values())
-        rate, limit, refused = self._rate()
-        return ImportReport(
+        pace = self._workers.pace
+        report = ImportReport(
             path=self._path,
             finished=journal.checked and remaining == 0,
             entries=journal.entries,
             **counts,
             remaining=remaining,
             codes=dict(codes),
-            requests_per_second=rate,
-            limit=limit,
-            refused=refused,
+            requests_per_second=pace.rate,
+            limit=pace.limit if isinstance(pace, AdaptivePace) else None,
+            refused=pace.refusals,
             seconds=self._workers.clock() - self._started,
             encoding=reading.table.encoding,
             delimiter=reading.table.delimiter,
             unused_columns=reading.columns.unused,
             journal=self._journal_path,
-            rejected_path=self._rejected_path if has_rejected else None,
+            rejected_path=rejected_path,
         )
+        return report, trouble
 
 
-def check(reading: Reading, journal: Journal, stopped: Callable[[], bool]) -> None:
-    """Read the file once before anything is sent, and note which number stands where."""
+def _started(function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+    """A call on another thread, which begins at once."""
+    return asyncio.get_running_loop().run_in_executor(None, partial(function, *args))
+
+
+def check(
+    reading: Reading,
+    journal: Journal,
+    stopped: Callable[[], bool],
+    keep: Callable[[Entry], object] = lambda entry: None,
+) -> None:
+    """Read the file once before anything is sent, and note which number stands where.
+
+    Args:
+        reading: The file.
+        journal: Takes the notes.
+        stopped: Asked now and then whether to leave it at that.
+        keep: Is given each entry.
+    """
     entries = 0
     for entry in reading.entries():
         if entry.contact is not None:
             journal.note(entry.place, entry.contact.number)
+        keep(entry)
         entries = entry.place + 1
-        if entries % _LOOKED_UP_AT_ONCE == 0:
-            anyio.from_thread.check_cancelled()
-            if stopped():
-                return
+        if entries % _LOOKED_UP_AT_ONCE == 0 and stopped():
+            return
     journal.finish_check(entries)
-
-
-def reason_of(error: SendblueError, contact: ContactCreate) -> str:
-    """Why a contact was not stored, in words that show nothing of it."""
-    words = shortened(str(error))
-    values = json.dumps(contact.to_dict(), ensure_ascii=False).casefold()
-    fields = [word for word in values.replace('"', " ").split() if len(word) > 2]
-    told = words.partition(": ")[2].casefold()
-    if any(field in told for field in fields):
-        return f"The server answered with {error.status}."
-    return words
-
-
-async def _in_thread(function: Callable[..., Any], *args: Any) -> Any:
-    return await anyio.to_thread.run_sync(function, *args)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import secrets
 import sqlite3
@@ -16,9 +17,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
-
 from ..exceptions import JournalError
+from ._journal_errors import DAMAGED, FOREIGN, explained
+from ._results import Ended
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 OPEN = "open"
 """The state of an entry whose intent was committed, and no outcome yet."""
 
+MERGED = "merged"
+"""The code of an entry that was merged into another one, whose place is the reason."""
+
 _NAMES = (OPEN, "created", "stored", "existing", "rejected", "unknown", "skipped")
 _NUMBERS = {name: number for number, name in enumerate(_NAMES)}
 _APPLICATION = int.from_bytes(b"SbIm", "big")
@@ -35,7 +39,9 @@ _VERSION = 1
 _SCHEMA = f"""
     PRAGMA application_id = {_APPLICATION};
     PRAGMA user_version = {_VERSION};
-    CREATE TABLE about (fingerprint TEXT NOT NULL, salt BLOB NOT NULL, entries INTEGER);
+    CREATE TABLE about (
+        fingerprint TEXT NOT NULL, salt BLOB NOT NULL, entries INTEGER, reported INTEGER
+    );
     CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE repeated (
         number BLOB PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL
@@ -48,51 +54,24 @@ _SCHEMA = f"""
         reason TEXT
     );
 """
+# One statement for all rows, which is a transaction by itself: each statement more is one more
+# time that the event loop and the thread that commits wait for each other.
+_PUT = f"""
+    REPLACE INTO state
+    SELECT {", ".join(f"json_extract(value, '$[{place}]')" for place in range(5))} FROM json_each(?)
+"""
+_REJECTED = f"""
+    SELECT one.entry, one.outcome, one.line, coalesce(whole.code, ''), coalesce(whole.reason, '')
+    FROM state AS one JOIN state AS whole
+        ON whole.entry = CASE one.code WHEN '{MERGED}' THEN CAST(one.reason AS INTEGER)
+        ELSE one.entry END
+    WHERE one.entry > ? AND whole.outcome = {_NUMBERS["rejected"]}
+    ORDER BY one.entry LIMIT ?
+"""
 _NOTES_AT_ONCE = 5_000
 _ROWS_AT_ONCE = 1_000
 
 _RESUME = "(--resume, or resume=True in Python)"
-_FOREIGN = "{} is not the journal of an import, and was left as it is. Move it out of the way."
-_DAMAGED = (
-    "The journal {} is damaged and cannot tell any more what was sent. Put a copy of it back, or "
-    "delete it to start anew, which sends every contact again."
-)
-_FULL = (
-    "The disk is full, that of the journal {} or that of temporary files. Free some space, then "
-    "resume."
-)
-# By a part of the error's text, as Python 3.10 does not tell SQLite's code.
-_TROUBLES = {
-    "locked": "The journal {} is in use by another import. Wait until it has ended, or stop it.",
-    "not a database": _FOREIGN,
-    "malformed": _DAMAGED,
-    "is full": _FULL,
-    "No space left": _FULL,
-    "I/O error": (
-        "The disk failed the journal {}: it is full, at a limit of size, or out of order. See to "
-        "that, then resume."
-    ),
-}
-
-
-@frozen
-class Ended:
-    """What became of one entry.
-
-    Attributes:
-        entry: The place of the row in the input, from 0 on.
-        outcome: ``"created"``, ``"stored"``, ``"existing"``, ``"rejected"``, ``"unknown"`` or
-            ``"skipped"``.
-        line: The line of the input where the row begins.
-        code: For what was not stored: why, as a machine reads it.
-        reason: The same in a sentence, without any number or name; it is kept as it is.
-    """
-
-    entry: int
-    outcome: str
-    line: int
-    code: str = ""
-    reason: str = ""
 
 
 class Journal:
@@ -104,6 +83,7 @@ class Journal:
     Attributes:
         checked: Whether the first pass has been finished.
         entries: How many entries the first pass found; 0 before it is finished.
+        reported: How many entries had been rejected when those were last written out.
 
     Raises:
         JournalError: From every method, if the disk or the file fails.
@@ -114,9 +94,11 @@ class Journal:
         self._failed = False
         self._notes: list[tuple[int, bytes]] = []
         self._salt = b""
+        self._no_repeats = False
         self.checked = False
         self.entries = 0
-        with self._explained():
+        self.reported: int | None = None
+        with explained(self._name):
             self._connection = _connected(path)
 
     @classmethod
@@ -138,7 +120,7 @@ class Journal:
         """
         journal = cls(path)
         try:
-            with journal._explained():
+            with explained(journal._name):
                 if journal._take():
                     journal._resume(fingerprint, settings, resume=resume)
                 else:
@@ -167,21 +149,29 @@ class Journal:
                 " GROUP BY number HAVING count(*) > 1"
             )
             execute("UPDATE about SET entries = ?", (entries,))
-        self.checked, self.entries = True, entries
-        with self._explained():
+        self._finish(entries)
+        with explained(self._name):
             self._connection.execute("DETACH check_")
+
+    def _finish(self, entries: int) -> None:
+        self.checked, self.entries = True, entries
+        ((self._no_repeats,),) = self._rows("SELECT NOT EXISTS (SELECT 1 FROM repeated)")
 
     def repeats(self, number: str) -> tuple[int, int] | None:
         """The first and the last entry with this number, or ``None`` if there are not two.
 
         Known after the first pass.
         """
+        if self._no_repeats:
+            return None
         found = self._rows(
             "SELECT first, last FROM repeated WHERE number = ?", (self._hash(number),)
         )
         return found[0] if found else None
 
-    def commit(self, begun: Iterable[int], ended: Iterable[Ended]) -> None:
+    def commit(
+        self, begun: Iterable[int], ended: Iterable[Ended], withdrawn: Iterable[int] = ()
+    ) -> None:
         """Put intents, then outcomes on the disk: all of them or, if this raises, none.
 
         What an entry was before is replaced. After an error every further commit is refused.
@@ -189,6 +179,7 @@ class Journal:
         Args:
             begun: Entries that are about to be sent.
             ended: Entries that need not be sent any more, begun before or not.
+            withdrawn: Entries that were begun and not sent after all.
         """
         rows: list[tuple[int, int, int | None, str | None, str | None]]
         rows = [(entry, _NUMBERS[OPEN], None, None, None) for entry in begun]
@@ -196,8 +187,20 @@ class Journal:
             (one.entry, _NUMBERS[one.outcome], one.line, one.code or None, one.reason or None)
             for one in ended
         ]
-        with self._transaction():
-            self._connection.executemany("REPLACE INTO state VALUES (?, ?, ?, ?, ?)", rows)
+        undone = [(entry,) for entry in withdrawn]
+        if not undone:
+            with self._only_while_whole():
+                self._connection.execute(_PUT, (json.dumps(rows),))
+            return
+        with self._transaction() as execute:
+            execute(_PUT, (json.dumps(rows),))
+            self._connection.executemany("DELETE FROM state WHERE entry = ?", undone)
+
+    def finish_report(self, rejected: int) -> None:
+        """Note that the rejected entries have been written out, and how many they were."""
+        with self._only_while_whole():
+            self._connection.execute("UPDATE about SET reported = ?", (rejected,))
+        self.reported = rejected
 
     def states(self, first: int, count: int) -> dict[int, str]:
         """The state of each entry that has one: :data:`OPEN` or its outcome.
@@ -217,23 +220,21 @@ class Journal:
         rows = self._rows("SELECT outcome, count(*) FROM state GROUP BY outcome")
         return {_NAMES[number]: count for number, count in rows}
 
-    def not_stored(self) -> Iterator[Ended]:
-        """The entries that are existing, rejected or unknown, in their order."""
-        kinds = tuple(_NUMBERS[name] for name in ("existing", "rejected", "unknown"))
+    def rejected(self) -> Iterator[Ended]:
+        """The entries that are rejected, and those merged into one that is, in their order.
+
+        The latter, which are skipped, have its code and reason.
+        """
         last = -1
         # In portions, so that a reader who stops or is slow holds nothing up.
-        while rows := self._rows(
-            "SELECT entry, outcome, line, coalesce(code, ''), coalesce(reason, '') FROM state"
-            " WHERE entry > ? AND outcome IN (?, ?, ?) ORDER BY entry LIMIT ?",
-            (last, *kinds, _ROWS_AT_ONCE),
-        ):
+        while rows := self._rows(_REJECTED, (last, _ROWS_AT_ONCE)):
             for entry, number, *rest in rows:
                 yield Ended(entry, _NAMES[number], *rest)
             last = rows[-1][0]
 
     def close(self) -> None:
         """Let go of the file; it is one file then, and what was committed is in it."""
-        with self._explained():
+        with explained(self._name):
             self._connection.close()
 
     def __enter__(self) -> Self:
@@ -265,14 +266,14 @@ class Journal:
         if (application, version, tables) == (0, 0, 0):
             return False
         if application != _APPLICATION:
-            raise JournalError(_FOREIGN.format(self._name))
+            raise JournalError(FOREIGN.format(self._name))
         if version > _VERSION:
             raise JournalError(
                 f"The journal {self._name} was written by a newer version of sendblue-async. "
                 "Update this one, then resume."
             )
         if execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise JournalError(_DAMAGED.format(self._name))
+            raise JournalError(DAMAGED.format(self._name))
         return True
 
     def _begin(self, fingerprint: str, settings: Mapping[str, str]) -> None:
@@ -281,13 +282,14 @@ class Journal:
         with self._transaction() as execute:
             for statement in _SCHEMA.split(";"):
                 execute(statement)
-            execute("INSERT INTO about VALUES (?, ?, NULL)", (fingerprint, self._salt))
+            execute("INSERT INTO about VALUES (?, ?, NULL, NULL)", (fingerprint, self._salt))
             self._connection.executemany("INSERT INTO setting VALUES (?, ?)", settings.items())
         self._await_notes()
 
     def _resume(self, fingerprint: str, settings: Mapping[str, str], *, resume: bool) -> None:
-        ((known, self._salt, entries),) = self._rows("SELECT fingerprint, salt, entries FROM about")
-        self.checked, self.entries = entries is not None, entries or 0
+        ((known, self._salt, entries, self.reported),) = self._rows("SELECT * FROM about")
+        if entries is not None:
+            self._finish(entries)
         if not resume:
             raise JournalError(self._begun_before())
         if known != fingerprint:
@@ -339,43 +341,33 @@ class Journal:
         return hashlib.blake2b(number.encode(), key=self._salt, digest_size=16).digest()
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        with self._explained():
+        with explained(self._name):
             return self._connection.execute(query, values).fetchall()
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Any]:
         """A transaction, with the function that executes a statement in it."""
+        with self._only_while_whole():
+            self._connection.execute("BEGIN")
+            yield self._connection.execute
+            self._connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _only_while_whole(self) -> Iterator[None]:
+        """Let nothing be written any more once something could not be."""
         if self._failed:
             raise JournalError(
                 f"The journal {self._name} takes nothing more, as an earlier commit failed. What "
                 "was committed before is safe: resume in a new run."
             )
-        with self._explained():
+        with explained(self._name):
             try:
-                self._connection.execute("BEGIN")
-                yield self._connection.execute
-                self._connection.execute("COMMIT")
+                yield
             except BaseException:
                 self._failed = True
                 with contextlib.suppress(sqlite3.Error):
                     self._connection.rollback()
                 raise
-
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Say what an error of the disk or of SQLite means."""
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            # Without the path, which may have any of the words in it.
-            text = getattr(error, "strerror", None) or str(error)
-            for sign, message in _TROUBLES.items():
-                if sign in text:
-                    raise JournalError(message.format(self._name)) from error
-            raise JournalError(
-                f"The journal {self._name} cannot be used ({text}). Check its folder and its "
-                "permissions."
-            ) from error
 
 
 def _connected(path: Path | None) -> sqlite3.Connection:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 from ..exceptions import ValidationError
-from ._row import UNDECODABLE, Problem, Row, is_text, row_of
+from ._row import REPLACEMENT, UNDECODABLE, Problem, Row, is_text, row_of
 
 MOST_COLUMNS = 1_000
 """How many different keys a file may have, so that they fit into memory."""
@@ -27,7 +27,7 @@ def columns_of(name: str, lines: Iterable[str]) -> tuple[str, ...]:
         ValidationError: If there are none, or too many.
     """
     columns: dict[str, None] = {}
-    for _, cells, _ in _objects(lines):
+    for _, _, cells, _ in _objects(lines):
         columns.update((key, None) for key in cells if key not in columns and is_text(key))
         if len(columns) > MOST_COLUMNS:
             raise ValidationError(
@@ -45,21 +45,26 @@ def columns_of(name: str, lines: Iterable[str]) -> tuple[str, ...]:
 
 
 def rows_of(lines: Iterable[str], columns: tuple[str, ...]) -> Iterator[Row]:
-    """A row for each line that is not blank, with a cell for each column."""
+    """A row for each line that is not blank, with a cell for each column.
+
+    Of a line that cannot be used, all of it stands in the first cell.
+    """
     known = set(columns)
-    for number, cells, problem in _objects(lines):
+    for number, line, cells, problem in _objects(lines):
         # All other keys are columns.
         if not cells.keys() <= known:
             problem = problem or UNDECODABLE
+        if problem:
+            cells = {columns[0]: REPLACEMENT + line.strip()}
         yield row_of(number, (cells.get(column, "") for column in columns), problem)
 
 
-def _objects(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, str], Problem | None]]:
-    """The number of each line that is not blank, and what is on it."""
+def _objects(lines: Iterable[str]) -> Iterator[tuple[int, str, dict[str, str], Problem | None]]:
+    """The number of each line that is not blank, the line, and what is on it."""
     parser = _Parser()
     for number, line in enumerate(lines, 1):
         if line.strip():
-            yield number, *parser.parse(line)
+            yield number, line, *parser.parse(line)
 
 
 class _Parser:

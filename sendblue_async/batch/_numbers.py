@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Any
 
 from ..exceptions import ValidationError
 from ._extra import library
@@ -11,6 +12,13 @@ from ._row import Problem
 
 # 4.41E+11, 14155550123.0, #NAME? and ######: what a spreadsheet makes of a number in a cell.
 _DAMAGE = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+|[0-9]+[.,]0+|#.*")
+# From where libphonenumber begins to read, such as after "Tel. ", up to the parameters of a URI.
+_WRITTEN = re.compile(r"[+\uff0b\d][^;]*")
+
+
+@lru_cache(maxsize=1)
+def _phonenumbers() -> Any:
+    return library("phonenumbers")
 
 
 def checked_region(region: str | None) -> str | None:
@@ -21,7 +29,7 @@ def checked_region(region: str | None) -> str | None:
     """
     if region is None:
         return None
-    if isinstance(region, str) and region.upper() in library("phonenumbers").SUPPORTED_REGIONS:
+    if isinstance(region, str) and region.upper() in _phonenumbers().SUPPORTED_REGIONS:
         return region.upper()
     raise ValidationError(
         f"region must be a two-letter country code such as 'US', not {region!a}.", field="region"
@@ -30,7 +38,7 @@ def checked_region(region: str | None) -> str | None:
 
 @lru_cache(maxsize=1)
 def _reasons() -> dict[int, str]:
-    result = library("phonenumbers").ValidationResult
+    result = _phonenumbers().ValidationResult
     return {
         result.INVALID_COUNTRY_CODE: "It has no country code that exists.",
         result.TOO_SHORT: "It is too short.",
@@ -55,19 +63,28 @@ def e164_in(text: str, region: str | None) -> str | Problem:
             "spreadsheet_number",
             "A spreadsheet has changed the number. Export the column as text.",
         )
-    phonenumbers = library("phonenumbers")
+    phonenumbers = _phonenumbers()
+    written = _WRITTEN.search(text)
+    if written is None:
+        return Problem("invalid_number", "It is no phone number.")
+    number = None
     try:
-        number = phonenumbers.parse(text, region)
+        number = phonenumbers.parse(text[written.start() :], region)
     except phonenumbers.NumberParseException as error:
-        if error.error_type != error.INVALID_COUNTRY_CODE:
-            return Problem("invalid_number", "It is no phone number.")
-        if "+" in text or region:
-            return Problem("invalid_number", "It has no country code that exists.")
-        return Problem(
-            "no_country_code", "It has no country code, and no region was given to read it in."
-        )
-    if number.extension:
+        if error.error_type == error.INVALID_COUNTRY_CODE:
+            if "+" in text or region:
+                return Problem("invalid_number", "It has no country code that exists.")
+            return Problem(
+                "no_country_code", "It has no country code, and no region was given to read it in."
+            )
+    if number is not None and number.extension:
         return Problem("invalid_number", "It has an extension, to which nothing can be sent.")
+    # libphonenumber dials words: to it, "030 123456 neu" is 030 123456638, which is somebody else.
+    if any(map(str.isalpha, written[0])):
+        return Problem("invalid_number", "There are letters in it.")
+    if number is None:
+        return Problem("invalid_number", "It is no phone number.")
+    # Some are valid although they lack their area code, such as the Canadian 310-1234.
     reason = _reasons().get(phonenumbers.is_possible_number_with_reason(number))
     if reason is None and not phonenumbers.is_valid_number(number):
         reason = "No number of its country looks like that."

@@ -77,6 +77,11 @@ class Outage:
         """How often the server has answered; it went well in between when this has grown."""
         self.given_up = False
 
+    @property
+    def lasts(self) -> bool:
+        """Whether nothing has succeeded since a call failed."""
+        return self._since is not None
+
     async def call(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What the call returns or raises, once it may be made.
 

@@ -15,13 +15,17 @@ class ImportProgress:
     """How far an import is.
 
     Attributes:
-        entries: How many entries the file has.
+        checked: Whether the file has been checked; nothing is sent before.
+        waiting: Whether the server is out of order, so that calls wait.
+        entries: How many entries the file has; before it has been checked, how many were read.
         counts: How many have which outcome.
         requests_per_second: The pace now, or ``None`` without one.
         refused: How many requests the server refused as too many.
         seconds: How long this run has taken.
     """
 
+    checked: bool = True
+    waiting: bool = False
     entries: int
     counts: Mapping[str, int]
     requests_per_second: float | None

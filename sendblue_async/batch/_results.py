@@ -34,3 +34,23 @@ class ContactResult(Generic[Row]):
     contact: ContactCreate | None = None
     response: ContactResponse | None = field(default=None, repr=False)
     error: SendblueError | None = None
+
+
+@frozen
+class Ended:
+    """What became of one entry.
+
+    Attributes:
+        entry: The place of the row in the input, from 0 on.
+        outcome: ``"created"``, ``"stored"``, ``"existing"``, ``"rejected"``, ``"unknown"`` or
+            ``"skipped"``.
+        line: The line of the input where the row begins.
+        code: For what was not stored: why, as a machine reads it.
+        reason: The same in a sentence, without any number or name; it is kept as it is.
+    """
+
+    entry: int
+    outcome: str
+    line: int
+    code: str = ""
+    reason: str = ""

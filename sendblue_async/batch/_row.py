@@ -7,7 +7,10 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-_NO_TEXT = re.compile("[\ud800-\udfff]")
+REPLACEMENT = "\ufffd"
+"""Stands for what could not be read; a row with it is rejected until somebody has mended it."""
+
+_NO_TEXT = re.compile(f"[\ud800-\udfff{REPLACEMENT}]")
 
 
 @frozen
@@ -30,7 +33,8 @@ class Row:
     Attributes:
         line: The physical line of the file on which it begins, counted from 1.
         cells: As many as the table has columns.
-        problem: Why it cannot be used; the cells then hold what could be read of it.
+        problem: Why it cannot be used; the cells then hold what could be read of it, with
+            :data:`REPLACEMENT` where something is amiss.
     """
 
     line: int
@@ -39,12 +43,13 @@ class Row:
 
 
 UNDECODABLE = Problem(
-    "undecodable", "Some of the row is not text in the encoding that the file was read in."
+    "undecodable",
+    "Some of the row could not be read, now or by an earlier program. Mend each cell with U+FFFD.",
 )
 
 
 def is_text(value: str) -> bool:
-    """Whether the value can be encoded; one with a lone surrogate in it cannot."""
+    """Whether nothing in it stands for what could not be read: no lone surrogate, no U+FFFD."""
     return value.isascii() or not _NO_TEXT.search(value)
 
 
@@ -53,5 +58,5 @@ def row_of(line: int, cells: Iterable[str], problem: Problem | None = None) -> R
     cells = tuple(cells)
     if is_text("".join(cells)):
         return Row(line, cells, problem)
-    shown = tuple(_NO_TEXT.sub("\ufffd", cell) for cell in cells)
+    shown = tuple(_NO_TEXT.sub(REPLACEMENT, cell) for cell in cells)
     return Row(line, shown, problem or UNDECODABLE)

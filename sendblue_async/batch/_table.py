@@ -18,6 +18,7 @@ from ._encoding import (
     encoding_of_start,
     lines_of,
     opened,
+    version_of,
 )
 from ._row import Problem, Row
 
@@ -35,6 +36,8 @@ class Table:
             ``"cp1252"``, …
         delimiter: What stands between two cells, or ``None`` where that is nothing.
         fingerprint: The SHA-256 of the file, in hexadecimal digits.
+        version: Which file it was and when it was last changed, as the operating system told
+            before the fingerprint was taken.
     """
 
     path: Path
@@ -42,6 +45,7 @@ class Table:
     encoding: str
     delimiter: str | None
     fingerprint: str
+    version: tuple[int, ...] = field(repr=False, eq=False)
     _rows: Callable[[Iterator[str]], Iterator[Row]] = field(alias="rows", repr=False, eq=False)
 
     def rows(self) -> Iterator[Row]:
@@ -52,6 +56,23 @@ class Table:
         """
         with opened(self.path) as source:
             yield from self._rows(lines_of(source, self.encoding))
+
+    def check_unchanged(self) -> None:
+        """See that the file is the one that the fingerprint was taken of.
+
+        Raises:
+            ValidationError: If it has changed since, or is no longer there.
+        """
+        try:
+            unchanged = version_of(os.stat(self.path)) == self.version
+        except OSError:
+            unchanged = False
+        if not unchanged:
+            raise ValidationError(
+                f"{self.path} has changed while it was imported. Put it back as it was to go on, "
+                "or begin anew.",
+                field="path",
+            )
 
 
 def read_table(
@@ -99,6 +120,7 @@ def _csv_table(path: Path, source: Source, encoding: str | None, delimiter: str 
         encoding=encoding,
         delimiter=separator,
         fingerprint=source.fingerprint,
+        version=source.version,
         rows=lambda lines: _csv.rows_of(lines, len(columns), separator),
     )
 
@@ -113,6 +135,7 @@ def _json_table(path: Path, source: Source, encoding: str | None, delimiter: str
         encoding=encoding,
         delimiter=None,
         fingerprint=source.fingerprint,
+        version=source.version,
         rows=lambda lines: _json_lines.rows_of(lines, columns),
     )
 
@@ -128,6 +151,7 @@ def _vcard_table(path: Path, source: Source, encoding: str | None, delimiter: st
         encoding=encoding,
         delimiter=None,
         fingerprint=source.fingerprint,
+        version=source.version,
         rows=_vcard.rows_of,
     )
 

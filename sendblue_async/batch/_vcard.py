@@ -20,6 +20,7 @@ COLUMNS = ("First Name", "Last Name", "Phone", "E-mail", "Organization", "Catego
 
 _LARGEST_CARD = 1 << 24
 _BETWEEN = " ::: "
+_NO_PHONES = frozenset({"FAX", "PAGER", "MODEM"})
 
 _BEGIN = re.compile(r"BEGIN[ \t]*:[ \t]*VCARD\s*", re.IGNORECASE)
 _END = re.compile(r"END[ \t]*:[ \t]*VCARD\s*", re.IGNORECASE)
@@ -116,7 +117,8 @@ class _Card:
                 # vobject knows the names of encodings and types in capital letters only.
                 whole = head[0].upper() + line[head.end() :]
                 found = parser.textLineToContentLine(whole)
-                self._properties.setdefault(name, []).append(found)
+                if name != "TEL" or _NO_PHONES.isdisjoint(_types(found)):
+                    self._properties.setdefault(name, []).append(found)
         version = self._properties.get("VERSION")
         self._lists = not version or version[0].value.strip() != "2.1"
 
@@ -135,7 +137,7 @@ class _Card:
         ]
 
     def _values(self, name: str) -> list[str]:
-        """The values of a property as they stand in the card, those it prefers first."""
+        """The values of a property as they stand in the card, the likeliest first."""
         return [found.value for found in sorted(self._properties.get(name, []), key=_preference)]
 
     def _name(self) -> tuple[str, str]:
@@ -153,11 +155,15 @@ class _Card:
         return " ".join(map(_text, _split(part, ","))).strip() if self._lists else _text(part)
 
 
-def _preference(found: Any) -> int:
-    """From 1, the best, to 100, as version 4.0 writes it, and 101 for none."""
-    types = ",".join([*found.params.get("TYPE", []), *found.singletonparams]).split(",")
+def _types(found: Any) -> list[str]:
+    return ",".join([*found.params.get("TYPE", []), *found.singletonparams]).split(",")
+
+
+def _preference(found: Any) -> tuple[int, bool]:
+    """From 1, the best, to 100, as version 4.0 writes it, and 101 for none; then mobiles first."""
+    types = _types(found)
     numbers = [int(rank) for rank in found.params.get("PREF", []) if rank.isdecimal()]
-    return min([*numbers, 1 if "PREF" in types else 101])
+    return min([*numbers, 1 if "PREF" in types else 101]), "CELL" not in types
 
 
 def _split(value: str, separator: str) -> list[str]:

@@ -177,6 +177,11 @@ class Workers:
         """Whether they were told to stop."""
         return self._stopping.is_set()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether the server is out of order, so that calls wait."""
+        return self._outage.lasts
+
     async def _pause(self, seconds: float) -> None:
         """Wait for so long.
 
@@ -208,11 +213,13 @@ class Workers:
             SendblueError: If no contact can be sent any more, after the results of those that
                 were under way.
         """
-        finished: asyncio.Queue[ContactResult[T] | None] = asyncio.Queue(self.concurrency)
-        pull = _pulling(source)
-        tasks = [
-            asyncio.create_task(self._work(pull, job_of, finished)) for _ in range(self.concurrency)
-        ]
+        finished: asyncio.Queue[ContactResult[T] | None] = asyncio.Queue()
+        room = asyncio.Semaphore(self.concurrency)
+        work = partial(self._work, self._pulling(source), job_of, room, finished.put_nowait)
+        tasks = [asyncio.create_task(work()) for _ in range(self.concurrency)]
+        for task in tasks:
+            # Not left to the worker, which may die of anything at any time.
+            task.add_done_callback(lambda _: finished.put_nowait(None))
         try:
             at_work = len(tasks)
             while at_work:
@@ -220,6 +227,7 @@ class Workers:
                 if result is None:
                     at_work -= 1
                 else:
+                    room.release()
                     yield result
         finally:
             for task in tasks:
@@ -228,24 +236,48 @@ class Workers:
         if self._error is not None:
             raise self._error
 
+    def _pulling(self, source: Iterable[S] | AsyncIterable[S]) -> Callable[[], Awaitable[S]]:
+        """A function for the next item, which several may call at once."""
+        if isinstance(source, AsyncIterable):
+            iterator, turn = aiter(source), asyncio.Lock()
+
+            async def pull() -> S:
+                async with turn:
+                    # They may have been told to while this one waited for its turn.
+                    if self.stopped:
+                        raise StopAsyncIteration
+                    return await anext(iterator)
+
+            return pull
+        items = iter(source)
+
+        async def pull_at_once() -> S:
+            for item in items:
+                return item
+            raise StopAsyncIteration
+
+        return pull_at_once
+
     async def _work(
         self,
         pull: Callable[[], Awaitable[S]],
         job_of: Callable[[S], Job[T]],
-        finished: asyncio.Queue[ContactResult[T] | None],
+        room: asyncio.Semaphore,
+        finish: Callable[[ContactResult[T]], None],
     ) -> None:
         try:
             while not self.stopped:
                 result = await self._ended(job_of(await pull()))
                 self.tell(result)
-                await finished.put(result)
+                await room.acquire()
+                finish(result)
         except StopAsyncIteration:
             pass
-        except Exception as error:
+        except BaseException as error:
             self._fail(error)
-        await finished.put(None)
+            raise
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         self._error = self._error or error
         self.stop()
 
@@ -290,23 +322,3 @@ class Workers:
             if failures == _TRIES or not (may_pass(error) or was_not_looked_up(error)):
                 return result(outcome="unknown" if doubtful else "rejected", error=error)
         return result(outcome="unknown" if doubtful else "skipped", error=error)
-
-
-def _pulling(source: Iterable[T] | AsyncIterable[T]) -> Callable[[], Awaitable[T]]:
-    """A function for the next item, which several may call at once."""
-    if isinstance(source, AsyncIterable):
-        iterator, turn = aiter(source), asyncio.Lock()
-
-        async def pull() -> T:
-            async with turn:
-                return await anext(iterator)
-
-        return pull
-    items = iter(source)
-
-    async def pull_at_once() -> T:
-        for item in items:
-            return item
-        raise StopAsyncIteration
-
-    return pull_at_once

@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import json
 import math
+import os
 import shlex
 import signal
 import sys
-import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from enum import Enum
 from functools import partial
@@ -20,6 +21,7 @@ from typing import Annotated, Any
 
 import anyio.to_thread
 import typer
+from attrs import asdict
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -27,11 +29,14 @@ from .._pace import AdaptivePace
 from ..batch import ImportProgress, ImportReport
 from ..exceptions import ValidationError
 from ._app import InSandbox, app, command, connected_client
-from ._output import print_aside, print_json, print_note
+from ._output import print_aside, print_error, print_json, print_note
 
 _OUTCOMES = ("created", "stored", "existing", "rejected", "unknown", "skipped", "remaining")
 # Seconds between two lines of progress, where there is no bar.
 _BETWEEN_LINES = 10.0
+# Seconds over which it is measured how many entries end in one.
+_MEASURED = 10.0
+_CHECKING = "checking the file"
 
 
 class OnDuplicate(str, Enum):
@@ -86,7 +91,7 @@ async def import_(
         bool, typer.Option("--dry-run", help="Check the file, and send nothing.")
     ] = False,
     report: Annotated[
-        Path | None, typer.Option(help="Also write the counts into this file, as JSON.")
+        Path | None, typer.Option(help="Also write what it came to into this file, as JSON.")
     ] = None,
     sandbox: InSandbox = False,
 ) -> None:
@@ -101,14 +106,21 @@ async def import_(
         "delimiter": delimiter,
     }
     per_second = _per_second(rate)
+    _check_report(report)
+    if sandbox and resume:
+        raise ValidationError(
+            "--resume has nothing to go on with in a --sandbox, which is new each time.",
+            field="resume",
+        )
     if dry_run:
-        from ..batch._dry_run import dry_run as run_dry
-
-        check = partial(run_dry, file, concurrency=concurrency, bulk=bulk, **options)
-        _print_dry_run(await anyio.to_thread.run_sync(check), per_second)
+        options.update(concurrency=concurrency, bulk=bulk)
+        await _run_dry(file, options, per_second, report)
         return
+    journal = file.with_name(f"{file.name}.journal")
+    if resume and not journal.exists():
+        print_aside(f"There is no journal at {journal}, so the import begins anew.")
     async with connected_client(sandbox) as client:
-        with _progress() as show:
+        with ExitStack() as shown:
             job = client._import(
                 file,
                 concurrency=concurrency,
@@ -116,29 +128,76 @@ async def import_(
                 give_up_after=give_up_after,
                 bulk=bulk,
                 resume=resume,
-                progress=show,
+                progress=shown.enter_context(_progress()),
                 **options,
             )
-            interrupted = _stops_on_ctrl_c(job.stop)
+
+            def stop() -> None:
+                print_aside("Finishing what is under way; press Ctrl-C again to leave it.")
+                job.stop()
+
+            interrupted = _on_ctrl_c(stop)
+            written = False
             try:
-                await job.run()
+                came_to = await job.run()
             finally:
+                shown.close()
                 if job.report is not None:
-                    _print_report(job.report, report)
+                    written = _print_end(job.report, report, sandbox=sandbox)
     if interrupted.is_set():
-        words = [word for word in sys.argv[1:] if word != "--resume"]
-        print_aside(f"To go on: sendblue-async {shlex.join([*words, '--resume'])}")
         raise typer.Exit(130)
-    if job.report is None or job.report.rejected or job.report.unknown or job.report.remaining:
+    if not written or came_to.rejected or came_to.unknown or came_to.remaining:
         raise typer.Exit(1)
 
 
+async def _run_dry(
+    file: Path, options: dict[str, Any], per_second: float | None, report: Path | None
+) -> None:
+    from ..batch._dry_run import dry_run
+
+    interrupted = _on_ctrl_c(lambda: None)
+    run = partial(dry_run, file, stopped=interrupted.is_set, **options)
+    try:
+        found = await anyio.to_thread.run_sync(run)
+    except asyncio.CancelledError:
+        # The thread does not hear of it otherwise, and the program would not end before it.
+        interrupted.set()
+        raise
+    if found is None:
+        print_aside("The file was not checked to its end.")
+    else:
+        _print_dry_run(found, per_second)
+        if report is not None:
+            _write(report, asdict(found))
+    if interrupted.is_set():
+        raise typer.Exit(130)
+
+
 def _pairs(columns: list[str] | None) -> dict[str, str]:
-    # A column's name may have "=" in it; no field has.
+    pairs: dict[str, str] = {}
     for pair in columns or []:
-        if "=" not in pair:
+        # A column's name may have "=" in it; no field has.
+        column, sign, field = pair.rpartition("=")
+        if not sign:
             raise ValidationError(f"--map takes COLUMN=FIELD, not {pair!a}.", field="map")
-    return dict(pair.rsplit("=", 1) for pair in columns or [])
+        if column in pairs:
+            raise ValidationError(
+                f"--map says twice which field the column {column!a} is.", field="map"
+            )
+        pairs[column] = field
+    return pairs
+
+
+def _check_report(path: Path | None) -> None:
+    """Find out before the run, not after its last row, that the report cannot be written."""
+    if path is None:
+        return
+    target = path if path.exists() else path.parent
+    if path.is_dir() or not path.parent.is_dir() or not os.access(target, os.W_OK):
+        raise ValidationError(
+            f"--report takes a file that can be written, in a folder that exists; {path} is none.",
+            field="report",
+        )
 
 
 def _per_second(rate: str | None) -> float | None:
@@ -152,8 +211,8 @@ def _per_second(rate: str | None) -> float | None:
     )
 
 
-def _stops_on_ctrl_c(stop: Callable[[], None]) -> asyncio.Event:
-    """Let the first Ctrl-C finish what is under way; the event tells that it came.
+def _on_ctrl_c(stop: Callable[[], None]) -> asyncio.Event:
+    """Let the first Ctrl-C stop what is going on; the event tells that it came.
 
     A second one ends the program as ever.
     """
@@ -165,7 +224,6 @@ def _stops_on_ctrl_c(stop: Callable[[], None]) -> asyncio.Event:
         interrupted.set()
         loop.remove_signal_handler(signal.SIGINT)
         signal.signal(signal.SIGINT, before)
-        print_aside("Finishing what is under way; press Ctrl-C again to leave it.")
         stop()
 
     # Windows has no such handlers; there Ctrl-C cancels what is under way.
@@ -178,14 +236,17 @@ def _stops_on_ctrl_c(stop: Callable[[], None]) -> asyncio.Event:
 def _progress() -> Iterator[Callable[[ImportProgress], None]]:
     """Shows how far it is: a bar on a terminal, and lines elsewhere."""
     console = Console(stderr=True)
+    words = _Words()
     if not console.is_terminal:
-        last = time.monotonic()
+        last = 0.0
 
         def show_line(now: ImportProgress) -> None:
             nonlocal last
-            if time.monotonic() - last >= _BETWEEN_LINES:
-                last = time.monotonic()
-                print_aside(f"{sum(now.counts.values())} of {now.entries}: {_words(now)}")
+            told = words(now)
+            if now.seconds - last >= _BETWEEN_LINES:
+                last = now.seconds
+                done = f"{_done(now)} of {now.entries}" if now.checked else f"{now.entries} read"
+                print_aside(f"{done}: {told}")
 
         yield show_line
         return
@@ -197,19 +258,44 @@ def _progress() -> Iterator[Callable[[ImportProgress], None]]:
         console=console,
     )
     with bar:
-        task = bar.add_task("import", total=None, words="checking the file")
+        task = bar.add_task("import", total=None, words=_CHECKING)
 
         def show(now: ImportProgress) -> None:
-            done = sum(now.counts.values())
-            bar.update(task, total=now.entries, completed=done, words=_words(now))
+            if now.checked:
+                bar.update(task, total=now.entries, completed=_done(now), words=words(now))
+            else:
+                bar.update(task, completed=now.entries, words=words(now))
 
         yield show
 
 
-def _words(now: ImportProgress) -> str:
-    rate = f"{now.requests_per_second:.0f}/s allowed, " if now.requests_per_second else ""
-    failed = now.counts.get("rejected", 0) + now.counts.get("unknown", 0)
-    return f"{rate}{now.refused} refused as too many, {failed} errors"
+def _done(now: ImportProgress) -> int:
+    return sum(now.counts.values())
+
+
+class _Words:
+    """Says what an import is at, and how many entries a second end lately."""
+
+    def __init__(self) -> None:
+        self._lately: deque[tuple[float, int]] = deque()
+
+    def __call__(self, now: ImportProgress) -> str:
+        if not now.checked:
+            return _CHECKING
+        pace = f"{self._achieved(now):.0f}/s, "
+        if now.requests_per_second:
+            pace += f"{now.requests_per_second:.0f}/s allowed, "
+        if now.waiting:
+            pace = "the server is out of order, waiting, "
+        failed = now.counts.get("rejected", 0) + now.counts.get("unknown", 0)
+        return f"{pace}{now.refused} refused as too many, {failed} errors"
+
+    def _achieved(self, now: ImportProgress) -> float:
+        self._lately.append((now.seconds, _done(now)))
+        while now.seconds - self._lately[0][0] > _MEASURED:
+            self._lately.popleft()
+        since, then = self._lately[0]
+        return (_done(now) - then) / (now.seconds - since) if now.seconds > since else 0.0
 
 
 def _duration(seconds: float) -> str:
@@ -217,7 +303,33 @@ def _duration(seconds: float) -> str:
     return str(timedelta(seconds=math.ceil(seconds)))
 
 
-def _print_report(report: ImportReport, path: Path | None) -> None:
+def _print_end(report: ImportReport, path: Path | None, *, sandbox: bool) -> bool:
+    """Print what it has come to and how to go on; whether the report was written, if it had to."""
+    if report.entries or report.finished:
+        _print_report(report)
+    else:
+        print_aside("The file was not checked to its end; nothing was sent.")
+    if sandbox:
+        # It tells what is in a sandbox that nobody can get at again, and would stand in the way of
+        # an import into the account.
+        report.journal.unlink()
+    elif not report.finished:
+        words = [word for word in sys.argv[1:] if word != "--resume"]
+        print_aside(f"To go on: sendblue-async {shlex.join([*words, '--resume'])}")
+    try:
+        if path is not None:
+            _write(path, report.to_dict())
+    except OSError as error:
+        print_error(error)
+        return False
+    return True
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def _print_report(report: ImportReport) -> None:
     counts = report.to_dict()
     print_note(f"{report.entries} entries")
     for name in _OUTCOMES:
@@ -231,8 +343,6 @@ def _print_report(report: ImportReport, path: Path | None) -> None:
         print_note(f"Rejected rows are in {report.rejected_path}.")
     if report.unused_columns:
         print_note(f"Columns that were not used: {', '.join(map(ascii, report.unused_columns))}.")
-    if path is not None:
-        path.write_text(json.dumps(counts, indent=2) + "\n", encoding="utf-8")
 
 
 def _print_dry_run(found: Any, per_second: float | None) -> None:

@@ -32,8 +32,9 @@ EXPORTS: dict[str, tuple[list[str], list[str], dict[str, str]]] = {
             "Phone 1 - Value",
             "Phone 2 - Label",
             "Phone 2 - Value",
+            "Phone 3 - Value",
         ],
-        ["Phone 1 - Value", "Phone 2 - Value"],
+        ["Phone 1 - Value", "Phone 2 - Value", "Phone 3 - Value"],
         {"first_name": "First Name", "last_name": "Last Name", "tags": "Labels"},
     ),
     "Google Contacts, before": (
@@ -85,6 +86,30 @@ EXPORTS: dict[str, tuple[list[str], list[str], dict[str, str]]] = {
         ["Mobiltelefon", "Telefon"],
         {"first_name": "Vorname", "last_name": "Nachname", "tags": "Kategorien"},
     ),
+    "Outlook, German": (
+        [
+            "Vorname",
+            "Nachname",
+            "Fax geschäftlich",
+            "Telefon geschäftlich",
+            "Telefon geschäftlich 2",
+            "Telefon (privat)",
+            "Telefon (privat 2)",
+            "Mobiltelefon",
+            "Haupttelefon",
+            "Weiteres Telefon",
+        ],
+        [
+            "Mobiltelefon",
+            "Haupttelefon",
+            "Telefon (privat)",
+            "Telefon (privat 2)",
+            "Telefon geschäftlich",
+            "Telefon geschäftlich 2",
+            "Weiteres Telefon",
+        ],
+        {"first_name": "Vorname", "last_name": "Nachname"},
+    ),
 }
 
 
@@ -95,7 +120,41 @@ def test_known_exports(export: str) -> None:
     found = find_columns(names, {})
     assert [names[place] for place in found.numbers] == numbers
     assert {field: names[place] for field, place in found.fields.items()} == fields
-    assert found.unused == tuple(name for name in names if name not in {*numbers, *fields.values()})
+    used = {*numbers, *fields.values(), *(names[kind] for kind in found.kinds.values())}
+    assert found.unused == tuple(name for name in names if name not in used)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["Phone Number 1", "Phone Number 2"],
+        ["Phone1", "Phone2"],
+        ["Mobile No.", "Phone No."],
+        ["Phone (Mobile)", "Phone"],
+        ["Cell Phone Number", "Telephone No"],
+        ["Handynummer", "Rufnummer"],
+        ["Tel.", "Telefon (privat 2)", "Telefon gescha\u0308ftlich 2"],
+        ["\uff30\uff48\uff4f\uff4e\uff45 \uff11", "Phone \u2116 2"],
+    ],
+)
+def test_other_names_of_columns_with_numbers(names: list[str]) -> None:
+    """They may be counted, abbreviated, and encoded as macOS or Japanese programs do it."""
+    assert find_columns(names, {}).numbers == tuple(range(len(names)))
+
+
+def test_only_columns_with_numbers_are_counted() -> None:
+    """A second column of any other field would have to be told from the first one."""
+    found = find_columns(["Phone", "Tags", "Tags 2", "First Name 2"], {})
+    assert found.fields == {"tags": 1}
+    assert found.unused == ("Tags 2", "First Name 2")
+
+
+def test_the_kind_of_a_number_stands_in_a_column_of_its_own() -> None:
+    """Google calls it label, and type before; it belongs to one number."""
+    names = ["Phone 1 - Label", "Phone 1 - Value", "Phone 2 - Type", "Phone 2 - Value", "Mobile"]
+    found = find_columns([*names, "E-mail 1 - Label"], {})
+    assert found.kinds == {1: 0, 3: 2}
+    assert found.unused == ("E-mail 1 - Label",)
 
 
 def test_what_is_given_goes_before_what_is_recognised() -> None:

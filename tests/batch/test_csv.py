@@ -57,7 +57,7 @@ ALPHABETS = {
     "cp1252": st.sampled_from("ab 0,;\t\r\n\"'=+-@äßñÿ"),
     None: st.one_of(
         st.sampled_from("ab ,;\t\r\n\"'=+-@ä漢😀\u2028\x85"),
-        st.characters(exclude_categories=["Cc", "Cs"]),
+        st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufffd"),
     ),
 }
 
@@ -149,21 +149,34 @@ def test_a_stray_quote_is_what_the_rules_say(text: str, delimiter: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected", "opened_on"),
     [
-        ('x,"y\na,b\nc,d\n', [(2, "x", '"y', "stray_quote"), (3, "a", "b"), (4, "c", "d")], 2),
-        ('x,"y" z\na,b\n', [(2, "x", '"y" z', "stray_quote"), (3, "a", "b")], 2),
-        ('"x" ,y\na,b\n', [(2, '"x" ', "y", "stray_quote"), (3, "a", "b")], 2),
+        (
+            'x,"y\na,b\nc,d\n',
+            [(2, "x", '\ufffd"y', "stray_quote"), (3, "a", "b"), (4, "c", "d")],
+            2,
+        ),
+        ('x,"y" z\na,b\n', [(2, "x", '\ufffd"y" z', "stray_quote"), (3, "a", "b")], 2),
+        ('"x" ,y\na,b\n', [(2, '\ufffd"x" ', "y", "stray_quote"), (3, "a", "b")], 2),
+        ('"x","y\na,b\n', [(2, '\ufffd"x"', '\ufffd"y', "stray_quote"), (3, "a", "b")], 2),
         ('"\nx"', [(2, "\nx", "")], None),
-        ('"', [(2, '"', "", "stray_quote")], 2),
-        ('a,"b\r\n', [(2, "a", '"b', "stray_quote")], 2),
-        ('a,"b\rc,d\r', [(2, "a", '"b', "stray_quote"), (3, "c", "d")], 2),
+        ('"', [(2, '\ufffd"', "", "stray_quote")], 2),
+        ('a,"b\r\n', [(2, "a", '\ufffd"b', "stray_quote")], 2),
+        ('a,"b\rc,d\r', [(2, "a", '\ufffd"b', "stray_quote"), (3, "c", "d")], 2),
         # The quote at fault is the second one of a row that goes over lines.
         (
             '"x\ny","z\na,b\n',
-            [(2, '"x', "", "stray_quote"), (3, 'y"', '"z', "stray_quote"), (4, "a", "b")],
+            [
+                (2, '\ufffd"x', "", "stray_quote"),
+                (3, 'y"', '\ufffd"z', "stray_quote"),
+                (4, "a", "b"),
+            ],
             3,
         ),
         # What would swallow the rest is noticed at the next quote.
-        ('x,"y\na,b\n"c",d\n', [(2, "x", '"y', "stray_quote"), (3, "a", "b"), (4, "c", "d")], 2),
+        (
+            'x,"y\na,b\n"c",d\n',
+            [(2, "x", '\ufffd"y', "stray_quote"), (3, "a", "b"), (4, "c", "d")],
+            2,
+        ),
         ('5" pipe,b"c"\na,b\n', [(2, '5" pipe', 'b"c"'), (3, "a", "b")], None),
         ('"a ""b""",c\n', [(2, 'a "b"', "c")], None),
     ],
@@ -171,7 +184,7 @@ def test_a_stray_quote_is_what_the_rules_say(text: str, delimiter: str) -> None:
 def test_a_stray_quote_costs_one_row(
     text: str, expected: list[tuple[Any, ...]], opened_on: int | None
 ) -> None:
-    """The row at fault shows its first line and names the quote; all others are read."""
+    """The row at fault shows its first line with its quotes marked; all others are read."""
     assert seen(f"h1,h2\n{text}") == expected
     problems = [row.problem for row in rows(f"h1,h2\n{text}") if row.problem]
     assert [f"on line {opened_on}," in problem.reason for problem in problems] == [
@@ -216,9 +229,9 @@ def test_a_row_goes_over_a_thousand_lines_at_most(lines: int, is_whole: bool) ->
     if is_whole:
         assert found == [(2, "a", "b\n" * (lines - 1)), found[-1]]
     else:
-        assert found[:2] == [(2, "a", '"b', "stray_quote"), (3, "b", "")]
+        assert found[:2] == [(2, "a", '\ufffd"b', "stray_quote"), (3, "b", "")]
         # The closing quote opens a cell, now that it stands by itself.
-        assert found[-2] == (lines + 1, '"', "", "stray_quote")
+        assert found[-2] == (lines + 1, '\ufffd"', "", "stray_quote")
         assert len(found) == lines + 1
 
 
@@ -234,13 +247,13 @@ def test_blank_rows_are_none() -> None:
 
 
 def test_rows_get_the_length_of_the_header() -> None:
-    """Short rows are filled, blank cells beyond the header dropped, others reported and kept."""
+    """Short rows are filled, blank cells beyond the header dropped, others kept and marked."""
     assert seen("h1,h2,h3\na\nb,c,d, ,\ne,f,g,,h\n", 3) == [
         (2, "a", "", ""),
         (3, "b", "c", "d"),
-        (4, "e", "f", "g,,h", "too_many_cells"),
+        (4, "e", "f", "\ufffdg,,h", "too_many_cells"),
     ]
-    assert seen("h1\na,b\n", 1) == [(2, "a,b", "too_many_cells")]
+    assert seen("h1\na,b\n", 1) == [(2, "\ufffda,b", "too_many_cells")]
 
 
 def test_a_cell_may_be_as_long_as_the_csv_module_lets_it() -> None:
@@ -250,7 +263,7 @@ def test_a_cell_may_be_as_long_as_the_csv_module_lets_it() -> None:
     assert seen(f"h1,h2\n{long[1:]},b\nc,d\n") == [(2, long[1:], "b"), (3, "c", "d")]
     assert seen(f'h1,h2\n{long},b\n"{long}",b\nc,d\n') == [
         (2, long, "b", "cell_too_long"),
-        (3, f'"{long}"', "b", "cell_too_long"),
+        (3, f'\ufffd"{long}"', "b", "cell_too_long"),
         (4, "c", "d"),
     ]
     half = "x" * (limit // 2)
@@ -265,6 +278,16 @@ def test_nul_characters_are_no_text(write: Write) -> None:
     assert [(row.line, row.cells, row.problem and row.problem.code) for row in table.rows()] == [
         (2, ("a\ufffdb", "c"), "undecodable"),
         (3, ("d", "e"), None),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_replacement_character_is_damage_from_before(write: Write, encoding: str) -> None:
+    """U+FFFD that is in the file itself makes its row undecodable, and no other."""
+    table = read_table(write("h1,h2\nBj\ufffdrk,c\nBjörk,e\n", encoding))
+    assert [(row.line, row.cells, row.problem and row.problem.code) for row in table.rows()] == [
+        (2, ("Bj\ufffdrk", "c"), "undecodable"),
+        (3, ("Björk", "e"), None),
     ]
 
 
@@ -298,6 +321,8 @@ def test_neutralised_cells_read_back_as_they_were(cell: str) -> None:
         ("a;b,,,,,\n", ("a", "b,,,,,"), ";"),
         ('"two\nlines",b\n', ("two\nlines", "b"), ","),
         ("'number,name'", ("'number", "name'"), ","),
+        ("number,'=cmd(),'a\n", ("number", "=cmd()", "'a"), ","),
+        ("[Name],{Phone}\n", ("[Name]", "{Phone}"), ","),
     ],
 )
 def test_the_header_tells_the_delimiter(
@@ -307,7 +332,7 @@ def test_the_header_tells_the_delimiter(
     assert header(text) == (columns, delimiter)
 
 
-@pytest.mark.parametrize("start", [",,", ";;", " \t", "", " ,;, "])
+@pytest.mark.parametrize("start", [",,", ";;", " \t", "", " ,;, ", '"'])
 def test_a_blank_row_before_the_header_is_none_by_any_delimiter(write: Write, start: str) -> None:
     """Columns and rows agree on which row is the header."""
     table = read_table(write(f"{start}\nnumber;name\n1;2"))
@@ -331,7 +356,8 @@ def test_the_delimiter_can_be_given(write: Write, name: str) -> None:
         ('number,"name\na,b\n', "A quote opens a cell on line 1"),
         ("+14155550123,Ada\n", "phone number"),
         ("Ada,'+1 (415) 555-0123\n", "phone number"),
-        ("name,\udcff\n", "not text in the encoding"),
+        ("name,\udcff\n", "could not be read"),
+        ("\ufffd,number\n", "could not be read"),
     ],
 )
 def test_a_file_without_a_header_cannot_be_used(text: str, reason: str) -> None:
@@ -352,11 +378,51 @@ def test_the_line_that_tells_excel_the_delimiter_is_no_header(line: str) -> None
     ]
 
 
-def test_two_columns_of_the_same_name_cannot_be_told_apart() -> None:
-    """The error names the column; names that differ in anything are different."""
-    with pytest.raises(ValidationError, match=r"^contacts\.csv has two columns .* 'a'\. "):
-        header("a,b,a\n")
-    assert header("a,A,a \n")[0] == ("a", "A", "a ")
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("Phone,Email,Email", ("Phone", "Email (1)", "Email (2)")),
+        ("a,b,a,b,a", ("a (1)", "b (1)", "a (2)", "b (2)", "a (3)")),
+        ("a,A,a \n", ("a", "A", "a ")),
+        # A name that stands there already is not given to another one.
+        ("a,a (1),a", ("a (2)", "a (1)", "a (3)")),
+        ("a,a,a (1),a (1)", ("a (2)", "a (3)", "a (1) (1)", "a (1) (2)")),
+        ("Phone,,, ,,Name", ("Phone", "", "", " ", "", "Name")),
+        ("'=1,=1", ("=1 (1)", "=1 (2)")),
+    ],
+)
+def test_columns_of_one_name_are_numbered(text: str, columns: tuple[str, ...]) -> None:
+    """None of them has the name itself, so none is taken for another; blank ones have none."""
+    assert header(text)[0] == columns
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["First Name", "number", "Telefon", "Phone 1 - Value", "custom_variables.x", "Categories"],
+)
+def test_two_columns_of_a_field_cannot_be_told_apart(name: str) -> None:
+    """The error names them, whatever else is doubled."""
+    with pytest.raises(ValidationError, match=rf"^contacts\.csv has two columns .* '{name}'\. "):
+        header(f"a,{name},a,{name}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('{"number": "+14155550123"}\n', "JSON"),
+        ('\n \r\n {\r\n  "number": "+14155550123"\n}\n', "JSON"),
+        ('[{"number": "+14155550123"}]', "a JSON array"),
+        ('[\n  {"number": "+14155550123"}\n]', "a JSON array"),
+        ('  [ ["+14155550123"] ]', "a JSON array"),
+        ('["+14155550123"]', "a JSON array"),
+    ],
+)
+def test_json_is_not_taken_for_csv(text: str, what: str) -> None:
+    """The error says how a file of JSON is to be written and called."""
+    expected = rf"^contacts\.csv is {what}, not CSV\. Write one object on each line.*\.jsonl\.$"
+    with pytest.raises(ValidationError, match=expected) as caught:
+        header(text)
+    assert caught.value.field == "path"
 
 
 @pytest.mark.parametrize("name", ["contacts", "google-contacts", "dirty-semicolons"])

@@ -65,13 +65,21 @@ def test_tags(tmp_path: Path, cell: str, tags: list[str] | None) -> None:
     assert contact(tmp_path, f"number,tags\n+12015550123,{cell}\n").get("tags") == tags
 
 
+def test_values_of_variables_are_text(tmp_path: Path) -> None:
+    """Numbers and truth values in JSON are sent as text, and nothing is sent for null."""
+    cell = '"{""a"": 1, ""b"": true, ""c"": null, ""d"": 1.5, ""e"": ""x""}"'
+    [entry] = entries(tmp_path, f"number,custom_variables\n+12015550123,{cell}\n")
+    assert entry.contact is not None
+    assert entry.contact.custom_variables == {"a": "1", "b": "true", "d": "1.5", "e": "x"}
+
+
 @pytest.mark.parametrize(
     ("column", "cell"),
     [
         ("tags", "[1]"),
         ("tags", "[oops"),
         ("custom_variables", "[]"),
-        ("custom_variables", '"{""a"": 1}"'),
+        ("custom_variables", '"{""a"": [1]}"'),
         ("sendblue_number", "soon"),
     ],
 )
@@ -98,6 +106,18 @@ def test_the_first_usable_number(tmp_path: Path) -> None:
     every = entries(tmp_path, text, all_numbers=True)
     assert [entry.place for entry in every] == list(range(5))
     assert [entry.line for entry in every] == [2, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("kind", ["Label", "Type"])
+@pytest.mark.parametrize("label", ["Home Fax", "* Work FAX", "Fax (privat)", "pager"])
+def test_a_number_that_is_said_to_be_a_fax_is_none(tmp_path: Path, kind: str, label: str) -> None:
+    """The next one is taken, and without one there is no number."""
+    names = f"Phone 1 - {kind},Phone 1 - Value,Phone 2 - {kind},Phone 2 - Value"
+    rows = [f"{label},+12015550101,Mobile,+12015550102", f"{label},+12015550103,,"]
+    found = entries(tmp_path, "\n".join([names, *rows]), all_numbers=True)
+    assert [entry.contact and entry.contact.number for entry in found] == ["+12015550102", None]
+    assert found[1].problem is not None
+    assert found[1].problem.code == "missing_number"
 
 
 def test_merging() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +225,147 @@ async def test_progress_is_told(server: Sandbox, client: SendblueClient, tmp_pat
     assert done == sorted(done)
     assert done[-1] == report.entries == told[-1].entries == 61
     assert told[-1].counts == {"created": 60, "rejected": 1}
+
+
+async def test_what_was_never_sent_is_nobodys_later(server: Sandbox, tmp_path: Path) -> None:
+    """After an import that ended in a 401, contacts that were there all along are not ours."""
+    path = written(tmp_path, [f"{number(n)},Ada," for n in range(30)])
+    async with SendblueClient("sandbox-key", "sandbox-secret", base_url=server.base_url) as right:
+        for n in range(30):
+            await right.create_contact(number(n), first_name="Ada")
+        async with SendblueClient("sandbox-key", "wrong", base_url=server.base_url) as wrong:
+            with pytest.raises(AuthenticationError):
+                await wrong.import_contacts(path, rate_limit=1e6)
+        report = await right.import_contacts(path, rate_limit=1e6, resume=True)
+    assert (report.existing, report.created) == (30, 0)
+
+
+async def test_a_file_that_changes_meanwhile_stops_it(
+    server: Sandbox, client: SendblueClient, tmp_path: Path
+) -> None:
+    """Nothing of another file is sent; with the file as it was, the import goes on."""
+    path = written(tmp_path, [f"{number(n)},Ada," for n in range(300)])
+    before = path.read_bytes()
+    server.faults = Faults(latency=0.01)
+
+    def change(progress: ImportProgress) -> None:
+        if sum(progress.counts.values()) > 20:
+            path.write_text("number,first_name,tags\n+12015559999,Eve,\n")
+
+    with pytest.raises(ValidationError, match="changed while"):
+        await client.import_contacts(path, rate_limit=1e6, concurrency=4, progress=change)
+    assert 20 < len(server.contacts) < 300
+    path.write_bytes(before)
+    report = await client.import_contacts(path, rate_limit=1e6, resume=True)
+    assert (report.created, report.finished) == (300, True)
+    assert "+12015559999" not in server.contacts
+
+
+async def test_cancelled_at_any_moment_it_ends_as_cancelled(
+    server: Sandbox, client: SendblueClient, tmp_path: Path
+) -> None:
+    """Whatever the journal is doing then, nothing but the cancellation comes out."""
+    path = written(tmp_path, [f"{number(n)},Ada," for n in range(2000)])
+    draw = random.Random(3)
+    for _ in range(25):
+        task = asyncio.create_task(client.import_contacts(path, rate_limit=1e6, resume=True))
+        await asyncio.sleep(draw.random() * 0.15)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert (await client.import_contacts(path, rate_limit=1e6, resume=True)).created == 2000
+    assert len(server.contacts) == 2000
+
+
+async def test_rejected_rows_that_cannot_be_written_hide_nothing(
+    server: Sandbox, tmp_path: Path
+) -> None:
+    """It is an error of its own, but not in place of one that ended the import."""
+    path = written(tmp_path, ["nobody,,", *(f"{number(n)},Ada," for n in range(9))])
+    rejected = tmp_path / "people.csv.rejected.csv"
+    rejected.mkdir()
+    async with SendblueClient("sandbox-key", "wrong", base_url=server.base_url) as wrong:
+        with pytest.raises(AuthenticationError):
+            await wrong.import_contacts(path, rate_limit=1e6)
+    async with SendblueClient("sandbox-key", "sandbox-secret", base_url=server.base_url) as right:
+        with pytest.raises(JournalError, match=r"people\.csv\.rejected\.csv"):
+            await right.import_contacts(path, rate_limit=1e6, resume=True)
+        rejected.rmdir()
+        report = await right.import_contacts(path, rate_limit=1e6, resume=True)
+    assert (report.created, report.rejected, report.rejected_path) == (9, 1, rejected)
+
+
+async def test_mended_rows_are_not_written_over(
+    server: Sandbox, client: SendblueClient, tmp_path: Path
+) -> None:
+    """Resuming what is finished leaves the file of rejected rows as its owner has mended it."""
+    path = written(tmp_path, [f"{number(1)},Ada,", "nobody,,"])
+    report = await client.import_contacts(path, rate_limit=1e6)
+    assert report.rejected_path is not None
+    report.rejected_path.write_text("mended")
+    again = await client.import_contacts(path, resume=True)
+    assert (again.rejected_path, again.rejected) == (report.rejected_path, 1)
+    assert report.rejected_path.read_text() == "mended"
+    report.rejected_path.unlink()
+    await client.import_contacts(path, resume=True)
+    assert "nobody" in report.rejected_path.read_text()
+
+
+async def test_rows_merged_into_a_rejected_one_are_handed_back_with_it(
+    server: Sandbox, client: SendblueClient, tmp_path: Path
+) -> None:
+    """What the server refuses can be mended whole: no row that was merged is missing."""
+    path = written(tmp_path, [f"{number(1)},Ada,vip", f"{number(2)},Bob,", f"{number(1)},,lead"])
+    server.faults = Faults(refusal_in_200=1)
+    report = await client.import_contacts(path, rate_limit=1e6)
+    assert (report.rejected, report.skipped, report.codes) == (2, 1, {"http_200": 2})
+    assert report.rejected_path is not None
+    with report.rejected_path.open(encoding="utf-8-sig", newline="") as file:
+        lines = [(row["line"], row["first_name"], row["code"]) for row in csv.DictReader(file)]
+    assert lines == [("2", "Ada", "http_200"), ("3", "Bob", "http_200"), ("4", "", "http_200")]
+
+
+async def test_refusals_of_a_fixed_pace_are_counted(
+    server: Sandbox, client: SendblueClient, tmp_path: Path
+) -> None:
+    """The report says how often the server refused, and at which pace it was asked."""
+    server.faults = Faults(rate_limit=20)
+    path = written(tmp_path, [f"{number(n)},Ada," for n in range(60)])
+    report = await client.import_contacts(path, rate_limit=200)
+    assert report.refused > 0
+    assert (report.requests_per_second, report.created) == (200, 60)
+
+
+async def test_columns_in_another_order_are_another_import(
+    client: SendblueClient, tmp_path: Path
+) -> None:
+    """Which number is tried first decides what a row is, so it may not change on the way."""
+    path = tmp_path / "people.csv"
+    path.write_text(f"A,B\n{number(1)},{number(2)}\n")
+    report = await client.import_contacts(
+        path, rate_limit=1e6, columns={"A": "number", "B": "number"}
+    )
+    assert report.created == 1
+    with pytest.raises(JournalError, match="columns"):
+        await client.import_contacts(path, columns={"B": "number", "A": "number"}, resume=True)
+
+
+async def test_progress_is_told_while_nothing_goes_on(
+    server: Sandbox, client: SendblueClient, tmp_path: Path
+) -> None:
+    """In an outage the caller hears that it waits, and how long it has."""
+    path = written(tmp_path, [f"{number(n)},Ada," for n in range(20)])
+    server.faults = Faults(server_error=1)
+    told: list[ImportProgress] = []
+
+    def notice(progress: ImportProgress) -> None:
+        told.append(progress)
+        if progress.waiting and progress.seconds > 2:
+            server.faults = Faults()
+
+    report = await client.import_contacts(path, rate_limit=1e6, progress=notice)
+    assert report.created == 20
+    assert any(progress.waiting and not progress.counts for progress in told)
 
 
 @pytest.mark.timeout(180)

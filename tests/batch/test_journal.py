@@ -23,15 +23,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sendblue_async.batch._journal import OPEN, Ended, Journal, JournalError
-from sendblue_async.exceptions import ConfigurationError
+from sendblue_async.batch._journal import MERGED, OPEN, Journal
+from sendblue_async.batch._results import Ended
+from sendblue_async.exceptions import ConfigurationError, JournalError
 
 SETTINGS = {"region": "US", "upsert": "yes"}
 OUTCOMES = ["created", "stored", "existing", "rejected", "unknown", "skipped"]
 BATCH = 32
 PROGRAM = """
 import itertools, pathlib, resource, signal, sys
-from sendblue_async.batch._journal import Ended, Journal, JournalError
+from sendblue_async.batch._journal import Journal, JournalError
+from sendblue_async.batch._results import Ended
 
 SETTINGS = {"region": "US", "upsert": "yes"}
 BATCH = 32
@@ -170,7 +172,8 @@ def test_a_temporary_journal_leaves_nothing(
                 assert journal.repeats("7") == (14, 15)
             journal.commit([1], [Ended(2, "unknown", 9)])
             assert journal.counts() == {OPEN: 1, "unknown": 1}
-            assert list(journal.not_stored()) == [Ended(2, "unknown", 9)]
+            journal.commit([], [Ended(3, "rejected", 9)])
+            assert list(journal.rejected()) == [Ended(3, "rejected", 9)]
         assert list(tmp_path.iterdir()) == []
 
 
@@ -232,25 +235,50 @@ def test_states_are_those_of_a_dictionary(
         window = range(first, first + count)
         assert journal.states(first, count) == {e: s for e, s in states.items() if e in window}
         assert journal.counts() == Counter(states.values())
-        assert list(journal.not_stored()) == [
-            one
-            for _, one in sorted(expected.items())
-            if one and one.outcome in ("existing", "rejected", "unknown")
+        assert list(journal.rejected()) == [
+            one for _, one in sorted(expected.items()) if one and one.outcome == "rejected"
         ]
 
 
-def test_what_was_not_stored_is_streamed_in_order(path: Path) -> None:
+def test_what_was_rejected_is_streamed_in_order(path: Path) -> None:
     """Thousands of entries come in order, one that stopped reading holds up no commit."""
     kinds = ["rejected", "created", "unknown", "existing", "skipped", "stored"]
     rows = [Ended(n, kinds[n % 6], n + 2, "409" if n % 2 else "") for n in range(9000)]
     with open_journal(path) as journal:
         journal.commit([9001], reversed(rows))
-        assert list(journal.not_stored()) == [row for row in rows if row.entry % 6 in (0, 2, 3)]
-        stopped = journal.not_stored()
+        assert list(journal.rejected()) == rows[::6]
+        stopped = journal.rejected()
         assert next(stopped) == rows[0]
         journal.commit([], [Ended(9001, "created", 3)])
         assert journal.counts()["created"] == 1501
-        assert sum(1 for _ in stopped) == 4499
+        assert sum(1 for _ in stopped) == 1499
+
+
+def test_what_was_merged_into_a_rejected_entry_is_with_it(path: Path) -> None:
+    """It has the code and the reason of the entry; one merged elsewhere is left out."""
+    with open_journal(path) as journal:
+        journal.commit(
+            [],
+            [
+                Ended(0, "skipped", 2, MERGED, "2"),
+                Ended(1, "skipped", 3, MERGED, "4"),
+                Ended(2, "rejected", 4, "http_400", "No"),
+                Ended(3, "skipped", 5, "duplicate"),
+                Ended(4, "created", 6),
+            ],
+        )
+        assert list(journal.rejected()) == [
+            Ended(0, "skipped", 2, "http_400", "No"),
+            Ended(2, "rejected", 4, "http_400", "No"),
+        ]
+
+
+def test_what_is_withdrawn_was_never_begun(path: Path) -> None:
+    """An entry that was not sent after all has no state, in the same commit as all else."""
+    with open_journal(path) as journal:
+        journal.commit([1, 2, 3], [])
+        journal.commit([4], [Ended(1, "created", 2)], [2, 3])
+        assert journal.states(0, 9) == {1: "created", 4: OPEN}
 
 
 def test_an_unknown_outcome_is_refused_as_a_whole(path: Path) -> None:
@@ -670,7 +698,7 @@ def test_damage_behind_the_check_is_an_error_too(path: Path) -> None:
             file.seek(4096)
             file.write(bytes(path.stat().st_size - 4096))
         with pytest.raises(JournalError, match="is damaged"):
-            list(journal.not_stored())
+            list(journal.rejected())
 
 
 @pytest.mark.parametrize("kind", ["folder", "no folder"])
@@ -696,7 +724,7 @@ def test_an_error_is_one_of_configuration_with_its_cause(path: Path) -> None:
     for call in (
         journal.counts,
         lambda: journal.commit([1], []),
-        lambda: next(journal.not_stored()),
+        lambda: next(journal.rejected()),
     ):
         with pytest.raises(JournalError, match="closed database"):
             call()

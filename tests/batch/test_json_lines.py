@@ -92,18 +92,20 @@ def test_values_become_cells(read: Read, value: str, cell: str) -> None:
     ],
 )
 def test_what_is_no_object_is_accounted_for(read: Read, line: str) -> None:
-    """Such a line is a row with a problem and blank cells, and makes no columns."""
+    """Such a line is a row with a problem, shown in the first cell, and makes no columns."""
     table = read(f'{{"a": "1", "c": "2"}}\n{line}\n{{"a": "3"}}\n')
     assert table.columns == ("a", "c")
-    assert seen(table) == [(1, "1", "2"), (2, "", "", "not_json"), (3, "3", "")]
+    shown = "\ufffd" + line.replace("\0", "\ufffd")
+    assert seen(table) == [(1, "1", "2"), (2, shown, "", "not_json"), (3, "3", "")]
 
 
 @pytest.mark.parametrize("line", ['{"a": 1, "a": 2}', '{"a": {"x": 1, "x": 1}}'])
 def test_a_key_that_comes_twice_is_a_problem(read: Read, line: str) -> None:
-    """Nobody can say which one counts; the next line is not harmed."""
-    (first, second) = read(f'{line}\n{{"a": "b"}}').rows()
+    """Nobody can say which one counts, so both are shown; the next line is not harmed."""
+    (first, second) = read(f'{line} \r\n{{"a": "b"}}').rows()
     assert first.problem is not None
     assert first.problem.code == "repeated_key"
+    assert first.cells == (f"\ufffd{line}",)
     assert second == Row(2, ("b",))
 
 
@@ -111,16 +113,18 @@ def test_broken_text_is_undecodable(read: Read) -> None:
     """Broken bytes and lone surrogates are a row's problem, be it in a value or in a key."""
     table = read(
         b'{"a": "Zo\xeb"}\n{"a": "\\ud800"}\n{"a": "1", "\xff": "2"}\n{"a": "3", "\\udfff": 4}\n'
-        b'{"a": "nul\0"}\n{"a": "ok"}'
+        b'{"a": "nul\0"}\n{"a": "ok"}\n{"a": "\\ufffd"}\n{"a": "5", "\\ufffd": 6}\n'
     )
     assert table.columns == ("a",)
     assert seen(table) == [
         (1, "Zo\ufffd", "undecodable"),
         (2, "\ufffd", "undecodable"),
-        (3, "1", "undecodable"),
-        (4, "3", "undecodable"),
+        (3, '\ufffd{"a": "1", "\ufffd": "2"}', "undecodable"),
+        (4, '\ufffd{"a": "3", "\\udfff": 4}', "undecodable"),
         (5, "nul\ufffd", "undecodable"),
         (6, "ok"),
+        (7, "\ufffd", "undecodable"),
+        (8, '\ufffd{"a": "5", "\\ufffd": 6}', "undecodable"),
     ]
 
 
@@ -150,7 +154,7 @@ def test_a_file_without_any_key_cannot_be_used(read: Read, text: str) -> None:
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_categories=["Cs"])),
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufffd")),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab"), inner, max_size=3),
     max_leaves=5,
 )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendblue_async.batch._numbers import checked_region, e164_in
+from sendblue_async.batch._numbers import _phonenumbers, checked_region, e164_in
 from sendblue_async.batch._row import Problem
 from sendblue_async.exceptions import ConfigurationError, ValidationError
 from sendblue_async.models import e164
@@ -27,6 +27,16 @@ from sendblue_async.models import e164
         ("011 49 151 23456789", "US", "+4915123456789"),
         ("+39 06 698 12345", None, "+390669812345"),
         ("tel:+1-201-555-0123", None, "+12015550123"),
+        ("tel:201-555-0123;phone-context=+1", None, "+12015550123"),
+        ("tel:+1-201-555-0123;isub=12345", None, "+12015550123"),
+        ("Tel. (201) 555-0123", "US", "+12015550123"),
+        ("Büro: +1 201 555 0123", None, "+12015550123"),
+        (
+            "+\u0661\u0662\u0660\u0661\u0665\u0665\u0665\u0660\u0661\u0662\u0663",
+            None,
+            "+12015550123",
+        ),
+        ("\uff0b\uff11 \uff12\uff10\uff11 555 0123", None, "+12015550123"),
     ],
 )
 def test_usable_numbers(text: str, region: str | None, number: str) -> None:
@@ -56,6 +66,8 @@ def test_usable_numbers(text: str, region: str | None, number: str) -> None:
         ("0000000000", "US", "invalid_number"),
         ("+1 201 555 0123 ext. 5", None, "invalid_number"),
         ("555-0123", "US", "invalid_number"),
+        ("+1 310-1234", None, "invalid_number"),
+        ("201-555-0123 / 201-555-0124", "US", "invalid_number"),
     ],
 )
 def test_unusable_numbers(text: str, region: str | None, code: str) -> None:
@@ -66,6 +78,38 @@ def test_unusable_numbers(text: str, region: str | None, code: str) -> None:
     assert problem.reason.endswith(".")
     digits = "".join(filter(str.isdigit, text))
     assert len(digits) < 4 or digits[-4:] not in problem.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [
+        ("+49 30 123456 neu", None),
+        ("+49 30 123456 (old)", None),
+        ("+49 30 123456 B\u00fcro", None),
+        ("+49 30 123456 m", None),
+        ("030 123456 alt", "DE"),
+        ("1-800-FLOWERS", "US"),
+        ("2015550123 ext", "US"),
+        ("tel:1-800-FLOWERS;phone-context=+1", None),
+        ("tel:+1 201 555 0123 b;isub=12345", None),
+    ],
+)
+def test_letters_are_not_dialled(text: str, region: str | None) -> None:
+    """A word after a number makes no other number of it."""
+    assert e164_in(text, region) == Problem("invalid_number", "There are letters in it.")
+
+
+def test_words_before_a_number_are_not_dialled() -> None:
+    """Where a context says how the number begins, a word stands between digits, too."""
+    assert isinstance(e164_in("abc 2345;phone-context=+1201", None), Problem)
+
+
+@pytest.mark.parametrize("extension", [" ext. 5", " x12", "#12", ";ext=12", " extension 12"])
+def test_extensions_have_their_own_reason(extension: str) -> None:
+    """The letters of an extension are none in the number."""
+    problem = e164_in(f"tel:+1-201-555-0123{extension}", None)
+    assert isinstance(problem, Problem)
+    assert problem.reason == "It has an extension, to which nothing can be sent."
 
 
 @given(st.text(max_size=40), st.sampled_from([None, "US", "DE", "IN"]))
@@ -95,6 +139,7 @@ def test_what_is_no_region_is_refused(region: object) -> None:
 
 def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without phonenumbers the error says what to install."""
+    _phonenumbers.cache_clear()
     monkeypatch.setitem(sys.modules, "phonenumbers", None)
     with pytest.raises(ConfigurationError, match=r"phonenumbers.*sendblue-async\[batch\]"):
         e164_in("+12015550123", None)

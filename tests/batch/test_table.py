@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from attrs.exceptions import FrozenInstanceError
 
+from sendblue_async.batch import _json_lines
 from sendblue_async.batch._table import Row, read_table
 from sendblue_async.exceptions import ValidationError
 
@@ -22,7 +24,6 @@ CARD = "BEGIN:VCARD\nFN:Ada\nEND:VCARD\n"
     [
         ("a.jsonl", '{"x": "y"}\n', ("x",)),
         ("a.NDJSON", '{"x": "y"}\n', ("x",)),
-        ("a.csv", '{"x": "y"}\n', ('{"x": "y"}',)),
         ("a.txt", "a,b\n", ("a", "b")),
         ("a", "a\tb\n", ("a", "b")),
         ("a.vcf.csv", "a;b\n", ("a", "b")),
@@ -121,6 +122,62 @@ def test_a_file_that_vanishes_is_an_error_of_its_rows(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(ValidationError, match="There is no file"):
         next(table.rows())
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("a.csv", "a,b\n1,2\n"), ("a.jsonl", '{"a": 1}\n'), ("a.vcf", CARD)]
+)
+def test_a_file_that_changes_is_noticed(tmp_path: Path, name: str, text: str) -> None:
+    """Reading changes nothing; a new time, size or file does, and so does none at all."""
+    path = tmp_path / name
+    path.write_text(text)
+    os.utime(path, ns=(0, 1_000))
+
+    table = read_table(path)
+    list(table.rows())
+    table.check_unchanged()
+
+    def copied() -> None:
+        other = tmp_path / "other"
+        other.write_text(path.read_text())
+        os.utime(other, ns=(0, 1_000))
+        os.replace(other, path)
+
+    def grown() -> None:
+        with path.open("a") as file:
+            file.write("\n")
+        os.utime(path, ns=(0, 1_000))
+
+    def touched() -> None:
+        os.utime(path, ns=(0, 1_001))
+
+    for change in (grown, copied, touched, path.unlink):
+        change()
+        with pytest.raises(ValidationError, match=r" has changed .* or begin anew\.$") as caught:
+            table.check_unchanged()
+        assert caught.value.field == "path"
+        assert str(path) in str(caught.value)
+        if path.exists():
+            table = read_table(path)
+            table.check_unchanged()
+
+
+def test_a_change_while_the_file_is_read_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What counts is the state before the first byte was read."""
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"a": 1}\n')
+    read = _json_lines.columns_of
+
+    def changed(name: str, lines: Iterable[str]) -> tuple[str, ...]:
+        columns = read(name, lines)
+        path.write_text('{"a": 1}\n{"a": 2}\n')
+        return columns
+
+    monkeypatch.setattr(_json_lines, "columns_of", changed)
+    with pytest.raises(ValidationError, match=" has changed "):
+        read_table(path).check_unchanged()
 
 
 @pytest.mark.parametrize("name", ["|", "pipe", "", ",,"])

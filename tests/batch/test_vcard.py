@@ -117,6 +117,35 @@ def test_a_card_of_version_4_0(read: Read) -> None:
     )
 
 
+@pytest.mark.parametrize("version", ["2.1", "3.0", "4.0"])
+def test_faxes_are_no_phones_and_mobiles_come_first(read: Read, version: str) -> None:
+    """Only what a card prefers goes before its mobile numbers."""
+    parameter = "" if version == "2.1" else "TYPE="
+    found = cells(
+        read,
+        f"TEL;{parameter}HOME;{parameter}FAX:+12015550101",
+        f"TEL;{parameter}pager:+12015550102",
+        f"TEL;{parameter}Modem;{parameter}PREF:+12015550103",
+        f"TEL;{parameter}HOME:+12015550104",
+        f"TEL;{parameter}cell;{parameter}voice:+12015550105",
+        f"TEL;{parameter}WORK;{parameter}PREF:+12015550106",
+        *['TEL;VALUE=uri;TYPE="work,fax":tel:+12015550107'] * (version == "4.0"),
+        version=version,
+    )
+    assert found[PHONE] == "+12015550106 ::: +12015550105 ::: +12015550104"
+
+
+def test_a_card_with_a_fax_only_has_no_number(read: Read) -> None:
+    """It is a row all the same."""
+    assert cells(read, "FN:Ada", "TEL;TYPE=FAX:+12015550101")[:3] == ("Ada", "", "")
+
+
+def test_an_extension_stays_with_its_number(read: Read) -> None:
+    """So that it can be the reason why nothing is sent to it."""
+    uri = "tel:+1-201-555-0101;ext=12"
+    assert cells(read, f"TEL;VALUE=uri:{uri}", version="4.0")[PHONE] == uri.removeprefix("tel:")
+
+
 @pytest.mark.parametrize(
     ("lines", "name"),
     [
@@ -253,9 +282,10 @@ def test_without_the_library_the_error_says_what_to_install(
         read(card("FN:A"))
 
 
-NAME = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=20).map(
-    str.strip
-)
+NAME = st.text(
+    st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="\ufffd"),
+    max_size=20,
+).map(str.strip)
 
 
 @given(st.lists(st.tuples(NAME, NAME, st.lists(NAME.filter(bool))), min_size=1), st.integers(1, 75))

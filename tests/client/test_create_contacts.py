@@ -168,6 +168,43 @@ async def test_an_error_of_the_source_is_raised_after_what_was_under_way(
     assert outcomes(found) == {"created": 10}
 
 
+@pytest.mark.parametrize("kind", [asyncio.CancelledError, GeneratorExit])
+async def test_a_source_that_ends_otherwise_than_by_an_error_ends_the_batch(
+    sandbox: Sandbox, connect: Any, kind: type[BaseException]
+) -> None:
+    """Also what is no ordinary error, such as a cancellation in the source, is raised."""
+    end = kind()
+
+    async def source() -> AsyncIterator[dict[str, Any]]:
+        for n in range(10):
+            yield {"number": number(n)}
+        raise end
+
+    found: list[Any] = []
+    with pytest.raises(kind) as caught:
+        await until_an_error(found, connect(sandbox), source())
+    assert caught.value is end
+    assert outcomes(found) == {"created": 10}
+
+
+async def test_a_batch_that_stops_wants_nothing_more(serve: Any, connect: Any) -> None:
+    """Workers that wait for their turn at a slow source leave it once the keys are refused."""
+    server = await serve(refusal(401))
+    pulled = 0
+
+    async def source() -> AsyncIterator[dict[str, Any]]:
+        nonlocal pulled
+        for pulled in range(1, 100):
+            yield {"number": number(pulled)}
+            await asyncio.sleep(0.1)
+
+    client = connect(server)
+    found: list[Any] = []
+    with pytest.raises(SendblueError):
+        await until_an_error(found, client, source())
+    assert pulled == len(found) <= 3
+
+
 async def test_leaving_early_cancels_what_is_under_way(serve: Any, connect: Any) -> None:
     """After the block is left nothing is under way, and the client works on."""
     server = await serve(contact(), hang, POST=[contact(), hang])

@@ -1,0 +1,1 @@
+"""Measurements of the package beside what a user would pick instead; see docs/benchmarks.md."""

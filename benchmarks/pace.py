@@ -1,0 +1,156 @@
+"""How near a batch comes to the limit of a server that allows so many requests a second.
+
+From the folder above: ``python -m benchmarks.pace --rows 1500 --limit 50``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
+
+from .clients import CONCURRENCY
+from .processes import measured, serving
+from .server import KEYS, sandbox
+from .tables import ratio, spread, table
+
+_FIELDS: dict[str, Any] = {"tags": ["vip", "lead"], "update_if_exists": True}
+
+
+class Told(NamedTuple):
+    """What a batch took, and what its caller was told: so many stored, all others not."""
+
+    seconds: float
+    stored: int
+
+
+class Batch(NamedTuple):
+    """A batch, and what the server saw of it.
+
+    Attributes:
+        told: What the caller was told.
+        created: Contacts that were created.
+        requests: All requests.
+        refused: Those of them that were answered with 429.
+    """
+
+    told: Told
+    created: int
+    requests: int
+    refused: int
+
+    @property
+    def rate(self) -> float:
+        """Contacts created a second."""
+        return self.created / self.told.seconds
+
+    @property
+    def refused_share(self) -> float:
+        """How many of a hundred requests were refused."""
+        return 100 * self.refused / self.requests
+
+
+def ours(base_url: str, rows: int) -> Told:
+    """The contacts in one batch of this package's client, which finds its pace by itself."""
+    from sendblue_async import SendblueClient
+
+    async def run() -> int:
+        stored = 0
+        contacts = ({"number": number, "first_name": "Ada", **_FIELDS} for number in _numbers(rows))
+        async with SendblueClient(base_url=base_url, **KEYS) as client:
+            async for result in client.create_contacts(contacts, concurrency=CONCURRENCY):
+                stored += result.outcome == "stored"
+        return stored
+
+    return _timed(run)
+
+
+def official(base_url: str, rows: int) -> Told:
+    """The contacts by the provider's own SDK, which has no batch, from as many tasks."""
+    from sendblue_api import AsyncSendblueAPI, SendblueAPIError
+
+    async def run() -> int:
+        numbers = iter(_numbers(rows))
+        async with AsyncSendblueAPI(base_url=base_url, **KEYS) as client:
+
+            async def work() -> int:
+                stored = 0
+                for number in numbers:
+                    try:
+                        await client.contacts.create(
+                            number=number, body_first_name_1="Ada", **_FIELDS
+                        )
+                    except SendblueAPIError:
+                        continue
+                    stored += 1
+                return stored
+
+            return sum(await asyncio.gather(*(work() for _ in range(CONCURRENCY))))
+
+    return _timed(run)
+
+
+CLIENTS = {"SendblueClient.create_contacts": ours, "official SDK, async, 32 tasks": official}
+
+
+def _numbers(rows: int) -> list[str]:
+    return [f"+1415{2_000_000 + row}" for row in range(rows)]
+
+
+def _timed(run: Callable[[], Coroutine[Any, Any, int]]) -> Told:
+    started = time.perf_counter()
+    stored = asyncio.run(run())
+    return Told(time.perf_counter() - started, stored)
+
+
+def measure(client: Callable[[str, int], Told], rows: int, limit: float) -> Batch:
+    """One batch at a server with this limit, in requests per second, that knows no contact."""
+    with serving(sandbox, limit) as server:
+        told = measured(client, server.base_url, rows)
+    counts = server.counts
+    return Batch(told, counts["created"], counts["requests"], counts.get("rate_limit", 0))
+
+
+def main() -> None:
+    """Measure round by round, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_500)
+    parser.add_argument("--limit", type=float, default=50.0, help="requests per second")
+    parser.add_argument("--rounds", type=int, default=1)
+    chosen = parser.parse_args()
+    batches: dict[str, list[Batch]] = {name: [] for name in CLIENTS}
+    for _ in range(chosen.rounds):
+        for name, client in CLIENTS.items():
+            batches[name].append(measure(client, chosen.rows, chosen.limit))
+
+    print(f"{chosen.rows:,} rows, {chosen.limit:g} requests a second allowed:\n")
+    rows = [
+        [
+            name,
+            spread([one.created for one in of_one]),
+            spread([chosen.rows - one.told.stored for one in of_one]),
+            spread([one.told.seconds for one in of_one], ".1f"),
+            spread([one.rate for one in of_one], ".1f"),
+            spread([one.requests for one in of_one]),
+            f"{spread([one.refused_share for one in of_one], '.1f')} %",
+        ]
+        for name, of_one in batches.items()
+    ]
+    head = ["client", "stored", "reported as failed", "seconds", "stored/s", "requests", "refused"]
+    print(table(head, rows))
+
+    ours_of_all, theirs_of_all = batches.values()
+    rates = [[one.rate for one in all_of] for all_of in (ours_of_all, theirs_of_all)]
+    refused = spread([one.refused_share for one in ours_of_all], ".1f")
+    rows = [
+        ["stored/s", f"≥ {0.9 * chosen.limit:g}", spread(rates[0], ".1f")],
+        ["stored/s, against the official SDK", "", ratio(*rates)],
+        ["requests refused", "< 3 %", f"{refused} %"],
+    ]
+    print(table(["figure", "goal", "measured"], rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""Entries that are kept between the check of a file and its sending."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sendblue_async import JournalError
+from sendblue_async.batch._import_options import ImportOptions
+from sendblue_async.batch._spool import Spool
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+@pytest.mark.parametrize("name", ["contacts.csv", "google-contacts.csv", "dirty-semicolons.csv"])
+@pytest.mark.parametrize("update", [False, True])
+def test_entries_come_back_as_they_were(tmp_path: Path, name: str, update: bool) -> None:
+    """Contacts and problems, places and lines: all as in the file."""
+    options = ImportOptions(region="US", all_numbers=True, update_if_exists=update)
+    entries = list(options.read(DATA / name).entries())
+    with Spool(tmp_path) as spool:
+        for entry in entries:
+            spool.write(entry)
+        assert list(spool.entries()) == entries
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_takes_no_file_is_an_error(tmp_path: Path) -> None:
+    """It is one of ours, and names the folder."""
+    with pytest.raises(JournalError, match="nowhere"):
+        Spool(tmp_path / "nowhere")
