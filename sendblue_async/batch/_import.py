@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ from .._pace import AdaptivePace
 from ..exceptions import JournalError, ValidationError
 from ._duplicates import Duplicates
 from ._entries import Entry, Reading
+from ._feeder import Feeder
 from ._import_options import ImportOptions
 from ._journal import OPEN, Journal
 from ._reasons import reason_of
@@ -64,12 +65,11 @@ class ContactImport:
         self._resume = resume
         self._progress = progress
         self._workers = workers
-        workers.tell = self._result
         self._started = workers.clock()
         self._counts: Counter[str] = Counter()
         self._ended: list[Ended] = []
         self._withdrawn: list[int] = []
-        self._under_way = 0
+        self._ready: deque[Job[Entry] | None] = deque()
         self._checked = False
         self._entries = 0
         self.report: ImportReport | None = None
@@ -128,10 +128,10 @@ class ContactImport:
     async def _send(self, reading: Reading, entries: Iterator[Entry], journal: Journal) -> None:
         self._counts.update(journal.counts())
         del self._counts[OPEN]
+        feeder = Feeder(partial(self._begin, reading, self._pending(entries, journal), journal))
         try:
-            async with aclosing(self._jobs(reading, entries, journal)) as jobs:
-                async for _ in self._workers.results(jobs, lambda job: job):
-                    pass
+            async with feeder.at_work():
+                await self._workers.run(feeder.pull, self._result)
         except JournalError:
             raise
         except BaseException:
@@ -140,49 +140,46 @@ class ContactImport:
         journal.commit([], self._taken(), self._withdrawn)
         self._show()
 
-    async def _jobs(
-        self, reading: Reading, entries: Iterator[Entry], journal: Journal
-    ) -> AsyncGenerator[Job[Entry], None]:
-        """What is to be sent, each when its intent is on the disk.
+    async def _begin(
+        self,
+        reading: Reading,
+        pending: Iterator[Job[Entry] | None],
+        journal: Journal,
+        count: int,
+    ) -> list[Job[Entry]]:
+        """The next jobs for so many workers, once their intent is on the disk.
 
-        As many are begun in one commit as workers are idle, so that never more are open than
-        can be under way. What the next commit may begin is made ready meanwhile.
+        Begun in one commit are as many as workers are idle, so that never more are open than can
+        be under way. What the next commit may begin is made ready meanwhile.
         """
-        pending = self._pending(entries, journal)
-        ready: deque[Job[Entry] | None] = deque()
-        begun: deque[Job[Entry]] = deque()
-
-        def make_ready(count: int) -> None:
-            if None in ready:
-                # What is not to be sent is committed before more is read.
-                return
-            for job in islice(pending, max(0, count - len(ready))):
-                ready.append(job)
-                if job is None:
-                    return
-
+        self._make_ready(pending, count)
+        if self._workers.stopped or not self._ready:
+            raise StopAsyncIteration
+        begun: list[Job[Entry]] = []
+        while self._ready and len(begun) < count and (job := self._ready.popleft()) is not None:
+            begun.append(job)
+        reading.table.check_unchanged()
+        places = [job.row.place for job in begun]
+        commit = _started(journal.commit, places, self._taken())
         try:
-            while True:
-                idle = self._workers.concurrency - self._under_way
-                make_ready(idle)
-                at_end = not ready
-                while ready and len(begun) < idle and (job := ready.popleft()) is not None:
-                    begun.append(job)
-                self._under_way += len(begun)
-                reading.table.check_unchanged()
-                places = [job.row.place for job in begun]
-                commit = _started(journal.commit, places, self._taken())
-                try:
-                    make_ready(self._workers.concurrency)
-                finally:
-                    await self._result_of(commit)
-                if at_end:
-                    return
-                while begun:
-                    yield begun.popleft()
-        finally:
-            # What is sent by nobody was not begun, unless an earlier run did.
+            self._make_ready(pending, self._workers.concurrency)
+            await self._result_of(commit)
+        except BaseException:
+            await self._result_of(commit)
+            # What nobody sends was not begun, unless an earlier run did.
             self._withdrawn += [job.row.place for job in begun if not job.doubtful]
+            raise
+        self._show()
+        return begun
+
+    def _make_ready(self, pending: Iterator[Job[Entry] | None], count: int) -> None:
+        if None in self._ready:
+            # What is not to be sent is committed before more is read.
+            return
+        for job in islice(pending, max(0, count - len(self._ready))):
+            self._ready.append(job)
+            if job is None:
+                return
 
     def _pending(self, entries: Iterator[Entry], journal: Journal) -> Iterator[Job[Entry] | None]:
         """The entries that are to be sent; those that are not are noted as ended.
@@ -211,9 +208,8 @@ class ContactImport:
                 self._counts["unknown"] -= state == "unknown"
                 yield Job(entry, contact, doubtful=state is not None)
 
-    def _result(self, result: ContactResult[Entry]) -> None:
+    async def _result(self, result: ContactResult[Entry]) -> None:
         """Note what became of an entry that was sent."""
-        self._under_way -= 1
         if result.outcome == "skipped":
             self._withdrawn.append(result.row.place)
             return

@@ -183,8 +183,15 @@ class Journal:
         """
         rows: list[tuple[int, int, int | None, str | None, str | None]]
         rows = [(entry, _NUMBERS[OPEN], None, None, None) for entry in begun]
+        # SQLite would take a NUL in JSON for the end of the text.
         rows += [
-            (one.entry, _NUMBERS[one.outcome], one.line, one.code or None, one.reason or None)
+            (
+                one.entry,
+                _NUMBERS[one.outcome],
+                one.line,
+                one.code or None,
+                one.reason.replace("\0", "") or None,
+            )
             for one in ended
         ]
         undone = [(entry,) for entry in withdrawn]

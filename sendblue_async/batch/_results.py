@@ -46,7 +46,8 @@ class Ended:
             ``"skipped"``.
         line: The line of the input where the row begins.
         code: For what was not stored: why, as a machine reads it.
-        reason: The same in a sentence, without any number or name; it is kept as it is.
+        reason: The same in a sentence, without any number or name; it is kept as it
+            is, but for NUL characters.
     """
 
     entry: int

@@ -8,11 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from ..exceptions import JournalError
-from ..models import ContactCreate
 from ._entries import Entry
+
+# Entries that are written together, which takes less room than one at a time.
+_PORTION = 1_000
 
 
 class Spool:
@@ -30,10 +31,9 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        try:
+        self._portion: list[Entry] = []
+        with self._explained():
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by __exit__
-        except OSError as error:
-            raise self._failed(error) from error
 
     def __enter__(self) -> Spool:
         return self
@@ -50,33 +50,30 @@ class Spool:
 
     def write(self, entry: Entry) -> None:
         """Keep an entry; they must come in their order."""
-        given: dict[str, Any] | None = None
-        if entry.contact is not None:
-            # Far less than the contact itself, and checked again when it is read.
-            given = {name: value for name, value in vars(entry.contact).items() if value}
-        try:
-            pickle.dump((entry.line, given, entry.problem), self._file, protocol=5)
-        except OSError as error:
-            raise self._failed(error) from error
+        self._portion.append(entry)
+        if len(self._portion) == _PORTION:
+            self._flush()
 
     def entries(self) -> Iterator[Entry]:
         """All entries that were written, as they were."""
-        try:
+        self._flush()
+        with self._explained():
             self._file.seek(0)
-        except OSError as error:
-            raise self._failed(error) from error
-        place = 0
-        while True:
-            try:
-                line, given, problem = pickle.load(self._file)
-            except EOFError:
-                return
-            contact = None if given is None else ContactCreate(**given)
-            yield Entry(place, line, contact, problem)
-            place += 1
+        with contextlib.suppress(EOFError):
+            while True:
+                yield from pickle.load(self._file)
 
-    def _failed(self, error: OSError) -> JournalError:
-        return JournalError(
-            f"A temporary file in {self._folder} cannot be written ({error.strerror}). See to "
-            "that, then resume."
-        )
+    def _flush(self) -> None:
+        with self._explained():
+            pickle.dump(self._portion, self._file, protocol=5)
+        self._portion = []
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise JournalError(
+                f"A temporary file in {self._folder} cannot be used ({error.strerror}). See to "
+                "that, then resume."
+            ) from error

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+)
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -158,8 +167,6 @@ class Workers:
         self.pace = pace
         self.clock = clock
         self.concurrency = checked_count("concurrency", concurrency)
-        self.tell: Callable[[ContactResult[Any]], object] = lambda result: None
-        """Is told of each result before its worker pulls anything else."""
         self._create = create
         self._sleep = sleep
         self._turns = Turns(pace, clock=clock, sleep=self._pause)
@@ -215,12 +222,19 @@ class Workers:
         """
         finished: asyncio.Queue[ContactResult[T] | None] = asyncio.Queue()
         room = asyncio.Semaphore(self.concurrency)
-        work = partial(self._work, self._pulling(source), job_of, room, finished.put_nowait)
-        tasks = [asyncio.create_task(work()) for _ in range(self.concurrency)]
-        for task in tasks:
-            # Not left to the worker, which may die of anything at any time.
-            task.add_done_callback(lambda _: finished.put_nowait(None))
-        try:
+        pull = self._pulling(source)
+
+        async def pull_job() -> Job[T]:
+            return job_of(await pull())
+
+        async def hand_over(result: ContactResult[T]) -> None:
+            await room.acquire()
+            finished.put_nowait(result)
+
+        async with self._at_work(pull_job, hand_over) as tasks:
+            for task in tasks:
+                # Not left to the worker, which may die of anything at any time.
+                task.add_done_callback(lambda _: finished.put_nowait(None))
             at_work = len(tasks)
             while at_work:
                 result = await finished.get()
@@ -229,12 +243,42 @@ class Workers:
                 else:
                     room.release()
                     yield result
+        if self._error is not None:
+            raise self._error
+
+    async def run(
+        self,
+        pull: Callable[[], Awaitable[Job[T]]],
+        hand_over: Callable[[ContactResult[T]], Awaitable[object]],
+    ) -> None:
+        """Work until there is nothing to pull any more.
+
+        Args:
+            pull: Gives a worker its next job, or raises ``StopAsyncIteration``.
+            hand_over: Is given what became of it, before its worker pulls anything else.
+
+        Raises:
+            SendblueError: As from :meth:`results`.
+        """
+        async with self._at_work(pull, hand_over) as tasks:
+            await asyncio.wait(tasks)
+        if self._error is not None:
+            raise self._error
+
+    @asynccontextmanager
+    async def _at_work(
+        self,
+        pull: Callable[[], Awaitable[Job[T]]],
+        hand_over: Callable[[ContactResult[T]], Awaitable[object]],
+    ) -> AsyncIterator[list[asyncio.Task[None]]]:
+        """The workers, which work for as long as the block lasts."""
+        tasks = [asyncio.create_task(self._work(pull, hand_over)) for _ in range(self.concurrency)]
+        try:
+            yield tasks
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        if self._error is not None:
-            raise self._error
 
     def _pulling(self, source: Iterable[S] | AsyncIterable[S]) -> Callable[[], Awaitable[S]]:
         """A function for the next item, which several may call at once."""
@@ -260,17 +304,12 @@ class Workers:
 
     async def _work(
         self,
-        pull: Callable[[], Awaitable[S]],
-        job_of: Callable[[S], Job[T]],
-        room: asyncio.Semaphore,
-        finish: Callable[[ContactResult[T]], None],
+        pull: Callable[[], Awaitable[Job[T]]],
+        hand_over: Callable[[ContactResult[T]], Awaitable[object]],
     ) -> None:
         try:
             while not self.stopped:
-                result = await self._ended(job_of(await pull()))
-                self.tell(result)
-                await room.acquire()
-                finish(result)
+                await hand_over(await self._ended(await pull()))
         except StopAsyncIteration:
             pass
         except BaseException as error:

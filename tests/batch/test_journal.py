@@ -205,7 +205,10 @@ def test_a_journal_may_change_threads(path: Path) -> None:
                     outcome=st.sampled_from(OUTCOMES),
                     line=st.integers(1, 2**40),
                     code=st.sampled_from(["", "409"]),
-                    reason=st.text(st.characters(exclude_categories=["Cs"]), max_size=9),
+                    reason=st.text(
+                        st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
+                        max_size=9,
+                    ),
                 ),
                 max_size=6,
             ),
@@ -279,6 +282,13 @@ def test_what_is_withdrawn_was_never_begun(path: Path) -> None:
         journal.commit([1, 2, 3], [])
         journal.commit([4], [Ended(1, "created", 2)], [2, 3])
         assert journal.states(0, 9) == {1: "created", 4: OPEN}
+
+
+def test_a_nul_cuts_no_reason_short(path: Path) -> None:
+    """All else of it is kept."""
+    with open_journal(path) as journal:
+        journal.commit([], [Ended(1, "rejected", 2, "http_400", "no\0thing \\u0000")])
+        assert list(journal.rejected()) == [Ended(1, "rejected", 2, "http_400", "nothing \\u0000")]
 
 
 def test_an_unknown_outcome_is_refused_as_a_whole(path: Path) -> None:
