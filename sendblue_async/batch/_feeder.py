@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
@@ -41,22 +42,24 @@ class Feeder(Generic[T]):
             await asyncio.gather(task, return_exceptions=True)
 
     async def _feed(self) -> None:
+        jobs: deque[T] = deque()
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            count = len(self._idle)
             try:
-                jobs = await self._begin(count)
+                if (count := len(self._waiting()) - len(jobs)) > 0:
+                    jobs.extend(await self._begin(count))
             except Exception as error:
-                for place in self._taken(count):
+                for place in self._waiting():
                     place.set_exception(error)
                 continue
-            for place, job in zip(self._taken(len(jobs)), jobs, strict=False):
-                place.set_result(job)
-            if len(jobs) < count:
+            # Also of those that came meanwhile, and not of those that have left.
+            for place in self._waiting()[: len(jobs)]:
+                place.set_result(jobs.popleft())
+            if self._waiting():
                 self._wanted.set()
 
-    def _taken(self, count: int) -> list[asyncio.Future[T]]:
-        """So many of those that wait longest; one that was cancelled is left out."""
-        taken, self._idle = self._idle[:count], self._idle[count:]
-        return [place for place in taken if not place.done()]
+    def _waiting(self) -> list[asyncio.Future[T]]:
+        """The places that have no job yet."""
+        self._idle = [place for place in self._idle if not place.done()]
+        return self._idle

@@ -156,7 +156,8 @@ class _Card:
 
 
 def _types(found: Any) -> list[str]:
-    return ",".join([*found.params.get("TYPE", []), *found.singletonparams]).split(",")
+    given: list[str] = [*found.params.get("TYPE", []), *found.singletonparams]
+    return ",".join(given).split(",")
 
 
 def _preference(found: Any) -> tuple[int, bool]:
