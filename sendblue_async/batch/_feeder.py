@@ -10,25 +10,32 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+# Seconds that a worker waits for others to be idle as well.
+_PATIENCE = 0.002
+
 
 class Feeder(Generic[T]):
     """Gives all workers that are idle their jobs together, while the others work.
 
     Args:
         begin: Is told how many workers are idle, and gives at most as many jobs. Having given
-            fewer it is asked again at once; it raises ``StopAsyncIteration`` at the end.
+            fewer it is soon asked again; it raises ``StopAsyncIteration`` at the end.
+        enough: How many idle workers are worth a call of ``begin``, which costs the same for
+            one job as for many. Fewer wait a few milliseconds for others.
     """
 
-    def __init__(self, begin: Callable[[int], Awaitable[list[T]]]) -> None:
+    def __init__(self, begin: Callable[[int], Awaitable[list[T]]], *, enough: int) -> None:
         self._begin = begin
+        self._enough = enough
         self._idle: list[asyncio.Future[T]] = []
         self._wanted = asyncio.Event()
+        self._patience: asyncio.TimerHandle | None = None
 
     async def pull(self) -> T:
         """The next job of a worker; raises what ``begin`` raises."""
         place: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._idle.append(place)
-        self._wanted.set()
+        self._call()
         return await place
 
     @asynccontextmanager
@@ -46,18 +53,28 @@ class Feeder(Generic[T]):
         while True:
             await self._wanted.wait()
             self._wanted.clear()
+            if self._patience is not None:
+                self._patience.cancel()
+                self._patience = None
             try:
                 if (count := len(self._waiting()) - len(jobs)) > 0:
                     jobs.extend(await self._begin(count))
             except Exception as error:
                 for place in self._waiting():
                     place.set_exception(error)
-                continue
             # Also of those that came meanwhile, and not of those that have left.
             for place in self._waiting()[: len(jobs)]:
                 place.set_result(jobs.popleft())
             if self._waiting():
-                self._wanted.set()
+                self._call()
+
+    def _call(self) -> None:
+        """Have those fed that are idle, once there are enough of them or some have waited."""
+        if len(self._idle) >= self._enough:
+            self._wanted.set()
+        elif self._patience is None:
+            loop = asyncio.get_running_loop()
+            self._patience = loop.call_later(_PATIENCE, self._wanted.set)
 
     def _waiting(self) -> list[asyncio.Future[T]]:
         """The places that have no job yet."""

@@ -33,6 +33,11 @@ _SHOWN_AFTER = 1.0
 _LOOKED_UP_AT_ONCE = 1_000
 # Rows that are not sent wait for a commit with others, but not for ever.
 _ENDED_AT_MOST = 1_000
+# One commit for a quarter of the workers: that is cheap, and leaves the others enough to do.
+_SHARE = 4
+# Of rows whose outcome is one of these the report tells the lines, but not of more than so many.
+_LISTED = ("existing", "unknown")
+_LINES = 1_000
 
 
 class ContactImport:
@@ -128,7 +133,8 @@ class ContactImport:
     async def _send(self, reading: Reading, entries: Iterator[Entry], journal: Journal) -> None:
         self._counts.update(journal.counts())
         del self._counts[OPEN]
-        feeder = Feeder(partial(self._begin, reading, self._pending(entries, journal), journal))
+        begin = partial(self._begin, reading, self._pending(entries, journal), journal)
+        feeder = Feeder(begin, enough=self._workers.concurrency // _SHARE or 1)
         try:
             async with feeder.at_work():
                 await self._workers.run(feeder.pull, self._result)
@@ -316,6 +322,7 @@ class ContactImport:
             **counts,
             remaining=remaining,
             codes=dict(codes),
+            lines={name: journal.lines(name, _LINES) for name in _LISTED if name in counts},
             requests_per_second=pace.rate,
             limit=pace.limit if isinstance(pace, AdaptivePace) else None,
             refused=pace.refusals,

@@ -181,8 +181,7 @@ class Journal:
             ended: Entries that need not be sent any more, begun before or not.
             withdrawn: Entries that were begun and not sent after all.
         """
-        rows: list[tuple[int, int, int | None, str | None, str | None]]
-        rows = [(entry, _NUMBERS[OPEN], None, None, None) for entry in begun]
+        rows: list[tuple[int | str | None, ...]] = [(entry, _NUMBERS[OPEN]) for entry in begun]
         # SQLite would take a NUL in JSON for the end of the text.
         rows += [
             (
@@ -226,6 +225,11 @@ class Journal:
         """How many entries are in which state; reads the whole journal."""
         rows = self._rows("SELECT outcome, count(*) FROM state GROUP BY outcome")
         return {_NAMES[number]: count for number, count in rows}
+
+    def lines(self, outcome: str, most: int) -> tuple[int, ...]:
+        """Where the first entries with this outcome begin in the input, and at most so many."""
+        query = "SELECT line FROM state WHERE outcome = ? ORDER BY entry LIMIT ?"
+        return tuple(line for (line,) in self._rows(query, (_NUMBERS[outcome], most)))
 
     def rejected(self) -> Iterator[Ended]:
         """The entries that are rejected, and those merged into one that is, in their order.

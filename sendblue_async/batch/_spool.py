@@ -13,7 +13,7 @@ from ..exceptions import JournalError
 from ._entries import Entry
 
 # Entries that are written together, which takes less room than one at a time.
-_PORTION = 1_000
+_PORTION = 100
 
 
 class Spool:

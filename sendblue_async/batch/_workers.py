@@ -135,11 +135,18 @@ class Turns:
 
     async def wait(self) -> None:
         """Wait until the next place is near."""
+        if self._ahead() <= 0:
+            return
         async with self._first:
             # The last moments are waited for side by side: a timer is not exact enough to wait
             # for thousands of places a second one after another.
-            while (ahead := self._pace.free_at(now := self._clock()) - now - _NEAR) > 0:
+            while (ahead := self._ahead()) > 0:
                 await self._sleep(ahead)
+
+    def _ahead(self) -> float:
+        """Seconds until the next place is near; not above 0 if it is."""
+        now = self._clock()
+        return self._pace.free_at(now) - now - _NEAR
 
 
 class Workers:
@@ -173,7 +180,8 @@ class Workers:
         self._outage = Outage(give_up_after, clock=clock, sleep=self._pause)
         self._stopping = asyncio.Event()
         self._error: BaseException | None = None
-        self._under_way: dict[str, asyncio.Event] = {}
+        # By their numbers, each with what is told to the next contact of that number, if any waits.
+        self._under_way: dict[str, asyncio.Event | None] = {}
 
     def stop(self) -> None:
         """Pull nothing more and wait for nothing; a call that is under way is finished."""
@@ -325,14 +333,16 @@ class Workers:
         contact = job.contact
         if contact is None:
             return ContactResult(row=job.row, outcome="rejected", error=job.error)
-        while (before := self._under_way.get(contact.number)) is not None:
-            await before.wait()
-        self._under_way[contact.number] = done = asyncio.Event()
+        number = contact.number
+        while number in self._under_way:
+            done = self._under_way[number] = self._under_way[number] or asyncio.Event()
+            await done.wait()
+        self._under_way[number] = None
         try:
             return await self._sent(job, contact)
         finally:
-            del self._under_way[contact.number]
-            done.set()
+            if (waited_for := self._under_way.pop(number)) is not None:
+                waited_for.set()
 
     async def _sent(self, job: Job[T], contact: ContactCreate) -> ContactResult[T]:
         result = partial(ContactResult, row=job.row, contact=contact)

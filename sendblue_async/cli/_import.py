@@ -31,6 +31,8 @@ from ..exceptions import ValidationError
 from ._app import InSandbox, app, command, connected_client
 from ._output import print_aside, print_error, print_json, print_note
 
+# Lines that are told of one outcome.
+_LINES = 10
 _OUTCOMES = ("created", "stored", "existing", "rejected", "unknown", "skipped", "remaining")
 # Seconds between two lines of progress, where there is no bar.
 _BETWEEN_LINES = 10.0
@@ -334,7 +336,7 @@ def _print_report(report: ImportReport) -> None:
     print_note(f"{report.entries} entries")
     for name in _OUTCOMES:
         if counts[name]:
-            print_note(f"{counts[name]:>8} {name}")
+            print_note(f"{counts[name]:>8} {name}{_where(report.lines.get(name, ()))}")
     for code, count in sorted(report.codes.items()):
         print_note(f"         {count} {code}")
     if report.limit is not None:
@@ -343,6 +345,14 @@ def _print_report(report: ImportReport) -> None:
         print_note(f"Rejected rows are in {report.rejected_path}.")
     if report.unused_columns:
         print_note(f"Columns that were not used: {', '.join(map(ascii, report.unused_columns))}.")
+
+
+def _where(lines: tuple[int, ...]) -> str:
+    """The lines, or the first few of many; the report has more."""
+    if not lines:
+        return ""
+    shown = ", ".join(map(str, lines[:_LINES]))
+    return f", line {shown}{' and more' if len(lines) > _LINES else ''}"
 
 
 def _print_dry_run(found: Any, per_second: float | None) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sendblue_async.batch import _feeder
 from sendblue_async.batch._feeder import Feeder
 
 pytestmark = pytest.mark.anyio
@@ -42,17 +43,46 @@ async def pulled(pull: Callable[[], object], count: int) -> list[object]:
 async def test_all_that_are_idle_are_fed_together() -> None:
     """One call begins the jobs of all, in the order in which they pulled."""
     source = Source(9, 9)
-    feeder = Feeder(source.begin)
+    feeder = Feeder(source.begin, enough=1)
     async with feeder.at_work():
         assert await pulled(feeder.pull, 5) == [0, 1, 2, 3, 4]
         assert await pulled(feeder.pull, 3) == [5, 6, 7]
     assert source.asked == [5, 3]
 
 
+async def test_few_wait_for_others() -> None:
+    """What costs the same for one as for many is done for those together that come soon after."""
+    source = Source(9, 9)
+    feeder = Feeder(source.begin, enough=9)
+    async with feeder.at_work():
+        early = asyncio.create_task(feeder.pull())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert await pulled(feeder.pull, 2) == [1, 2]
+        assert await early == 0
+        # Nor do those wait for ever that come later and stay alone.
+        assert await asyncio.wait_for(feeder.pull(), 5) == 3
+    assert source.asked == [3, 1]
+
+
+async def test_enough_wait_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither at first nor if there were enough before a call of ``begin`` was over."""
+    monkeypatch.setattr(_feeder, "_PATIENCE", 60.0)
+    source = Source(9, 9)
+    feeder = Feeder(source.begin, enough=2)
+    async with feeder.at_work():
+        first = asyncio.create_task(pulled(feeder.pull, 2))
+        await source.begins.wait()
+        meanwhile = asyncio.create_task(pulled(feeder.pull, 3))
+        assert await asyncio.wait_for(first, 5) == [0, 1]
+        assert await asyncio.wait_for(meanwhile, 5) == [2, 3, 4]
+    assert source.asked == [2, 3]
+
+
 async def test_with_fewer_jobs_it_asks_again() -> None:
     """Nobody waits for ever when less was ready than was asked for, or nothing."""
     source = Source(2, 0, 9)
-    feeder = Feeder(source.begin)
+    feeder = Feeder(source.begin, enough=1)
     async with feeder.at_work():
         assert await pulled(feeder.pull, 5) == [0, 1, 2, 3, 4]
     assert source.asked == [5, 3, 3]
@@ -60,7 +90,7 @@ async def test_with_fewer_jobs_it_asks_again() -> None:
 
 async def test_at_the_end_all_hear_of_it() -> None:
     """Those that wait, and those that come later."""
-    feeder = Feeder(Source(1).begin)
+    feeder = Feeder(Source(1).begin, enough=1)
     async with feeder.at_work():
         first, *others = await pulled(feeder.pull, 3)
         assert first == 0
@@ -72,7 +102,7 @@ async def test_at_the_end_all_hear_of_it() -> None:
 async def test_an_error_reaches_those_that_wait() -> None:
     """It ends no later pull."""
     error = ValueError("no")
-    feeder = Feeder(Source(error, 9).begin)
+    feeder = Feeder(Source(error, 9).begin, enough=1)
     async with feeder.at_work():
         assert await pulled(feeder.pull, 2) == [error, error]
         assert await feeder.pull() == 0
@@ -81,7 +111,7 @@ async def test_an_error_reaches_those_that_wait() -> None:
 async def test_no_job_is_lost_on_who_has_left() -> None:
     """What was begun for a worker that was cancelled goes to the next one."""
     source = Source(9, 9)
-    feeder = Feeder(source.begin)
+    feeder = Feeder(source.begin, enough=1)
     leaves, stays = (asyncio.create_task(feeder.pull()) for _ in range(2))
     await asyncio.sleep(0)
     async with feeder.at_work():

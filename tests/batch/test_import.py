@@ -76,6 +76,7 @@ async def test_a_file_is_imported(
     assert counts == (2, 1, 1, 1, 0)
     assert (report.entries, report.unknown, report.remaining) == (5, 0, 0)
     assert report.codes == {"invalid_number": 1}
+    assert report.lines == {"existing": (2,)}
     assert server.contacts[number(2)]["first_name"] == "Ada L."
     assert server.contacts[number(2)]["tags"] == ["vip", "new"]
     assert server.contacts[number(1)]["first_name"] == "Old"
@@ -238,6 +239,7 @@ async def test_what_was_never_sent_is_nobodys_later(server: Sandbox, tmp_path: P
                 await wrong.import_contacts(path, rate_limit=1e6)
         report = await right.import_contacts(path, rate_limit=1e6, resume=True)
     assert (report.existing, report.created) == (30, 0)
+    assert report.lines == {"existing": tuple(range(2, 32))}
 
 
 async def test_a_file_that_changes_meanwhile_stops_it(

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +36,10 @@ class Done(NamedTuple):
     code: int
     out: str
     err: str
+
+
+# The program from start to end, given its environment and its arguments.
+Run = Callable[..., Done]
 
 
 def account(server: Sandbox | str) -> dict[str, str]:
@@ -87,8 +91,16 @@ def started(
             program.kill()
 
 
+def plain(done: Done) -> Done:
+    """What the program printed, which is never a traceback, or an escape in a pipe."""
+    for text in (done.out, done.err):
+        assert "Traceback" not in text, text
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text), ascii(text)
+    return done
+
+
 def run(environment: dict[str, str], *arguments: str) -> Done:
-    """The program from start to end; it never shows a traceback, or an escape in a pipe."""
+    """The program from start to end, in a process of its own."""
     done = subprocess.run(
         [PROGRAM, *arguments],
         cwd=environment["HOME"],
@@ -99,10 +111,7 @@ def run(environment: dict[str, str], *arguments: str) -> Done:
         encoding="utf-8",
         check=False,
     )
-    for text in (done.stdout, done.stderr):
-        assert "Traceback" not in text, text
-        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text), ascii(text)
-    return Done(done.returncode, done.stdout, done.stderr)
+    return plain(Done(done.returncode, done.stdout, done.stderr))
 
 
 def one_document(text: str) -> Any:

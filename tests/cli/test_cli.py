@@ -16,6 +16,7 @@ from .program import (
     HOSTILE,
     NUMBER,
     OTHER,
+    Run,
     account,
     answering,
     client_of,
@@ -51,10 +52,10 @@ def test_create_needs_no_account_with_a_sandbox(home: dict[str, str]) -> None:
 
 
 def test_create_and_get_speak_to_the_server_of_the_environment(
-    home: dict[str, str], sandbox: Sandbox
+    home: dict[str, str], sandbox: Sandbox, run_here: Run
 ) -> None:
     """Every option arrives at the server; people get a line for each field, get prints the same."""
-    done = run(home | account(sandbox), *ALL_OPTIONS, "--update-if-exists")
+    done = run_here(home | account(sandbox), *ALL_OPTIONS, "--update-if-exists")
     assert (done.code, done.err) == (0, "")
     sent = dict(STORED, number=STORED["phone"], update_if_exists=True)
     del sent["phone"]
@@ -64,13 +65,15 @@ def test_create_and_get_speak_to_the_server_of_the_environment(
     assert lines["last_name"] == "Byron King"
     assert lines["tags"] == "vip, a, b"
     assert lines["custom_variables"] == "plan=gold, sum=1=1"
-    assert run(home | account(sandbox), "get", "+1 (415) 555-0123") == done
+    assert run_here(home | account(sandbox), "get", "+1 (415) 555-0123") == done
 
 
-def test_create_sends_nothing_that_was_not_given(home: dict[str, str], sandbox: Sandbox) -> None:
+def test_create_sends_nothing_that_was_not_given(
+    home: dict[str, str], sandbox: Sandbox, run_here: Run
+) -> None:
     """An option that is not given is no key in the request; a long value is printed whole."""
     name = "Ada " * 100 + "."
-    done = run(home | account(sandbox), "create", "+1 415 555-0123", "--first-name", name)
+    done = run_here(home | account(sandbox), "create", "+1 415 555-0123", "--first-name", name)
     assert [request.json for request in sandbox.requests] == [
         {"number": NUMBER, "first_name": name}
     ]
@@ -152,14 +155,16 @@ FAILURES: dict[str, tuple[int, str, str, dict[str, str] | None]] = {
 
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_failure_is_a_sentence_and_an_exit_code(
-    home: dict[str, str], sandbox: Sandbox, failure: str
+    home: dict[str, str], sandbox: Sandbox, failure: str, run_here: Run
 ) -> None:
     """1 for refused or failed, 2 for wrong usage, and one or two plain sentences on stderr."""
     code, command, message, changes = FAILURES[failure]
     Path(home["HOME"], "notes.txt").write_text("Buy milk. " * 100)
     with client_of(account(sandbox)) as client:
         client.create_contact(OTHER)
-    done = run(home if changes is None else home | account(sandbox) | changes, *command.split())
+    done = run_here(
+        home if changes is None else home | account(sandbox) | changes, *command.split()
+    )
     assert (done.code, done.out) == (code, ""), done.err
     # Wrong usage is told together with how to get help.
     lines = [line for line in done.err.splitlines() if not re.match("Usage: |Try |$", line)]

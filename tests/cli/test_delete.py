@@ -11,7 +11,7 @@ import pytest
 
 from sendblue_async.sandbox import Sandbox
 
-from .program import NUMBER, OTHER, Done, account, client_of, one_document, run, started
+from .program import NUMBER, OTHER, Done, Run, account, client_of, one_document, run, started
 
 QUESTION = f"Delete the contact {NUMBER}? [y/N] "
 
@@ -80,10 +80,10 @@ def test_ctrl_c_at_the_question_ends_the_program(
 
 @pytest.mark.parametrize("option", ["--yes", "-y"])
 def test_yes_beforehand_asks_nothing(
-    environment: dict[str, str], sandbox: Sandbox, option: str
+    environment: dict[str, str], sandbox: Sandbox, option: str, run_here: Run
 ) -> None:
     """With --yes no terminal is needed, and nobody is asked."""
-    assert run(environment, "delete", option, NUMBER) == (0, f"Deleted {NUMBER}.\n", "")
+    assert run_here(environment, "delete", option, NUMBER) == (0, f"Deleted {NUMBER}.\n", "")
     assert list(sandbox.contacts) == [OTHER]
 
 

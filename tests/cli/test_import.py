@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,35 +15,10 @@ from typing import Any
 import pytest
 
 from sendblue_async.batch import ImportProgress, _dry_run
-from sendblue_async.cli import _import, main
+from sendblue_async.cli import _import
 from sendblue_async.sandbox import Faults, Sandbox
 
-from .program import Done, account, run, shown_on_terminal, started
-
-Run = Callable[..., Done]
-
-
-@pytest.fixture
-def run_here(
-    home: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
-    """The program from start to end in this process, which is much quicker than one of its own."""
-    for name in [name for name in os.environ if "SENDBLUE" in name]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(home["HOME"])
-
-    def run(environment: dict[str, str], *arguments: str) -> Done:
-        with monkeypatch.context() as patch:
-            for name in account(""):
-                if name in environment:
-                    patch.setenv(name, environment[name])
-            patch.setattr(sys, "argv", ["sendblue-async", *arguments])
-            with pytest.raises(SystemExit) as ended:
-                main()
-        out, err = capsys.readouterr()
-        return Done(int(ended.value.code or 0), out, err)
-
-    return run
+from .program import Run, account, run, shown_on_terminal, started
 
 
 def written(home: dict[str, str], rows: list[str]) -> Path:
@@ -77,6 +50,22 @@ def test_a_file_is_imported(home: dict[str, str], sandbox: Sandbox) -> None:
     assert sandbox.contacts["+12015550001"]["first_name"] == "Cy"
     report = json.loads(Path(home["HOME"], "report.json").read_text())
     assert (report["created"], report["finished"]) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(1, "2"), (11, "2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and more")]
+)
+def test_the_lines_of_existing_contacts_are_told(
+    home: dict[str, str], sandbox: Sandbox, run_here: Run, count: int, shown: str
+) -> None:
+    """Which rows they were is on the screen, up to ten of them, and in the report."""
+    path = written(home, numbers(count))
+    assert run_here(home | account(sandbox), "import", "people.csv").code == 0
+    path.with_name("people.csv.journal").unlink()
+    done = run_here(home | account(sandbox), "import", "people.csv", "--report", "report.json")
+    assert done.out.splitlines()[1] == f"{count:>8} existing, line {shown}"
+    report = json.loads(Path(home["HOME"], "report.json").read_text())
+    assert report["lines"] == {"existing": [*range(2, count + 2)]}
 
 
 def test_a_sandbox_leaves_no_journal(home: dict[str, str], sandbox: Sandbox, run_here: Run) -> None:

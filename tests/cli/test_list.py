@@ -20,6 +20,7 @@ from .program import (
     HOSTILE,
     NUMBER,
     OTHER,
+    Run,
     account,
     answering,
     client_of,
@@ -115,12 +116,12 @@ def test_a_long_table_is_cut_nowhere_unless_a_terminal_has_an_end(home: dict[str
 
 @pytest.mark.parametrize("options", [[], ["--all"]], ids=str)
 def test_no_contacts_is_an_answer(
-    home: dict[str, str], sandbox: Sandbox, options: list[str]
+    home: dict[str, str], sandbox: Sandbox, options: list[str], run_here: Run
 ) -> None:
     """Without any contact people are told so beside the output, and programs get nothing."""
-    assert run(home | account(sandbox), "list", *options) == (0, "", "No contacts.\n")
-    assert run(home | account(sandbox), "list", *options, "--json") == (0, "", "")
-    assert run(home, "list", *options, "--sandbox") == (0, "", "No contacts.\n")
+    assert run_here(home | account(sandbox), "list", *options) == (0, "", "No contacts.\n")
+    assert run_here(home | account(sandbox), "list", *options, "--json") == (0, "", "")
+    assert run_here(home, "list", *options, "--sandbox") == (0, "", "No contacts.\n")
 
 
 @pytest.mark.parametrize(
@@ -150,26 +151,28 @@ def test_no_contacts_is_an_answer(
     ],
 )
 def test_options_arrive_at_the_server(
-    home: dict[str, str], sandbox: Sandbox, options: str, query: dict[str, str]
+    home: dict[str, str], sandbox: Sandbox, options: str, query: dict[str, str], run_here: Run
 ) -> None:
     """Each option is what the server is asked for; a time without an offset is in UTC."""
-    done = run(home | account(sandbox), "list", *options.split(), "--json")
+    done = run_here(home | account(sandbox), "list", *options.split(), "--json")
     assert done == (0, "", "")
     [request] = sandbox.requests
     assert dict(parse_qsl(request.path.partition("?")[2])) == query
 
 
-def test_list_prints_a_page_and_all_prints_the_rest(home: dict[str, str], sandbox: Sandbox) -> None:
+def test_list_prints_a_page_and_all_prints_the_rest(
+    home: dict[str, str], sandbox: Sandbox, run_here: Run
+) -> None:
     """A plain list ends at its limit, newest first; --all goes on to the end, oldest first."""
     environment = home | account(sandbox)
     numbers = bulk_created(environment, 2001)
-    done = run(environment, "list", "--limit", "2", "--json")
+    done = run_here(environment, "list", "--limit", "2", "--json")
     assert [contact["phone"] for contact in documents(done.out)] == numbers[:-3:-1]
     assert documents(done.out)[0].items() <= sandbox.contacts[numbers[-1]].items()
-    assert len(run(environment, "list").out.splitlines()) == 1 + 100
-    done = run(environment, "list", "--all", "--json")
+    assert len(run_here(environment, "list").out.splitlines()) == 1 + 100
+    done = run_here(environment, "list", "--all", "--json")
     assert [contact["phone"] for contact in documents(done.out)] == numbers
-    done = run(environment, "list", "--all")
+    done = run_here(environment, "list", "--all")
     assert [line.split()[0] for line in done.out.splitlines()] == ["PHONE", *numbers]
 
 
@@ -262,14 +265,14 @@ def test_documents_are_printed_as_they_come(home: dict[str, str]) -> None:
     assert re.fullmatch(r".* 400: That is enough\.?\n", err)
 
 
-def test_a_list_that_fails_half_way_shows_what_it_had(home: dict[str, str]) -> None:
+def test_a_list_that_fails_half_way_shows_what_it_had(home: dict[str, str], run_here: Run) -> None:
     """People get the contacts that came before the error, then the error, and exit code 1."""
     contacts = many(999)
     go_on = threading.Event()
     go_on.set()
     # The last one stands on the page twice, and is shown once.
     with breaking_off([*contacts, contacts[-1]], go_on) as base_url:
-        done = run(home | account(base_url), "list", "--all")
+        done = run_here(home | account(base_url), "list", "--all")
     assert done.code == 1
     assert len(done.out.splitlines()) == 1 + 999
     assert re.fullmatch(r".* 400: That is enough\.?\n", done.err)
