@@ -85,8 +85,8 @@ def tests(session: nox.Session) -> None:
     counted = session.python == FOUND[0]
     data = {"COVERAGE_FILE": str(Path(SHARED.name, "coverage"))}
     start = {"COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml")} if counted else {}
-    # A file stays on one worker, as what its tests share is started once. In the order of their
-    # names the long ones come early; by default those of few tests would, long or not, come last.
+    # A file stays on one worker, as what its tests share is started once. They are taken in the
+    # order of their names; by default those of few tests, however long, would come last.
     distribution = ("--dist", "loadfile", "--no-loadscope-reorder")
     session.run("pytest", "-n", "2", *distribution, env={**data, **start})
     if counted:

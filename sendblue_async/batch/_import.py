@@ -322,7 +322,7 @@ class ContactImport:
             **counts,
             remaining=remaining,
             codes=dict(codes),
-            lines={name: journal.lines(name, _LINES) for name in _LISTED if name in counts},
+            lines={name: journal.lines(name, _LINES) for name in _LISTED},
             requests_per_second=pace.rate,
             limit=pace.limit if isinstance(pace, AdaptivePace) else None,
             refused=pace.refusals,

@@ -227,8 +227,8 @@ class Journal:
         return {_NAMES[number]: count for number, count in rows}
 
     def lines(self, outcome: str, most: int) -> tuple[int, ...]:
-        """Where the first entries with this outcome begin in the input, and at most so many."""
-        query = "SELECT line FROM state WHERE outcome = ? ORDER BY entry LIMIT ?"
+        """The first lines of the input on which entries with this outcome begin, and no more."""
+        query = "SELECT DISTINCT line FROM state WHERE outcome = ? ORDER BY line LIMIT ?"
         return tuple(line for (line,) in self._rows(query, (_NUMBERS[outcome], most)))
 
     def rejected(self) -> Iterator[Ended]:

@@ -50,9 +50,9 @@ class ImportReport:
         skipped: Not sent, as a later row has the same number.
         remaining: Not yet sent. All counts from ``created`` on add up to ``entries``.
         codes: How many were rejected, by why.
-        lines: Where the rows begin in the file whose outcome is ``"existing"`` or ``"unknown"``, by
-            that outcome, if there are any: the first 1,000 of each. The rejected ones are in a
-            file of their own.
+        lines: Under ``"existing"`` and under ``"unknown"``, the lines of the file on which rows
+            with that outcome begin: the first 1,000 of each. The rejected ones are in a file of
+            their own.
         requests_per_second: The pace at the end.
         limit: The pace at which the server refused last, or ``None`` if it never did.
         refused: How many requests the server refused as too many.

@@ -352,7 +352,8 @@ def _where(lines: tuple[int, ...]) -> str:
     if not lines:
         return ""
     shown = ", ".join(map(str, lines[:_LINES]))
-    return f", line {shown}{' and more' if len(lines) > _LINES else ''}"
+    more = " and more" if len(lines) > _LINES else ""
+    return f", {'line' if len(lines) == 1 else 'lines'} {shown}{more}"
 
 
 def _print_dry_run(found: Any, per_second: float | None) -> None:

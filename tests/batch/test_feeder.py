@@ -50,17 +50,19 @@ async def test_all_that_are_idle_are_fed_together() -> None:
     assert source.asked == [5, 3]
 
 
-async def test_few_wait_for_others() -> None:
+async def test_few_wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """What costs the same for one as for many is done for those together that come soon after."""
+    monkeypatch.setattr(_feeder, "_PATIENCE", 60.0)
     source = Source(9, 9)
-    feeder = Feeder(source.begin, enough=9)
+    feeder = Feeder(source.begin, enough=3)
     async with feeder.at_work():
         early = asyncio.create_task(feeder.pull())
         for _ in range(5):
             await asyncio.sleep(0)
         assert await pulled(feeder.pull, 2) == [1, 2]
         assert await early == 0
-        # Nor do those wait for ever that come later and stay alone.
+        # Nor does one wait for ever that comes later and stays alone.
+        monkeypatch.setattr(_feeder, "_PATIENCE", 0.001)
         assert await asyncio.wait_for(feeder.pull(), 5) == 3
     assert source.asked == [3, 1]
 

@@ -261,7 +261,8 @@ def test_the_lines_of_an_outcome_are_told_in_order(path: Path) -> None:
     """The first ones that have it, however they came, and no more than were asked for."""
     with open_journal(path) as journal:
         journal.commit([1, 9], [Ended(7, "unknown", 30), Ended(2, "unknown", 5)])
-        journal.commit([], [Ended(4, "unknown", 12), Ended(3, "existing", 8)])
+        journal.commit([], [Ended(4, "unknown", 12), Ended(5, "unknown", 12)])
+        journal.commit([], [Ended(3, "existing", 8)])
         assert journal.lines("unknown", 9) == (5, 12, 30)
         assert journal.lines("unknown", 2) == (5, 12)
         assert journal.lines("existing", 9) == (8,)

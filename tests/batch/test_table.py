@@ -208,7 +208,7 @@ def peak(path: Path, expected: int) -> int:
         tracemalloc.stop()
 
 
-# Long enough for a quarter of the rows to fill every buffer.
+# Long enough for a quarter of the rows to fill every buffer that a row is kept in.
 LONG = "Zoë" * 20
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from sendblue_async.cli import main
 
-from .program import Done, Run, account, plain
+from .program import Done, Run, plain
 
 
 @pytest.fixture
@@ -32,15 +32,14 @@ def run_here(
     home: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Run:
     """The program from start to end in this process, which is much quicker than one of its own."""
-    for name in [name for name in os.environ if "SENDBLUE" in name]:
-        monkeypatch.delenv(name)
     monkeypatch.chdir(home["HOME"])
 
     def run(environment: dict[str, str], *arguments: str) -> Done:
         with monkeypatch.context() as patch:
-            for name in account(""):
-                if name in environment:
-                    patch.setenv(name, environment[name])
+            for name in os.environ.keys() - environment.keys():
+                patch.delenv(name)
+            for name, value in environment.items():
+                patch.setenv(name, value)
             patch.setattr(sys, "argv", ["sendblue-async", *arguments])
             with pytest.raises(SystemExit) as ended:
                 main()

@@ -53,7 +53,7 @@ def test_a_file_is_imported(home: dict[str, str], sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "shown"), [(1, "2"), (11, "2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and more")]
+    ("count", "shown"), [(1, "line 2"), (11, "lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and more")]
 )
 def test_the_lines_of_existing_contacts_are_told(
     home: dict[str, str], sandbox: Sandbox, run_here: Run, count: int, shown: str
@@ -63,9 +63,9 @@ def test_the_lines_of_existing_contacts_are_told(
     assert run_here(home | account(sandbox), "import", "people.csv").code == 0
     path.with_name("people.csv.journal").unlink()
     done = run_here(home | account(sandbox), "import", "people.csv", "--report", "report.json")
-    assert done.out.splitlines()[1] == f"{count:>8} existing, line {shown}"
+    assert done.out.splitlines()[1] == f"{count:>8} existing, {shown}"
     report = json.loads(Path(home["HOME"], "report.json").read_text())
-    assert report["lines"] == {"existing": [*range(2, count + 2)]}
+    assert report["lines"] == {"existing": [*range(2, count + 2)], "unknown": []}
 
 
 def test_a_sandbox_leaves_no_journal(home: dict[str, str], sandbox: Sandbox, run_here: Run) -> None:
