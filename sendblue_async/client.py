@@ -197,7 +197,7 @@ class SendblueClient(ApiClient):
         Every row of the source gets one result, unless an error ends the batch. Rows are pulled
         when there is room for them and not before, so that memory does not grow with their
         number; the blocking client pulls them on the thread that iterates over the results, and
-        only while it waits for one. Two rows of one number are never under way at the same time.
+        only while it waits for one. Rows of one number are sent one after another, in their order.
 
         A contact whose call fails, retries included, because the server or the network is in
         trouble, is called for again. While nothing succeeds, calls are made one at a time, after

@@ -15,6 +15,7 @@ from collections.abc import (
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from attrs import evolve, field, frozen
 
@@ -180,8 +181,8 @@ class Workers:
         self._outage = Outage(give_up_after, clock=clock, sleep=self._pause)
         self._stopping = asyncio.Event()
         self._error: BaseException | None = None
-        # By their numbers, each with what is told to the next contact of that number, if any waits.
-        self._under_way: dict[str, asyncio.Event | None] = {}
+        # By number, for as long as a contact of that number is under way or waits to be.
+        self._numbers: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def stop(self) -> None:
         """Pull nothing more and wait for nothing; a call that is under way is finished."""
@@ -329,20 +330,14 @@ class Workers:
         self.stop()
 
     async def _ended(self, job: Job[T]) -> ContactResult[T]:
-        """What becomes of one contact; no other with its number is under way meanwhile."""
+        """What becomes of one contact; those of one number are sent one by one in their order."""
         contact = job.contact
         if contact is None:
             return ContactResult(row=job.row, outcome="rejected", error=job.error)
-        number = contact.number
-        while number in self._under_way:
-            done = self._under_way[number] = self._under_way[number] or asyncio.Event()
-            await done.wait()
-        self._under_way[number] = None
-        try:
+        # A lock lets in who came first, also before one that comes when it is just free.
+        turn = self._numbers.setdefault(contact.number, asyncio.Lock())
+        async with turn:
             return await self._sent(job, contact)
-        finally:
-            if (waited_for := self._under_way.pop(number)) is not None:
-                waited_for.set()
 
     async def _sent(self, job: Job[T], contact: ContactCreate) -> ContactResult[T]:
         result = partial(ContactResult, row=job.row, contact=contact)

@@ -153,6 +153,13 @@ async def test_one_number_is_never_under_way_twice(serve: Any, connect: Any) -> 
     assert (server.most_open, len(server.requests)) == (1, 6)
 
 
+async def test_rows_of_one_number_are_sent_in_their_order(sandbox: Sandbox, connect: Any) -> None:
+    """The last one is what stays, however few workers there are."""
+    rows = [{"number": number(1), "first_name": str(n), "update_if_exists": True} for n in range(9)]
+    await results(connect(sandbox), rows, concurrency=2)
+    assert [request.json["first_name"] for request in sandbox.requests] == [*"012345678"]
+
+
 async def test_an_error_of_the_source_is_raised_after_what_was_under_way(
     sandbox: Sandbox, connect: Any
 ) -> None:
