@@ -15,7 +15,8 @@ from collections.abc import Callable, Coroutine, Mapping
 
 # An event loop's thread pool cannot be imported any more when the interpreter exits.
 from concurrent.futures import ThreadPoolExecutor as ThreadPoolExecutor
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import anyio
@@ -23,6 +24,10 @@ import anyio
 from .exceptions import ConfigurationError
 
 R = TypeVar("R")
+
+# Seconds after which a wait is begun anew. Python runs no signal handler during a wait which the
+# signal did not itself interrupt, as it came just before or to another thread.
+_LOOK_UP = 1.0
 
 
 class Portal:
@@ -79,7 +84,7 @@ class Portal:
 
         try:
             loop.call_soon_threadsafe(begin)
-            while not isinstance(event := events.get(), asyncio.Task):
+            while not isinstance(event := _next(events), asyncio.Task):
                 assert serve is not None
                 serve(event)
         except BaseException:
@@ -103,6 +108,13 @@ class Portal:
                     raise ConfigurationError(f"No call can be made any more: {error}.") from None
                 self._loop = started.get()
             return self._loop
+
+
+def _next(events: SimpleQueue[Any]) -> Any:
+    """The next event, however long it takes."""
+    while True:
+        with suppress(Empty):
+            return events.get(timeout=_LOOK_UP)
 
 
 async def _serve(started: SimpleQueue[asyncio.AbstractEventLoop]) -> None:

@@ -250,7 +250,8 @@ def test_an_interrupted_source_ends_the_batch_at_once(serve: Serve, kind: Any) -
     assert list(results) == []
 
 
-def test_ctrl_c_during_the_wait_ends_the_batch_at_once(serve: Serve) -> None:
+@pytest.mark.parametrize("reaches", ["the waiting thread", "another thread"])
+def test_ctrl_c_during_the_wait_ends_the_batch_at_once(serve: Serve, reaches: str) -> None:
     """Ctrl-C while rows are under way cancels them, also when the source has rows left."""
     server, client = serve(hang)
     source = Watched(rows_of(range(100)))
@@ -258,7 +259,8 @@ def test_ctrl_c_during_the_wait_ends_the_batch_at_once(serve: Serve) -> None:
 
     def interrupt() -> None:
         until(lambda: server.open == 3)
-        signal.pthread_kill(main, signal.SIGINT)
+        thread = main if reaches == "the waiting thread" else threading.get_ident()
+        signal.pthread_kill(thread, signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
     thread.start()
