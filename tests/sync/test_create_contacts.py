@@ -250,6 +250,15 @@ def test_an_interrupted_source_ends_the_batch_at_once(serve: Serve, kind: Any) -
     assert list(results) == []
 
 
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """SIGINT does what it does on a terminal; a program in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 @pytest.mark.parametrize("reaches", ["the waiting thread", "another thread"])
 def test_ctrl_c_during_the_wait_ends_the_batch_at_once(serve: Serve, reaches: str) -> None:
     """Ctrl-C while rows are under way cancels them, also when the source has rows left."""
