@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-# Seconds that a worker waits for others to be idle as well.
+# Seconds that an idle worker waits at most for others to be idle as well.
 _PATIENCE = 0.002
 
 
@@ -35,7 +35,7 @@ class Feeder(Generic[T]):
         """The next job of a worker; raises what ``begin`` raises."""
         place: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._idle.append(place)
-        self._call()
+        self._feed_soon()
         return await place
 
     @asynccontextmanager
@@ -66,10 +66,10 @@ class Feeder(Generic[T]):
             for place in self._waiting()[: len(jobs)]:
                 place.set_result(jobs.popleft())
             if self._waiting():
-                self._call()
+                self._feed_soon()
 
-    def _call(self) -> None:
-        """Have those fed that are idle, once there are enough of them or some have waited."""
+    def _feed_soon(self) -> None:
+        """Have the idle ones fed: at once if there are enough of them, else after a moment."""
         if len(self._idle) >= self._enough:
             self._wanted.set()
         elif self._patience is None:

@@ -227,7 +227,7 @@ class Journal:
         return {_NAMES[number]: count for number, count in rows}
 
     def lines(self, outcome: str, most: int) -> tuple[int, ...]:
-        """The first lines of the input on which entries with this outcome begin, and no more."""
+        """The first lines on which entries with this outcome begin, so many at most."""
         query = "SELECT DISTINCT line FROM state WHERE outcome = ? ORDER BY line LIMIT ?"
         return tuple(line for (line,) in self._rows(query, (_NUMBERS[outcome], most)))
 

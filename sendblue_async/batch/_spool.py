@@ -12,7 +12,8 @@ from types import TracebackType
 from ..exceptions import JournalError
 from ._entries import Entry
 
-# Entries that are written together, which takes less room than one at a time.
+# Entries that are written together, which takes less room than one at a time; so few that they
+# are gone before the garbage collector takes them for long-lived.
 _PORTION = 100
 
 

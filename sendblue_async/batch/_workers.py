@@ -136,18 +136,11 @@ class Turns:
 
     async def wait(self) -> None:
         """Wait until the next place is near."""
-        if self._ahead() <= 0:
-            return
         async with self._first:
             # The last moments are waited for side by side: a timer is not exact enough to wait
             # for thousands of places a second one after another.
-            while (ahead := self._ahead()) > 0:
+            while (ahead := self._pace.free_at(now := self._clock()) - now - _NEAR) > 0:
                 await self._sleep(ahead)
-
-    def _ahead(self) -> float:
-        """Seconds until the next place is near; not above 0 if it is."""
-        now = self._clock()
-        return self._pace.free_at(now) - now - _NEAR
 
 
 class Workers:
@@ -181,8 +174,8 @@ class Workers:
         self._outage = Outage(give_up_after, clock=clock, sleep=self._pause)
         self._stopping = asyncio.Event()
         self._error: BaseException | None = None
-        # By number, for as long as a contact of that number is under way or waits to be.
-        self._numbers: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        # By number, each for as long as a contact of that number is under way or waits to be.
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def stop(self) -> None:
         """Pull nothing more and wait for nothing; a call that is under way is finished."""
@@ -334,9 +327,9 @@ class Workers:
         contact = job.contact
         if contact is None:
             return ContactResult(row=job.row, outcome="rejected", error=job.error)
-        # A lock lets in who came first, also before one that comes when it is just free.
-        turn = self._numbers.setdefault(contact.number, asyncio.Lock())
-        async with turn:
+        # Also when it is just free, a lock lets in whoever has waited before one that comes then.
+        lock = self._locks.setdefault(contact.number, asyncio.Lock())
+        async with lock:
             return await self._sent(job, contact)
 
     async def _sent(self, job: Job[T], contact: ContactCreate) -> ContactResult[T]:

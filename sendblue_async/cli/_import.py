@@ -31,8 +31,8 @@ from ..exceptions import ValidationError
 from ._app import InSandbox, app, command, connected_client
 from ._output import print_aside, print_error, print_json, print_note
 
-# Lines that are told of one outcome.
-_LINES = 10
+# Lines of the file that are shown beside the count of one outcome.
+_LINES_SHOWN = 10
 _OUTCOMES = ("created", "stored", "existing", "rejected", "unknown", "skipped", "remaining")
 # Seconds between two lines of progress, where there is no bar.
 _BETWEEN_LINES = 10.0
@@ -351,8 +351,8 @@ def _where(lines: tuple[int, ...]) -> str:
     """The lines, or the first few of many; the report has more."""
     if not lines:
         return ""
-    shown = ", ".join(map(str, lines[:_LINES]))
-    more = " and more" if len(lines) > _LINES else ""
+    shown = ", ".join(map(str, lines[:_LINES_SHOWN]))
+    more = " and more" if len(lines) > _LINES_SHOWN else ""
     return f", {'line' if len(lines) == 1 else 'lines'} {shown}{more}"
 
 

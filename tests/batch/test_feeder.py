@@ -13,6 +13,12 @@ from sendblue_async.batch._feeder import Feeder
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More of it than a test has, so that no feeding is owed to its end."""
+    monkeypatch.setattr(_feeder, "_PATIENCE", 60.0)
+
+
 class Source:
     """Numbers from 0 on, handed out as told; knows how many were asked for."""
 
@@ -52,7 +58,6 @@ async def test_all_that_are_idle_are_fed_together() -> None:
 
 async def test_few_wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """What costs the same for one as for many is done for those together that come soon after."""
-    monkeypatch.setattr(_feeder, "_PATIENCE", 60.0)
     source = Source(9, 9)
     feeder = Feeder(source.begin, enough=3)
     async with feeder.at_work():
@@ -67,9 +72,8 @@ async def test_few_wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     assert source.asked == [3, 1]
 
 
-async def test_enough_wait_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_enough_wait_for_nobody() -> None:
     """Neither at first nor if there were enough before a call of ``begin`` was over."""
-    monkeypatch.setattr(_feeder, "_PATIENCE", 60.0)
     source = Source(9, 9)
     feeder = Feeder(source.begin, enough=2)
     async with feeder.at_work():

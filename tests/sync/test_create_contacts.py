@@ -261,15 +261,15 @@ def heeds_ctrl_c() -> Iterator[None]:
 @pytest.mark.usefixtures("heeds_ctrl_c")
 @pytest.mark.parametrize("reaches", ["the waiting thread", "another thread"])
 def test_ctrl_c_during_the_wait_ends_the_batch_at_once(serve: Serve, reaches: str) -> None:
-    """Ctrl-C while rows are under way cancels them, also when the source has rows left."""
+    """Ctrl-C cancels the rows under way, though others are left, whoever the signal reaches."""
     server, client = serve(hang)
     source = Watched(rows_of(range(100)))
     main = threading.get_ident()
 
     def interrupt() -> None:
         until(lambda: server.open == 3)
-        thread = main if reaches == "the waiting thread" else threading.get_ident()
-        signal.pthread_kill(thread, signal.SIGINT)
+        reached = main if reaches == "the waiting thread" else threading.get_ident()
+        signal.pthread_kill(reached, signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
     thread.start()
