@@ -268,7 +268,7 @@ async def test_cancelled_at_any_moment_it_ends_as_cancelled(
     server: Sandbox, client: SendblueClient, tmp_path: Path
 ) -> None:
     """Whatever the journal is doing then, nothing but the cancellation comes out."""
-    path = written(tmp_path, [f"{number(n)},Ada," for n in range(2000)])
+    path = written(tmp_path, [f"{number(n)},Ada," for n in range(1200)])
     draw = random.Random(3)
     for _ in range(25):
         task = asyncio.create_task(client.import_contacts(path, rate_limit=1e6, resume=True))
@@ -276,8 +276,8 @@ async def test_cancelled_at_any_moment_it_ends_as_cancelled(
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    assert (await client.import_contacts(path, rate_limit=1e6, resume=True)).created == 2000
-    assert len(server.contacts) == 2000
+    assert (await client.import_contacts(path, rate_limit=1e6, resume=True)).created == 1200
+    assert len(server.contacts) == 1200
 
 
 async def test_rejected_rows_that_cannot_be_written_hide_nothing(
@@ -381,12 +381,12 @@ def test_killed_at_any_moment_it_loses_and_doubles_nothing(
 
     Never more are open than there are workers, so that no more can be sent a second time.
     """
-    found = run_killed(programs, sandbox, rows=1_000, kills=6, seed=5, **kind)
-    assert found.kills >= 4
+    found = run_killed(programs, sandbox, rows=500, kills=4, seed=5, **kind)
+    assert found.kills >= 3
     assert 0 < max(found.open) <= CONCURRENCY
     assert found.stored == found.expected
     outcome = "stored" if kind.get("update") else "created"
-    assert found.outcomes == {outcome: 1_000, "rejected": len(INVALID)}
+    assert found.outcomes == {outcome: 500, "rejected": len(INVALID)}
 
 
 FULL_DISK = """

@@ -145,7 +145,7 @@ def test_a_run_repeats(place: Place) -> None:
     one; an outcome that rests on those differs from run to run.
     """
     first, second = (
-        run_ours(place, 500, seed=SEED, ordered=False, timeouts=PATIENT) for _ in range(2)
+        run_ours(place, 300, seed=SEED, ordered=False, timeouts=PATIENT) for _ in range(2)
     )
     check_calls_without_doubt(first)
     assert first.told == second.told
