@@ -32,6 +32,7 @@ from .exceptions import (
 from .models import Contact, ContactPage, RawResponse, ResponseMeta
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _SNIPPET = 200
 _REFUSED = ("ERROR", "error", "Error")
@@ -65,7 +66,7 @@ class Failure:
 
 
 @frozen(kw_only=True, slots=False)
-class Call(Generic[T]):
+class Call(Generic[T_co]):
     """One API call.
 
     Attributes:
@@ -81,13 +82,13 @@ class Call(Generic[T]):
     method: str
     path: str
     effect: Effect
-    read: Callable[[Any, ResponseMeta], T]
+    read: Callable[[Any, ResponseMeta], T_co]
     body: bytes | None = None
     number: str = ""
 
 
 @frozen(kw_only=True, slots=False)
-class Operation(Generic[T]):
+class Operation(Generic[T_co]):
     """What all calls of one endpoint share.
 
     Attributes:
@@ -100,11 +101,11 @@ class Operation(Generic[T]):
     method: str
     path: str
     effect: Effect
-    read: Callable[[Any, ResponseMeta], T]
+    read: Callable[[Any, ResponseMeta], T_co]
 
     def call(
         self, body: Any = None, *, number: str = "", query: Mapping[str, Any] | None = None
-    ) -> Call[T]:
+    ) -> Call[T_co]:
         """A call of this endpoint.
 
         Args:

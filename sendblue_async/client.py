@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from attrs import evolve
 
 from ._api import ApiClient
-from ._converter import Clear, preferred_spellings, unstructure
+from ._converter import Clear, preferred_spellings, spellings, structure, unstructure
 from ._pace import pace_for
 from ._pages import Walk, every_contact
 from ._retry import Effect
@@ -48,16 +48,24 @@ if TYPE_CHECKING:
 
 __all__ = ["SendblueClient"]
 
+_Answer = TypeVar("_Answer", bound="ContactResponse | None")
 _Row = TypeVar("_Row", bound="ContactCreate | Mapping[str, Any]")
 
-_read_envelope = reader(ContactResponse)
+_CONTACT_KEYS = frozenset(spellings(ContactResponse))
+
+
+def _read_nothing(document: Any, meta: ResponseMeta) -> None:
+    """The ``read`` of a call that stores a contact, for who needs only to know that it did."""
+    if type(document) is not dict or _CONTACT_KEYS.isdisjoint(document):
+        raise TypeError("not the JSON object of a contact")
+    status = document.get("status")
+    if type(status) is str and status not in ("OK", "ok") and not document.get("contact"):
+        raise TypeError(f"no contact, and a status that is not OK: {status}")
 
 
 def _read_contact(document: Any, meta: ResponseMeta) -> ContactResponse:
-    response = _read_envelope(document, meta)
-    if response.status not in (None, "OK", "ok") and not document.get("contact"):
-        raise TypeError(f"no contact, and a status that is not OK: {response.status}")
-    return response
+    _read_nothing(document, meta)
+    return structure(document, ContactResponse, meta=meta)
 
 
 _ALL = "/api/v2/contacts"
@@ -71,6 +79,8 @@ _read_deleted = reader(BulkDeleteResponse, may_be_empty=True)
 # What each endpoint is, and what it does: the retries follow from that alone.
 _CREATE = Operation(method="POST", path=_ALL, effect=Effect.SETTLED, read=_read_contact)
 _UPSERT = Operation(method="POST", path=_ALL, effect=Effect.IDEMPOTENT, read=_read_contact)
+_CREATE_UNREAD = Operation(method="POST", path=_ALL, effect=Effect.SETTLED, read=_read_nothing)
+_UPSERT_UNREAD = Operation(method="POST", path=_ALL, effect=Effect.IDEMPOTENT, read=_read_nothing)
 _GET = Operation(method="GET", path=_ONE, effect=Effect.SAFE, read=_read_contact)
 _LIST = Operation(method="GET", path=_ALL, effect=Effect.SAFE, read=read_page)
 _UPDATE = Operation(method="PUT", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_contact)
@@ -231,7 +241,7 @@ class SendblueClient(ApiClient):
                 what was under way.
         """
         in_bulk = checked_bulk(bulk, update_if_exists)
-        workers = self._workers(rate_limit, give_up_after, concurrency, in_bulk)
+        workers = self._workers(rate_limit, give_up_after, concurrency, in_bulk, read=True)
         return workers.results(rows_of(source), partial(job_of, update_if_exists=update_if_exists))
 
     async def import_contacts(
@@ -384,13 +394,19 @@ class SendblueClient(ApiClient):
         return every_contact(walk, self._list)
 
     def _workers(
-        self, rate_limit: float | None, give_up_after: float, concurrency: int, bulk: bool
+        self,
+        rate_limit: float | None,
+        give_up_after: float,
+        concurrency: int,
+        bulk: bool,
+        *,
+        read: bool,
     ) -> Workers:
-        """What sends the contacts of a batch."""
+        """What sends the contacts of a batch, and reads the answers if anybody looks at them."""
         transport = self._transport
         pace = pace_for(rate_limit, within=transport.pace)
         paced = self._paced(pace)
-        create: Create = paced._create
+        create: Create = paced._create if read else paced._store
         if bulk:
             create = BulkCreates(create, paced.create_contacts_bulk, sleep=transport.sleep)
         return Workers(
@@ -427,6 +443,7 @@ class SendblueClient(ApiClient):
                 give_up_after,
                 concurrency,
                 checked_bulk(bulk, options.get("update_if_exists")),
+                read=False,
             ),
             account=self._transport.account,
             resume=resume,
@@ -595,8 +612,22 @@ class SendblueClient(ApiClient):
 
     async def _create(self, contact: ContactCreate, *, doubtful: bool = False) -> ContactResponse:
         """The stored contact; ``doubtful`` if an earlier call may have created it."""
-        if contact.update_if_exists:
-            return await self._send(_UPSERT.call(contact, number=contact.number))
+        operation = _UPSERT if contact.update_if_exists else _CREATE
+        return await self._created(operation, contact, doubtful)
+
+    async def _store(
+        self, contact: ContactCreate, *, doubtful: bool = False
+    ) -> ContactResponse | None:
+        """Do the same for callers who make no use of the answer, which is checked and not read."""
+        operation = _UPSERT_UNREAD if contact.update_if_exists else _CREATE_UNREAD
+        return await self._created(operation, contact, doubtful)
+
+    async def _created(
+        self, operation: Operation[_Answer], contact: ContactCreate, doubtful: bool
+    ) -> _Answer | ContactResponse:
+        call = operation.call(contact, number=contact.number)
+        if operation.effect is Effect.IDEMPOTENT:
+            return await self._send(call)
 
         async def settle(error: SendblueError, started: float) -> ContactResponse:
             """The contact as stored, if that is what was sent; or else the error."""
@@ -609,6 +640,5 @@ class SendblueClient(ApiClient):
                 raise error
             return evolve(found, meta=evolve(found.meta, attempts=error.attempts, settled=True))
 
-        call = _CREATE.call(contact, number=contact.number)
         settles = self._retry.settle or doubtful
         return await self._send(call, settle=settle if settles else None, doubtful=doubtful)

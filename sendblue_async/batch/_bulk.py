@@ -95,7 +95,7 @@ class BulkCreates:
         self._turn = asyncio.Lock()
         self._waiting: list[_Place] = []
 
-    async def __call__(self, contact: ContactCreate, *, doubtful: bool) -> ContactResponse:
+    async def __call__(self, contact: ContactCreate, *, doubtful: bool) -> ContactResponse | None:
         """The stored contact; if doubtful, an earlier call may have created it."""
         # Only a look-up settles a doubt, and of that a bulk request knows nothing.
         entry = None if doubtful else entry_of(contact)

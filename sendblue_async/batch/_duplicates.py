@@ -6,7 +6,8 @@ from typing import Literal
 
 from ..models import ContactCreate
 from ._entries import Entry, merged
-from ._journal import MERGED, Journal
+from ._journal import Journal
+from ._journal_tables import MERGED
 
 OnDuplicate = Literal["merge", "last"]
 

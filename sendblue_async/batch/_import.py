@@ -18,7 +18,8 @@ from ._duplicates import Duplicates
 from ._entries import Entry, Reading
 from ._feeder import Feeder
 from ._import_options import ImportOptions
-from ._journal import OPEN, Journal
+from ._journal import Journal
+from ._journal_tables import OPEN
 from ._reasons import reason_of
 from ._rejected import write_rejected
 from ._report import ImportProgress, ImportReport
@@ -33,8 +34,11 @@ _SHOWN_AFTER = 1.0
 _LOOKED_UP_AT_ONCE = 1_000
 # Rows that are not sent wait for a commit with others, but not for ever.
 _ENDED_AT_MOST = 1_000
-# One commit for a quarter of the workers: that is cheap, and leaves the others enough to do.
-_SHARE = 4
+# One commit for half of the workers: that is cheap, and leaves the others enough to do.
+_SHARE = 2
+# Seconds that a commit may have taken for the next one to be made where the calls are: less than
+# it costs to hand it to another thread, which waits for the interpreter each time.
+_QUICK = 0.002
 # Of rows whose outcome is one of these the report tells the lines, but not of more than so many.
 _LISTED = ("existing", "unknown")
 _LINES = 1_000
@@ -77,6 +81,7 @@ class ContactImport:
         self._ready: deque[Job[Entry] | None] = deque()
         self._checked = False
         self._entries = 0
+        self._committed_in = 0.0
         self.report: ImportReport | None = None
         """What it has come to, once it has ended, however it ended."""
 
@@ -165,18 +170,34 @@ class ContactImport:
         while self._ready and len(begun) < count and (job := self._ready.popleft()) is not None:
             begun.append(job)
         reading.table.check_unchanged()
-        places = [job.row.place for job in begun]
-        commit = _started(journal.commit, places, self._taken())
         try:
-            self._make_ready(pending, self._workers.concurrency)
-            await self._result_of(commit)
+            await self._commit(journal, begun, pending)
         except BaseException:
-            await self._result_of(commit)
             # What nobody sends was not begun, unless an earlier run did.
             self._withdrawn += [job.row.place for job in begun if not job.doubtful]
             raise
         self._show()
         return begun
+
+    async def _commit(
+        self, journal: Journal, begun: list[Job[Entry]], pending: Iterator[Job[Entry] | None]
+    ) -> None:
+        """Put on the disk what is begun and what has ended; a slow disk holds up nobody else."""
+        places, ended = [job.row.place for job in begun], self._taken()
+
+        def commit() -> None:
+            started = self._workers.clock()
+            journal.commit(places, ended)
+            self._committed_in = self._workers.clock() - started
+
+        if self._committed_in < _QUICK:
+            commit()
+            return
+        committing = _started(commit)
+        try:
+            self._make_ready(pending, self._workers.concurrency)
+        finally:
+            await self._result_of(committing)
 
     def _make_ready(self, pending: Iterator[Job[Entry] | None], count: int) -> None:
         if None in self._ready:

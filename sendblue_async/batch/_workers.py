@@ -15,7 +15,6 @@ from collections.abc import (
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
-from weakref import WeakValueDictionary
 
 from attrs import evolve, field, frozen
 
@@ -34,6 +33,7 @@ from ..exceptions import (
 from ..models import ContactCreate, ContactResponse
 from ._outage import Outage, Stopped, may_pass, was_not_looked_up
 from ._results import ContactOutcome, ContactResult
+from ._turns import Lanes, Turns
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -48,15 +48,18 @@ FATAL = (
 )
 # How often a contact is called for in vain while others succeed.
 _TRIES = 10
-# Seconds that a place is ahead when its call begins.
-_NEAR = 0.05
 
 
 class Create(Protocol):
     """Creates one contact, as :meth:`SendblueClient.create_contact` does."""
 
-    async def __call__(self, contact: ContactCreate, *, doubtful: bool) -> ContactResponse:
-        """The stored contact; if doubtful, an earlier call may have created it."""
+    async def __call__(self, contact: ContactCreate, *, doubtful: bool) -> ContactResponse | None:
+        """The stored contact, if anybody wants to see it.
+
+        Args:
+            contact: What is to be stored.
+            doubtful: Whether an earlier call may have created it.
+        """
         ...
 
 
@@ -110,39 +113,6 @@ def job_of(row: T, *, update_if_exists: bool | None) -> Job[T]:
     return Job(row, contact)
 
 
-class Turns:
-    """Lets callers wait for their pace one after another, before their calls begin.
-
-    Waiting inside its call, a caller would hold a place that was given out long ago, at a pace
-    which has changed since, and the wait would count against the call's deadline.
-
-    Args:
-        pace: The pace.
-        clock: Monotonic seconds.
-        sleep: A way to wait.
-    """
-
-    def __init__(
-        self,
-        pace: Pace,
-        *,
-        clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[object]],
-    ) -> None:
-        self._pace = pace
-        self._clock = clock
-        self._sleep = sleep
-        self._first = asyncio.Lock()
-
-    async def wait(self) -> None:
-        """Wait until the next place is near."""
-        async with self._first:
-            # The last moments are waited for side by side: a timer is not exact enough to wait
-            # for thousands of places a second one after another.
-            while (ahead := self._pace.free_at(now := self._clock()) - now - _NEAR) > 0:
-                await self._sleep(ahead)
-
-
 class Workers:
     """Sends contacts, so many at a time; memory does not grow with how many there are.
 
@@ -174,8 +144,7 @@ class Workers:
         self._outage = Outage(give_up_after, clock=clock, sleep=self._pause)
         self._stopping = asyncio.Event()
         self._error: BaseException | None = None
-        # By number, each for as long as a contact of that number is under way or waits to be.
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._lanes = Lanes()
 
     def stop(self) -> None:
         """Pull nothing more and wait for nothing; a call that is under way is finished."""
@@ -327,10 +296,11 @@ class Workers:
         contact = job.contact
         if contact is None:
             return ContactResult(row=job.row, outcome="rejected", error=job.error)
-        # Also when it is just free, a lock lets in whoever has waited before one that comes then.
-        lock = self._locks.setdefault(contact.number, asyncio.Lock())
-        async with lock:
+        await self._lanes.enter(contact.number)
+        try:
             return await self._sent(job, contact)
+        finally:
+            self._lanes.leave(contact.number)
 
     async def _sent(self, job: Job[T], contact: ContactCreate) -> ContactResult[T]:
         result = partial(ContactResult, row=job.row, contact=contact)

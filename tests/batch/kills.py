@@ -119,7 +119,7 @@ def run_killed(
     killed: list[int] = []
     # Between two kills there are so many requests that the last kill comes before the end. One
     # of a bulk request carries many contacts.
-    between = 2 * rows // kills // (8 if bulk else 1)
+    between = 3 * rows // (2 * kills) // (8 if bulk else 1)
     for _ in range(kills):
         until = sandbox.counts["requests"] + draw.randrange(between)
         with programs.start(IMPORT, arguments=arguments) as program:

@@ -264,10 +264,18 @@ async def test_a_file_that_changes_meanwhile_stops_it(
     assert "+12015559999" not in server.contacts
 
 
+@pytest.mark.parametrize("quick", [0.0, 60.0], ids=["on a thread", "at once"])
 async def test_cancelled_at_any_moment_it_ends_as_cancelled(
-    server: Sandbox, client: SendblueClient, tmp_path: Path
+    server: Sandbox,
+    client: SendblueClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quick: float,
 ) -> None:
     """Whatever the journal is doing then, nothing but the cancellation comes out."""
+    monkeypatch.setattr(_import, "_QUICK", quick)
+    # So slow that it is not done before the last one is cancelled.
+    server.faults = Faults(latency=0.1)
     path = written(tmp_path, [f"{number(n)},Ada," for n in range(1200)])
     draw = random.Random(3)
     for _ in range(25):
@@ -276,6 +284,7 @@ async def test_cancelled_at_any_moment_it_ends_as_cancelled(
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+    server.faults = Faults()
     assert (await client.import_contacts(path, rate_limit=1e6, resume=True)).created == 1200
     assert len(server.contacts) == 1200
 

@@ -23,7 +23,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sendblue_async.batch._journal import MERGED, OPEN, Journal
+from sendblue_async.batch._journal import Journal
+from sendblue_async.batch._journal_tables import MERGED, OPEN
 from sendblue_async.batch._results import Ended
 from sendblue_async.exceptions import ConfigurationError, JournalError
 
@@ -315,11 +316,11 @@ def test_an_unknown_outcome_is_refused_as_a_whole(path: Path) -> None:
 
 def test_a_commit_that_fails_half_way_leaves_nothing(path: Path) -> None:
     """Of a commit that ends in an error nothing is kept, and the journal takes no other."""
-    entries: list[Any] = [2, 3, "four"]
+    four: Any = "four"
     with open_journal(path) as journal:
         journal.commit([1], [])
         with pytest.raises(JournalError):
-            journal.commit(entries, [])
+            journal.commit([2, 3], [Ended(four, "rejected", 5)])
         with pytest.raises(JournalError, match="takes nothing more"):
             journal.commit([5], [])
         assert journal.counts() == {OPEN: 1}
@@ -576,7 +577,7 @@ def test_a_full_disk_is_called_so(path: Path) -> None:
     """If SQLite finds no page left, the error says to free some space and to resume."""
     with open_journal(path) as journal:
         journal._connection.execute("PRAGMA max_page_count = 20")
-        rows = [Ended(entry, "created", entry, reason="x" * 90) for entry in range(5000)]
+        rows = [Ended(entry, "rejected", entry, reason="x" * 90) for entry in range(5000)]
         with pytest.raises(JournalError, match=r"disk is full.*Free some space, then resume\.$"):
             journal.commit([], rows)
         with pytest.raises(JournalError, match="an earlier commit failed"):

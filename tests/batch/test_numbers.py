@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import sys
+from collections import Counter
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendblue_async.batch._numbers import _phonenumbers, checked_region, e164_in
+from sendblue_async.batch._numbers import _is_valid, _phonenumbers, checked_region, e164_in
 from sendblue_async.batch._row import Problem
 from sendblue_async.exceptions import ConfigurationError, ValidationError
 from sendblue_async.models import e164
@@ -122,6 +125,27 @@ def test_any_text_gives_a_number_that_can_be_sent_or_a_problem(
         assert e164(found) == found
     else:
         assert isinstance(found, Problem)
+
+
+def test_validity_is_that_of_libphonenumber() -> None:
+    """In every region, for numbers of each type and for some that differ in a few digits."""
+    draw = random.Random(5)
+    valid = Counter[bool]()
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+        code = phonenumbers.country_code_for_region(region)
+        for kind in phonenumbers.PhoneNumberType.values():
+            example = phonenumbers.example_number_for_type(region, kind)
+            if example is None:
+                continue
+            for changes in range(6):
+                digits = list(phonenumbers.national_significant_number(example))
+                for _ in range(changes):
+                    digits[draw.randrange(len(digits))] = draw.choice("0123456789")
+                number = phonenumbers.parse(f"+{code}{''.join(digits)}")
+                expected = phonenumbers.is_valid_number(number)
+                assert _is_valid(number) == expected, number
+                valid[expected] += 1
+    assert min(valid[True], valid[False]) > 1000
 
 
 @pytest.mark.parametrize(("region", "taken"), [(None, None), ("US", "US"), ("de", "DE")])

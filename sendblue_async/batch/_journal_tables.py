@@ -1,0 +1,32 @@
+"""The tables of a journal."""
+
+from __future__ import annotations
+
+OPEN = "open"
+"""The state of an entry whose intent was committed, and no outcome yet."""
+
+MERGED = "merged"
+"""The code of an entry that was merged into another one, whose place is the reason."""
+
+NAMES = (OPEN, "created", "stored", "existing", "rejected", "unknown", "skipped")
+NUMBERS = {name: number for number, name in enumerate(NAMES)}
+APPLICATION = int.from_bytes(b"SbIm", "big")
+VERSION = 1
+TABLES = f"""
+    PRAGMA application_id = {APPLICATION};
+    PRAGMA user_version = {VERSION};
+    CREATE TABLE about (
+        fingerprint TEXT NOT NULL, salt BLOB NOT NULL, entries INTEGER, reported INTEGER
+    );
+    CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE repeated (
+        number BLOB PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE state (
+        entry INTEGER PRIMARY KEY,
+        outcome INTEGER NOT NULL CHECK (outcome BETWEEN 0 AND {len(NAMES) - 1}),
+        line INTEGER,
+        code TEXT,
+        reason TEXT
+    );
+"""
