@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
@@ -78,7 +78,6 @@ class ContactImport:
         self._counts: Counter[str] = Counter()
         self._ended: list[Ended] = []
         self._withdrawn: list[int] = []
-        self._ready: deque[Job[Entry] | None] = deque()
         self._checked = False
         self._entries = 0
         self._committed_in = 0.0
@@ -161,17 +160,20 @@ class ContactImport:
         """The next jobs for so many workers, once their intent is on the disk.
 
         Begun in one commit are as many as workers are idle, so that never more are open than can
-        be under way. What the next commit may begin is made ready meanwhile.
+        be under way.
         """
-        self._make_ready(pending, count)
-        if self._workers.stopped or not self._ready:
+        if self._workers.stopped:
             raise StopAsyncIteration
         begun: list[Job[Entry]] = []
-        while self._ready and len(begun) < count and (job := self._ready.popleft()) is not None:
+        for job in islice(pending, count):
+            if job is None:
+                break
             begun.append(job)
+        if not begun and len(self._ended) < _ENDED_AT_MOST:
+            raise StopAsyncIteration
         reading.table.check_unchanged()
         try:
-            await self._commit(journal, begun, pending)
+            await self._commit(journal, [job.row.place for job in begun])
         except BaseException:
             # What nobody sends was not begun, unless an earlier run did.
             self._withdrawn += [job.row.place for job in begun if not job.doubtful]
@@ -179,34 +181,19 @@ class ContactImport:
         self._show()
         return begun
 
-    async def _commit(
-        self, journal: Journal, begun: list[Job[Entry]], pending: Iterator[Job[Entry] | None]
-    ) -> None:
-        """Put on the disk what is begun and what has ended; a slow disk holds up nobody else."""
-        places, ended = [job.row.place for job in begun], self._taken()
+    async def _commit(self, journal: Journal, begun: list[int]) -> None:
+        """Put on the disk what is begun and what has ended; a slow disk holds up no other task."""
+        ended = self._taken()
 
         def commit() -> None:
             started = self._workers.clock()
-            journal.commit(places, ended)
+            journal.commit(begun, ended)
             self._committed_in = self._workers.clock() - started
 
         if self._committed_in < _QUICK:
             commit()
-            return
-        committing = _started(commit)
-        try:
-            self._make_ready(pending, self._workers.concurrency)
-        finally:
-            await self._result_of(committing)
-
-    def _make_ready(self, pending: Iterator[Job[Entry] | None], count: int) -> None:
-        if None in self._ready:
-            # What is not to be sent is committed before more is read.
-            return
-        for job in islice(pending, max(0, count - len(self._ready))):
-            self._ready.append(job)
-            if job is None:
-                return
+        else:
+            await self._in_thread(commit)
 
     def _pending(self, entries: Iterator[Entry], journal: Journal) -> Iterator[Job[Entry] | None]:
         """The entries that are to be sent; those that are not are noted as ended.
@@ -293,9 +280,8 @@ class ContactImport:
 
         The journal is for one thread at a time, and the check ends when it is told to stop.
         """
-        return await self._result_of(_started(function, *args))
-
-    async def _result_of(self, started: asyncio.Future[T]) -> T:
+        loop = asyncio.get_running_loop()
+        started = loop.run_in_executor(None, partial(function, *args))
         try:
             return await asyncio.shield(started)
         except asyncio.CancelledError:
@@ -355,11 +341,6 @@ class ContactImport:
             rejected_path=rejected_path,
         )
         return report, trouble
-
-
-def _started(function: Callable[..., T], *args: Any) -> asyncio.Future[T]:
-    """A call on another thread, which begins at once."""
-    return asyncio.get_running_loop().run_in_executor(None, partial(function, *args))
 
 
 def check(

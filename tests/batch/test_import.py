@@ -6,6 +6,8 @@ import asyncio
 import csv
 import json
 import random
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from sendblue_async import (
     ValidationError,
 )
 from sendblue_async.batch import _import
+from sendblue_async.batch._journal import Journal
 from sendblue_async.sandbox import Faults, Sandbox
 
 from ..sync.programs import Programs
@@ -287,6 +290,29 @@ async def test_cancelled_at_any_moment_it_ends_as_cancelled(
     server.faults = Faults()
     assert (await client.import_contacts(path, rate_limit=1e6, resume=True)).created == 1200
     assert len(server.contacts) == 1200
+
+
+async def test_a_slow_disk_holds_up_no_other_task(
+    server: Sandbox, client: SendblueClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a commit that took long, the next one is made on another thread."""
+    times = iter([0.0, 0.0, 0.1, 0.1, 0.0, 0.0])
+    elsewhere: list[bool] = []
+    commit = Journal.commit
+
+    def slowly(*args: Any) -> None:
+        time.sleep(next(times, 0.0))
+        elsewhere.append(threading.current_thread() is not threading.main_thread())
+        commit(*args)
+
+    monkeypatch.setattr(Journal, "commit", slowly)
+    monkeypatch.setattr(_import, "_QUICK", 0.09)
+    path = written(tmp_path, [f"{number(n)},Ada," for n in range(300)])
+    assert (await client.import_contacts(path, rate_limit=1e6, concurrency=8)).created == 300
+    assert not elsewhere[0]
+    assert elsewhere[3:5] == [True, True]
+    # It comes back, and the last one of all is made when there are no other tasks any more.
+    assert not all(elsewhere[5:-1])
 
 
 async def test_rejected_rows_that_cannot_be_written_hide_nothing(
