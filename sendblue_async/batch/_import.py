@@ -127,9 +127,9 @@ class ContactImport:
         return report
 
     def _check(self, reading: Reading, journal: Journal, spool: Spool) -> None:
-        def keep(entry: Entry) -> None:
-            spool.write(entry)
-            self._entries = entry.place + 1
+        def keep(entries: list[Entry]) -> None:
+            spool.write(entries)
+            self._entries = entries[-1].place + 1
 
         check(reading, journal, lambda: self._workers.stopped, keep)
         reading.table.check_unchanged()
@@ -347,7 +347,7 @@ def check(
     reading: Reading,
     journal: Journal,
     stopped: Callable[[], bool],
-    keep: Callable[[Entry], object] = lambda entry: None,
+    keep: Callable[[list[Entry]], object] = lambda entries: None,
 ) -> None:
     """Read the file once before anything is sent, and note which number stands where.
 
@@ -355,14 +355,15 @@ def check(
         reading: The file.
         journal: Takes the notes.
         stopped: Asked now and then whether to leave it at that.
-        keep: Is given each entry.
+        keep: Is given all entries, many at a time.
     """
-    entries = 0
-    for entry in reading.entries():
-        if entry.contact is not None:
-            journal.note(entry.place, entry.contact.number)
-        keep(entry)
-        entries = entry.place + 1
-        if entries % _LOOKED_UP_AT_ONCE == 0 and stopped():
+    checked = 0
+    for entries in reading.portions():
+        for entry in entries:
+            if entry.contact is not None:
+                journal.note(entry.place, entry.contact.number)
+        keep(entries)
+        checked = entries[-1].place + 1
+        if stopped():
             return
-    journal.finish_check(entries)
+    journal.finish_check(checked)

@@ -12,10 +12,6 @@ from types import TracebackType
 from ..exceptions import JournalError
 from ._entries import Entry
 
-# Entries that are written together, which takes less room than one at a time; so few that they
-# are gone before the garbage collector takes them for long-lived.
-_PORTION = 100
-
 
 class Spool:
     """A temporary file of entries, so that a file is not read and understood twice.
@@ -32,7 +28,6 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._portion: list[Entry] = []
         with self._explained():
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by __exit__
 
@@ -49,25 +44,18 @@ class Spool:
         with contextlib.suppress(OSError):
             self._file.close()
 
-    def write(self, entry: Entry) -> None:
-        """Keep an entry; they must come in their order."""
-        self._portion.append(entry)
-        if len(self._portion) == _PORTION:
-            self._flush()
+    def write(self, entries: list[Entry]) -> None:
+        """Keep these entries after those before; many at a time take less room than one."""
+        with self._explained():
+            pickle.dump(entries, self._file, protocol=5)
 
     def entries(self) -> Iterator[Entry]:
         """All entries that were written, as they were."""
-        self._flush()
         with self._explained():
             self._file.seek(0)
         with contextlib.suppress(EOFError):
             while True:
                 yield from pickle.load(self._file)
-
-    def _flush(self) -> None:
-        with self._explained():
-            pickle.dump(self._portion, self._file, protocol=5)
-        self._portion = []
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
