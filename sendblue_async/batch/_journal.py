@@ -133,6 +133,8 @@ class Journal:
 
     def _finish(self, entries: int) -> None:
         self.checked, self.entries = True, entries
+        # States are written from the first entry to the last: of no use are pages kept for long.
+        self._rows("PRAGMA main.cache_size = -256")
         ((self._no_repeats,),) = self._rows("SELECT NOT EXISTS (SELECT 1 FROM repeated)")
 
     def repeats(self, number: str) -> tuple[int, int] | None:
