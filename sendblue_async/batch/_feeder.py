@@ -1,4 +1,4 @@
-"""Jobs for idle workers, many at once."""
+"""Jobs for idle workers, many begun at once."""
 
 from __future__ import annotations
 
@@ -10,21 +10,30 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-# Seconds that an idle worker waits at most for others to be idle as well.
-_PATIENCE = 0.002
+# Seconds that an idle worker waits at most for others to be idle as well, and for others to be
+# given a job that is ready.
+_PATIENCE = 0.004
+# Of the jobs of enough workers, one in so many is for a worker that is idle, and the others are
+# for those that are idle next. All at once, they would make objects faster than others go, and so
+# have the garbage collected each time.
+_AT_ONCE = 4
 
 
 class Feeder(Generic[T]):
-    """Gives all workers that are idle their jobs together, while the others work.
+    """Begins jobs for all workers that are idle together, while the others work.
 
     Args:
         begin: Is told how many workers are idle, and gives at most as many jobs. Having given
             fewer it is soon asked again; it raises ``StopAsyncIteration`` at the end.
         enough: How many idle workers are worth a call of ``begin``, which costs the same for
             one job as for many. Fewer wait a few milliseconds for others.
+
+    Attributes:
+        ready: Jobs that were begun, and that no worker has yet.
     """
 
     def __init__(self, begin: Callable[[int], Awaitable[list[T]]], *, enough: int) -> None:
+        self.ready: deque[T] = deque()
         self._begin = begin
         self._enough = enough
         self._idle: list[asyncio.Future[T]] = []
@@ -33,6 +42,12 @@ class Feeder(Generic[T]):
 
     async def pull(self) -> T:
         """The next job of a worker; raises what ``begin`` raises."""
+        if self.ready:
+            job = self.ready.popleft()
+            if not self.ready and self._idle:
+                self._forget_patience()
+                self._feed_soon()
+            return job
         place: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._idle.append(place)
         self._feed_soon()
@@ -49,32 +64,41 @@ class Feeder(Generic[T]):
             await asyncio.gather(task, return_exceptions=True)
 
     async def _feed(self) -> None:
-        jobs: deque[T] = deque()
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            if self._patience is not None:
-                self._patience.cancel()
-                self._patience = None
+            self._forget_patience()
+            at_once = len(self.ready)
             try:
-                if (count := len(self._waiting()) - len(jobs)) > 0:
-                    jobs.extend(await self._begin(count))
+                if not self.ready:
+                    at_once = await self._make_ready()
             except Exception as error:
                 for place in self._waiting():
                     place.set_exception(error)
             # Also of those that came meanwhile, and not of those that have left.
-            for place in self._waiting()[: len(jobs)]:
-                place.set_result(jobs.popleft())
+            for place in self._waiting()[:at_once]:
+                place.set_result(self.ready.popleft())
             if self._waiting():
                 self._feed_soon()
 
+    async def _make_ready(self) -> int:
+        """Begin the next jobs; how many of them are for workers that are idle."""
+        count = len(self._waiting())
+        self.ready.extend(await self._begin(count))
+        return len(self.ready) if count < self._enough else -(-len(self.ready) // _AT_ONCE)
+
     def _feed_soon(self) -> None:
         """Have the idle ones fed: at once if there are enough of them, else after a moment."""
-        if len(self._idle) >= self._enough:
+        if not self.ready and len(self._idle) >= self._enough:
             self._wanted.set()
         elif self._patience is None:
             loop = asyncio.get_running_loop()
             self._patience = loop.call_later(_PATIENCE, self._wanted.set)
+
+    def _forget_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     def _waiting(self) -> list[asyncio.Future[T]]:
         """The places that have no job yet."""

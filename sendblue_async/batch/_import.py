@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from itertools import islice
@@ -34,8 +34,8 @@ _SHOWN_AFTER = 1.0
 _LOOKED_UP_AT_ONCE = 1_000
 # Rows that are not sent wait for a commit with others, but not for ever.
 _ENDED_AT_MOST = 1_000
-# One commit for half of the workers: that is cheap, and leaves the others enough to do.
-_SHARE = 2
+# One commit for so many of the workers: that is cheap, and leaves the others enough to do.
+_SHARE = 0.75
 # Seconds that a commit may have taken for the next one to be made where the calls are: less than
 # it costs to hand it to another thread, which waits for the interpreter each time.
 _QUICK = 0.002
@@ -138,16 +138,16 @@ class ContactImport:
         self._counts.update(journal.counts())
         del self._counts[OPEN]
         begin = partial(self._begin, reading, self._pending(entries, journal), journal)
-        feeder = Feeder(begin, enough=self._workers.concurrency // _SHARE or 1)
+        feeder = Feeder(begin, enough=int(self._workers.concurrency * _SHARE) or 1)
         try:
             async with feeder.at_work():
                 await self._workers.run(feeder.pull, self._result)
         except JournalError:
             raise
         except BaseException:
-            journal.commit([], self._taken(), self._withdrawn)
+            self._commit_last(journal, feeder.ready)
             raise
-        journal.commit([], self._taken(), self._withdrawn)
+        self._commit_last(journal, feeder.ready)
         self._show()
 
     async def _begin(
@@ -175,8 +175,7 @@ class ContactImport:
         try:
             await self._commit(journal, [job.row.place for job in begun])
         except BaseException:
-            # What nobody sends was not begun, unless an earlier run did.
-            self._withdrawn += [job.row.place for job in begun if not job.doubtful]
+            self._withdraw(begun)
             raise
         self._show()
         return begun
@@ -194,6 +193,14 @@ class ContactImport:
             commit()
         else:
             await self._in_thread(commit)
+
+    def _withdraw(self, jobs: Iterable[Job[Entry]]) -> None:
+        """Note that these were not begun, as nobody sends them, unless an earlier run did."""
+        self._withdrawn += [job.row.place for job in jobs if not job.doubtful]
+
+    def _commit_last(self, journal: Journal, unsent: Iterable[Job[Entry]]) -> None:
+        self._withdraw(unsent)
+        journal.commit([], self._taken(), self._withdrawn)
 
     def _pending(self, entries: Iterator[Entry], journal: Journal) -> Iterator[Job[Entry] | None]:
         """The entries that are to be sent; those that are not are noted as ended.

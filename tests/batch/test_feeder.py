@@ -46,10 +46,22 @@ async def pulled(pull: Callable[[], object], count: int) -> list[object]:
     return await asyncio.gather(*(pull() for _ in range(count)), return_exceptions=True)  # type: ignore[call-overload]
 
 
-async def test_all_that_are_idle_are_fed_together() -> None:
+def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have those that are idle from here on wait hardly at all."""
+    monkeypatch.setattr(_feeder, "_PATIENCE", 0.001)
+
+
+async def a_moment() -> None:
+    """All that can happen without a timer has happened."""
+    for _ in range(9):
+        await asyncio.sleep(0)
+
+
+async def test_all_that_are_idle_are_fed_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """One call begins the jobs of all, in the order in which they pulled."""
+    be_impatient(monkeypatch)
     source = Source(9, 9)
-    feeder = Feeder(source.begin, enough=1)
+    feeder = Feeder(source.begin, enough=9)
     async with feeder.at_work():
         assert await pulled(feeder.pull, 5) == [0, 1, 2, 3, 4]
         assert await pulled(feeder.pull, 3) == [5, 6, 7]
@@ -62,36 +74,77 @@ async def test_few_wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     feeder = Feeder(source.begin, enough=3)
     async with feeder.at_work():
         early = asyncio.create_task(feeder.pull())
-        for _ in range(5):
-            await asyncio.sleep(0)
+        await a_moment()
+        assert source.asked == []
+        be_impatient(monkeypatch)
         assert await pulled(feeder.pull, 2) == [1, 2]
         assert await early == 0
         # Nor does one wait for ever that comes later and stays alone.
-        monkeypatch.setattr(_feeder, "_PATIENCE", 0.001)
         assert await asyncio.wait_for(feeder.pull(), 5) == 3
     assert source.asked == [3, 1]
 
 
 async def test_enough_wait_for_nobody() -> None:
     """Neither at first nor if there were enough before a call of ``begin`` was over."""
-    source = Source(9, 9)
+    source = Source(1, 1, 1)
     feeder = Feeder(source.begin, enough=2)
     async with feeder.at_work():
-        first = asyncio.create_task(pulled(feeder.pull, 2))
+        pulls = [asyncio.create_task(feeder.pull()) for _ in range(2)]
         await source.begins.wait()
-        meanwhile = asyncio.create_task(pulled(feeder.pull, 3))
-        assert await asyncio.wait_for(first, 5) == [0, 1]
-        assert await asyncio.wait_for(meanwhile, 5) == [2, 3, 4]
-    assert source.asked == [2, 3]
+        pulls += [asyncio.create_task(feeder.pull()) for _ in range(2)]
+        await a_moment()
+        assert [pull.result() for pull in pulls if pull.done()] == [0, 1, 2]
+    assert source.asked == [2, 3, 2]
+
+
+async def test_most_jobs_are_for_those_who_are_idle_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take them at once; others go on waiting, until there are enough once more."""
+    source = Source(9, 9)
+    feeder = Feeder(source.begin, enough=4)
+    async with feeder.at_work():
+        first, second, *others = (asyncio.create_task(feeder.pull()) for _ in range(8))
+        await a_moment()
+        assert (first.result(), second.result()) == (0, 1)
+        assert await pulled(feeder.pull, 5) == [2, 3, 4, 5, 6]
+        assert not any(other.done() for other in others)
+        be_impatient(monkeypatch)
+        pulls = asyncio.gather(feeder.pull(), *others)
+        assert await asyncio.wait_for(pulls, 5) == [7, 8, 9, 10, 11, 12, 13]
+    assert source.asked == [8, 6]
+
+
+async def test_jobs_that_are_ready_do_not_lie_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who are idle get them if nobody else comes."""
+    be_impatient(monkeypatch)
+    source = Source(9)
+    feeder = Feeder(source.begin, enough=4)
+    async with feeder.at_work():
+        assert await asyncio.wait_for(pulled(feeder.pull, 4), 5) == [0, 1, 2, 3]
+    assert source.asked == [4]
+
+
+async def test_patience_begins_anew_when_no_job_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who were idle meanwhile wait for others from then on."""
+    source = Source(9, 9)
+    feeder = Feeder(source.begin, enough=4)
+    async with feeder.at_work():
+        first, *others = (asyncio.create_task(feeder.pull()) for _ in range(4))
+        await a_moment()
+        assert first.result() == 0
+        assert await pulled(feeder.pull, 2) == [1, 2]
+        be_impatient(monkeypatch)
+        assert await feeder.pull() == 3
+        assert await asyncio.wait_for(asyncio.gather(*others), 5) == [4, 5, 6]
+    assert source.asked == [4, 3]
 
 
 async def test_with_fewer_jobs_it_asks_again() -> None:
     """Nobody waits for ever when less was ready than was asked for, or nothing."""
-    source = Source(2, 0, 9)
+    source = Source(1, 0, 1, 1)
     feeder = Feeder(source.begin, enough=1)
     async with feeder.at_work():
-        assert await pulled(feeder.pull, 5) == [0, 1, 2, 3, 4]
-    assert source.asked == [5, 3, 3]
+        assert await pulled(feeder.pull, 3) == [0, 1, 2]
+    assert source.asked == [3, 2, 2, 1]
 
 
 async def test_at_the_end_all_hear_of_it() -> None:
@@ -124,5 +177,6 @@ async def test_no_job_is_lost_on_who_has_left() -> None:
         await source.begins.wait()
         leaves.cancel()
         assert await asyncio.wait_for(stays, 5) == 0
-        assert await pulled(feeder.pull, 2) == [1, 2]
-    assert source.asked == [2, 1]
+        assert [*feeder.ready] == [1]
+        assert await feeder.pull() == 1
+    assert source.asked == [2]
