@@ -10,12 +10,13 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-# Seconds that an idle worker waits at most for others to be idle as well, and for others to be
-# given a job that is ready.
-_PATIENCE = 0.004
-# Of the jobs of enough workers, one in so many is for a worker that is idle, and the others are
-# for those that are idle next. All at once, they would make objects faster than others go, and so
-# have the garbage collected each time.
+# Seconds that an idle worker waits at most for others to be idle as well, and for others to take
+# the jobs that are ready, for each of those that are enough: about as long as a call takes where
+# nothing but the processor holds it up.
+_PATIENCE = 0.0002
+# Of the jobs of enough workers, so many are for workers that are idle, and the others are for those
+# that are idle next. All at once, they would make more objects than Python lets pass without
+# collecting the garbage, each time.
 _AT_ONCE = 4
 
 
@@ -85,7 +86,7 @@ class Feeder(Generic[T]):
         """Begin the next jobs; how many of them are for workers that are idle."""
         count = len(self._waiting())
         self.ready.extend(await self._begin(count))
-        return len(self.ready) if count < self._enough else -(-len(self.ready) // _AT_ONCE)
+        return len(self.ready) if count < self._enough else min(_AT_ONCE, len(self.ready))
 
     def _feed_soon(self) -> None:
         """Have the idle ones fed: at once if there are enough of them, else after a moment."""
@@ -93,7 +94,7 @@ class Feeder(Generic[T]):
             self._wanted.set()
         elif self._patience is None:
             loop = asyncio.get_running_loop()
-            self._patience = loop.call_later(_PATIENCE, self._wanted.set)
+            self._patience = loop.call_later(_PATIENCE * self._enough, self._wanted.set)
 
     def _forget_patience(self) -> None:
         if self._patience is not None:

@@ -100,6 +100,7 @@ async def test_enough_wait_for_nobody() -> None:
 async def test_most_jobs_are_for_those_who_are_idle_next(monkeypatch: pytest.MonkeyPatch) -> None:
     """They take them at once; others go on waiting, until there are enough once more."""
     source = Source(9, 9)
+    monkeypatch.setattr(_feeder, "_AT_ONCE", 2)
     feeder = Feeder(source.begin, enough=4)
     async with feeder.at_work():
         first, second, *others = (asyncio.create_task(feeder.pull()) for _ in range(8))
@@ -117,6 +118,7 @@ async def test_jobs_that_are_ready_do_not_lie_for_long(monkeypatch: pytest.Monke
     """Those who are idle get them if nobody else comes."""
     be_impatient(monkeypatch)
     source = Source(9)
+    monkeypatch.setattr(_feeder, "_AT_ONCE", 1)
     feeder = Feeder(source.begin, enough=4)
     async with feeder.at_work():
         assert await asyncio.wait_for(pulled(feeder.pull, 4), 5) == [0, 1, 2, 3]
@@ -125,6 +127,7 @@ async def test_jobs_that_are_ready_do_not_lie_for_long(monkeypatch: pytest.Monke
 
 async def test_patience_begins_anew_when_no_job_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those who were idle meanwhile wait for others from then on."""
+    monkeypatch.setattr(_feeder, "_AT_ONCE", 1)
     source = Source(9, 9)
     feeder = Feeder(source.begin, enough=4)
     async with feeder.at_work():
