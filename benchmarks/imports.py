@@ -101,12 +101,13 @@ def write_rows(path: Path, count: int) -> Path:
     return path
 
 
-def import_file(path: Path, base_url: str, settled: int) -> Import:
+def import_file(path: Path, base_url: str, concurrency: int, settled: int) -> Import:
     """Import the file, with its journal.
 
     Args:
         path: The file.
         base_url: The server.
+        concurrency: How many contacts are under way at once.
         settled: How many rows are to be sent until memory is first looked at.
 
     Raises:
@@ -135,7 +136,7 @@ def import_file(path: Path, base_url: str, settled: int) -> Import:
             return await client.import_contacts(
                 path,
                 update_if_exists=True,
-                concurrency=CONCURRENCY,
+                concurrency=concurrency,
                 rate_limit=_NO_LIMIT,
                 progress=notice,
             )
@@ -149,7 +150,7 @@ def import_file(path: Path, base_url: str, settled: int) -> Import:
     return Import(checked_at, settled_at, ended, peak)
 
 
-def create_each(path: Path, base_url: str) -> Pass:
+def create_each(path: Path, base_url: str, concurrency: int) -> Pass:
     """Create the contacts of the file one by one, with nothing that could resume it."""
     from sendblue_async import ContactCreate, SendblueClient
 
@@ -175,7 +176,7 @@ def create_each(path: Path, base_url: str) -> Pass:
                     created += 1
                 return created
 
-            return sum(await asyncio.gather(*(work() for _ in range(CONCURRENCY))))
+            return sum(await asyncio.gather(*(work() for _ in range(concurrency))))
 
     started, cpu = time.perf_counter(), time.process_time()
     created = asyncio.run(run())
@@ -195,7 +196,7 @@ def _forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
-def measure(server_name: str, rows: int) -> tuple[Import, Pass]:
+def measure(server_name: str, rows: int, concurrency: int) -> tuple[Import, Pass]:
     """One import and one pass of the bare client, each at a server that knows no contact yet.
 
     Raises:
@@ -205,9 +206,10 @@ def measure(server_name: str, rows: int) -> tuple[Import, Pass]:
     with TemporaryDirectory() as folder:
         path = write_rows(Path(folder, "contacts.csv"), rows)
         with serving(server) as importing:
-            imported = measured(import_file, path, importing.base_url, min(_SETTLED, rows // 2))
+            settled = min(_SETTLED, rows // 2)
+            imported = measured(import_file, path, importing.base_url, concurrency, settled)
         with serving(server) as creating:
-            created = measured(create_each, path, creating.base_url)
+            created = measured(create_each, path, creating.base_url, concurrency)
     for name, count in ("import", importing.counts), ("bare client", creating.counts):
         if count["requests"] != rows:
             raise RuntimeError(f"{rows} rows were {count['requests']} requests of the {name}.")
@@ -231,16 +233,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--concurrency", type=int, default=CONCURRENCY)
     parser.add_argument(
         "--server", choices=SERVERS, default="sandbox", help="instant stores nothing, and is fast"
     )
     chosen = parser.parse_args()
-    rounds = [measure(chosen.server, chosen.rows) for _ in range(chosen.rounds)]
+    rounds = [measure(chosen.server, chosen.rows, chosen.concurrency) for _ in range(chosen.rounds)]
     imports, bare = [one for one, _ in rounds], [other for _, other in rounds]
 
     passes = {name: [_passes(one)[name] for one in imports] for name in _passes(imports[0])}
     passes["SendblueClient alone"] = bare
-    print(f"{chosen.rows:,} rows, {CONCURRENCY} under way at once, server: {chosen.server}\n")
+    print(
+        f"{chosen.rows:,} rows, {chosen.concurrency} under way at once, server: {chosen.server}\n"
+    )
     rows = [
         [
             name,
