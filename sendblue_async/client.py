@@ -54,8 +54,8 @@ _Row = TypeVar("_Row", bound="ContactCreate | Mapping[str, Any]")
 _CONTACT_KEYS = frozenset(spellings(ContactResponse))
 
 
-def _read_nothing(document: Any, meta: ResponseMeta) -> None:
-    """The ``read`` of a call that stores a contact, for who needs only to know that it did."""
+def _check_stored(document: Any, meta: ResponseMeta) -> None:
+    """Reads of an answer no more than that a contact is stored."""
     if type(document) is not dict or _CONTACT_KEYS.isdisjoint(document):
         raise TypeError("not the JSON object of a contact")
     status = document.get("status")
@@ -64,7 +64,7 @@ def _read_nothing(document: Any, meta: ResponseMeta) -> None:
 
 
 def _read_contact(document: Any, meta: ResponseMeta) -> ContactResponse:
-    _read_nothing(document, meta)
+    _check_stored(document, meta)
     return structure(document, ContactResponse, meta=meta)
 
 
@@ -79,8 +79,8 @@ _read_deleted = reader(BulkDeleteResponse, may_be_empty=True)
 # What each endpoint is, and what it does: the retries follow from that alone.
 _CREATE = Operation(method="POST", path=_ALL, effect=Effect.SETTLED, read=_read_contact)
 _UPSERT = Operation(method="POST", path=_ALL, effect=Effect.IDEMPOTENT, read=_read_contact)
-_CREATE_UNREAD = Operation(method="POST", path=_ALL, effect=Effect.SETTLED, read=_read_nothing)
-_UPSERT_UNREAD = Operation(method="POST", path=_ALL, effect=Effect.IDEMPOTENT, read=_read_nothing)
+_CREATE_UNREAD = Operation(method="POST", path=_ALL, effect=Effect.SETTLED, read=_check_stored)
+_UPSERT_UNREAD = Operation(method="POST", path=_ALL, effect=Effect.IDEMPOTENT, read=_check_stored)
 _GET = Operation(method="GET", path=_ONE, effect=Effect.SAFE, read=_read_contact)
 _LIST = Operation(method="GET", path=_ALL, effect=Effect.SAFE, read=read_page)
 _UPDATE = Operation(method="PUT", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_contact)

@@ -12,8 +12,9 @@ T = TypeVar("T")
 
 # Seconds that an idle worker waits at most for others to be idle as well, and for others to take
 # the jobs that are ready, for each of those that are enough: about as long as a call takes where
-# nothing but the processor holds it up.
+# nothing but the processor holds it up. And the most that it comes to.
 _PATIENCE = 0.0002
+_PATIENCE_AT_MOST = 0.01
 # Of the jobs of enough workers, so many are for workers that are idle, and the others are for those
 # that are idle next. All at once, they would make more objects than Python lets pass without
 # collecting the garbage, each time.
@@ -52,7 +53,13 @@ class Feeder(Generic[T]):
         place: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._idle.append(place)
         self._feed_soon()
-        return await place
+        try:
+            return await place
+        except asyncio.CancelledError:
+            # Given a job at the very moment at which it is cancelled.
+            if not place.cancelled() and place.exception() is None:
+                self.ready.appendleft(place.result())
+            raise
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
@@ -63,6 +70,7 @@ class Feeder(Generic[T]):
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            self._forget_patience()
 
     async def _feed(self) -> None:
         while True:
@@ -85,6 +93,8 @@ class Feeder(Generic[T]):
     async def _make_ready(self) -> int:
         """Begin the next jobs; how many of them are for workers that are idle."""
         count = len(self._waiting())
+        if not count:
+            return 0
         self.ready.extend(await self._begin(count))
         return len(self.ready) if count < self._enough else min(_AT_ONCE, len(self.ready))
 
@@ -94,7 +104,8 @@ class Feeder(Generic[T]):
             self._wanted.set()
         elif self._patience is None:
             loop = asyncio.get_running_loop()
-            self._patience = loop.call_later(_PATIENCE * self._enough, self._wanted.set)
+            patience = min(_PATIENCE * self._enough, _PATIENCE_AT_MOST)
+            self._patience = loop.call_later(patience, self._wanted.set)
 
     def _forget_patience(self) -> None:
         if self._patience is not None:

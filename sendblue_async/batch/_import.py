@@ -32,13 +32,17 @@ T = TypeVar("T")
 # Seconds between two calls of a caller who wants to know how far it is, at the most.
 _SHOWN_AFTER = 1.0
 _LOOKED_UP_AT_ONCE = 1_000
-# Rows that are not sent wait for a commit with others, but not for ever.
-_ENDED_AT_MOST = 1_000
+# Rows that are not sent, one after another, until those that have ended are committed and other
+# tasks of the event loop have their turn.
+_PASSED_AT_MOST = 250
 # One commit for so many of the workers: that is cheap, and leaves the others enough to do.
 _SHARE = 0.75
 # Seconds that a commit may have taken for the next one to be made where the calls are: less than
-# it costs to hand it to another thread, which waits for the interpreter each time.
+# it costs to hand it to another thread, which waits for the interpreter each time. That thread
+# cannot tell that from a slow disk, so the next but one is made here again; and as long as none
+# here is quick, there are twice as many on the thread each time, up to so many.
 _QUICK = 0.002
+_ON_THREAD_AT_MOST = 64
 # Of rows whose outcome is one of these the report tells the lines, but not of more than so many.
 _LISTED = ("existing", "unknown")
 _LINES = 1_000
@@ -80,7 +84,8 @@ class ContactImport:
         self._withdrawn: list[int] = []
         self._checked = False
         self._entries = 0
-        self._committed_in = 0.0
+        self._on_thread = 0
+        self._on_thread_next = 1
         self.report: ImportReport | None = None
         """What it has come to, once it has ended, however it ended."""
 
@@ -167,32 +172,35 @@ class ContactImport:
         begun: list[Job[Entry]] = []
         for job in islice(pending, count):
             if job is None:
+                await asyncio.sleep(0)
                 break
             begun.append(job)
-        if not begun and len(self._ended) < _ENDED_AT_MOST:
-            raise StopAsyncIteration
+        else:
+            if not begun:
+                raise StopAsyncIteration
         reading.table.check_unchanged()
         try:
             await self._commit(journal, [job.row.place for job in begun])
+            self._show()
         except BaseException:
             self._withdraw(begun)
             raise
-        self._show()
         return begun
 
     async def _commit(self, journal: Journal, begun: list[int]) -> None:
-        """Put on the disk what is begun and what has ended; a slow disk holds up no other task."""
+        """Put on the disk what is begun and what has ended; a slow disk seldom holds up others."""
         ended = self._taken()
-
-        def commit() -> None:
-            started = self._workers.clock()
-            journal.commit(begun, ended)
-            self._committed_in = self._workers.clock() - started
-
-        if self._committed_in < _QUICK:
-            commit()
+        if self._on_thread:
+            self._on_thread -= 1
+            await self._in_thread(journal.commit, begun, ended)
+            return
+        started = self._workers.clock()
+        journal.commit(begun, ended)
+        if self._workers.clock() - started <= _QUICK:
+            self._on_thread_next = 1
         else:
-            await self._in_thread(commit)
+            self._on_thread = self._on_thread_next
+            self._on_thread_next = min(2 * self._on_thread, _ON_THREAD_AT_MOST)
 
     def _withdraw(self, jobs: Iterable[Job[Entry]]) -> None:
         """Note that these were not begun, as nobody sends them, unless an earlier run did."""
@@ -205,16 +213,19 @@ class ContactImport:
     def _pending(self, entries: Iterator[Entry], journal: Journal) -> Iterator[Job[Entry] | None]:
         """The entries that are to be sent; those that are not are noted as ended.
 
-        ``None`` stands between them where so many have ended that they should be committed.
+        ``None`` stands between them where many are passed over one after another.
         """
         duplicates = Duplicates(journal, self._options.on_duplicate)
         states: dict[int, str] = {}
+        passed = 0
         for entry in entries:
             if entry.place % _LOOKED_UP_AT_ONCE == 0:
                 states = journal.states(entry.place, _LOOKED_UP_AT_ONCE)
             state = states.get(entry.place)
-            if len(self._ended) >= _ENDED_AT_MOST:
+            if passed == _PASSED_AT_MOST:
+                passed = 0
                 yield None
+            passed += 1
             if entry.problem is not None:
                 if state is None:
                     self._end(entry, "rejected", entry.problem.code, entry.problem.reason)
@@ -227,6 +238,7 @@ class ContactImport:
                 self._end(entry, "skipped", *duplicates.instead(entry.contact))
             else:
                 self._counts["unknown"] -= state == "unknown"
+                passed = 0
                 yield Job(entry, contact, doubtful=state is not None)
 
     async def _result(self, result: ContactResult[Entry]) -> None:

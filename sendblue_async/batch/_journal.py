@@ -32,8 +32,8 @@ _PUT = f"""
     REPLACE INTO state
     SELECT {", ".join(f"json_extract(value, '$[{place}]')" for place in range(5))} FROM json_each(?)
 """
-# The same, at half the price, where no row has more to tell than its state: that is in the last
-# three bits of a number, and the entry in the others.
+# The same, at half the price, where of no row anything but its state is asked for later: that is
+# in the last three bits of a number, and the entry in the others.
 _PUT_STATES = """
     REPLACE INTO state (entry, outcome) SELECT value >> 3, value & 7 FROM json_each(?)
 """
@@ -133,7 +133,8 @@ class Journal:
 
     def _finish(self, entries: int) -> None:
         self.checked, self.entries = True, entries
-        # States are written from the first entry to the last: of no use are pages kept for long.
+        # States are written from the first entry to the last, so that a page is soon of no use.
+        # Those with the repeated numbers are in the memory of the system.
         self._rows("PRAGMA main.cache_size = -256")
         ((self._no_repeats,),) = self._rows("SELECT NOT EXISTS (SELECT 1 FROM repeated)")
 

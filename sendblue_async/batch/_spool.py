@@ -55,7 +55,9 @@ class Spool:
             self._file.seek(0)
         with contextlib.suppress(EOFError):
             while True:
-                yield from pickle.load(self._file)
+                with self._explained():
+                    entries = pickle.load(self._file)
+                yield from entries
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

@@ -183,3 +183,21 @@ async def test_no_job_is_lost_on_who_has_left() -> None:
         assert [*feeder.ready] == [1]
         assert await feeder.pull() == 1
     assert source.asked == [2]
+
+
+async def test_nor_on_who_leaves_as_it_comes() -> None:
+    """A job goes to the next one, too, if its worker is cancelled before it can take it."""
+
+    source = Source(9, 9)
+
+    async def begin(count: int) -> list[int]:
+        jobs = await source.begin(count)
+        asyncio.get_running_loop().call_soon(leaves.cancel)
+        return jobs
+
+    feeder = Feeder(begin, enough=1)
+    leaves = asyncio.create_task(feeder.pull())
+    async with feeder.at_work():
+        with pytest.raises(asyncio.CancelledError):
+            await leaves
+        assert await feeder.pull() == 0

@@ -24,9 +24,11 @@ from sendblue_async import (
     ValidationError,
 )
 from sendblue_async.batch import _feeder, _import
+from sendblue_async.batch._duplicates import Duplicates
 from sendblue_async.batch._journal import Journal
 from sendblue_async.sandbox import Faults, Sandbox
 
+from ..client.servers import contact, reply, running
 from ..sync.programs import Programs
 from .kills import CONCURRENCY, INVALID, run_killed
 
@@ -315,11 +317,11 @@ async def test_cancelled_at_any_moment_it_ends_as_cancelled(
     assert len(server.contacts) == 1200
 
 
-async def test_a_slow_disk_holds_up_no_other_task(
+async def test_while_the_disk_is_slow_commits_are_made_on_a_thread(
     server: Sandbox, client: SendblueClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a commit that took long, the next one is made on another thread."""
-    times = iter([0.0, 0.0, 0.1, 0.1, 0.0, 0.0])
+    """After one that took long, the next is; then more and more, as long as it stays slow."""
+    times = iter([0.0, 0.0, 0.1, 0.0, 0.1, 0.0, 0.0, 0.1, 0.0, 0.0, 0.0, 0.1])
     elsewhere: list[bool] = []
     commit = Journal.commit
 
@@ -330,12 +332,68 @@ async def test_a_slow_disk_holds_up_no_other_task(
 
     monkeypatch.setattr(Journal, "commit", slowly)
     monkeypatch.setattr(_import, "_QUICK", 0.09)
+    monkeypatch.setattr(_import, "_ON_THREAD_AT_MOST", 2)
     path = written(tmp_path, [f"{number(n)},Ada," for n in range(300)])
     assert (await client.import_contacts(path, rate_limit=1e6, concurrency=8)).created == 300
-    assert not elsewhere[0]
-    assert elsewhere[3:5] == [True, True]
-    # It comes back, and the last one of all is made when there are no other tasks any more.
-    assert not all(elsewhere[5:-1])
+    assert "".join("LT"[each] for each in elsewhere[:14]) == "LLLTLTTLTTLLTL"
+
+
+async def test_a_caller_whose_progress_fails_gets_that_error_and_loses_nothing(
+    server: Sandbox, client: SendblueClient, tmp_path: Path
+) -> None:
+    """What was begun at that moment, and was not sent, is nobody's."""
+    path = written(tmp_path, [f"{number(n)},Ada," for n in range(30)])
+    for n in range(30):
+        await client.create_contact(number(n), first_name="Ada")
+
+    def fail(progress: ImportProgress) -> None:
+        if progress.checked:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        await client.import_contacts(path, rate_limit=1e6, progress=fail)
+    report = await client.import_contacts(path, rate_limit=1e6, resume=True)
+    assert (report.existing, report.created) == (30, 0)
+
+
+async def test_other_tasks_have_their_turn_while_rows_are_passed_over(
+    server: Sandbox, client: SendblueClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that are done already are many when an import is gone on with near its end."""
+    path = written(tmp_path, [f"{number(n)},Ada," for n in range(1200)])
+    await client.import_contacts(path, rate_limit=1e6)
+    turns = 0
+    passed: list[int] = []
+    look_up = Duplicates.contact
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def seen(self: Duplicates, *args: Any) -> Any:
+        passed.append(turns)
+        return look_up(self, *args)
+
+    monkeypatch.setattr(Duplicates, "contact", seen)
+    other = asyncio.create_task(take_turns())
+    await client.import_contacts(path, rate_limit=1e6, resume=True)
+    other.cancel()
+    assert len(passed) == 1200
+    assert max(passed.count(turn) for turn in passed) <= 250
+
+
+async def test_an_answer_without_a_contact_stores_nothing(tmp_path: Path) -> None:
+    """A row that was answered with 200 and nothing in it is sent again."""
+    path = written(tmp_path, [f"{number(0)},Ada,"])
+    async with (
+        running(reply(200, {}), contact()) as said,
+        SendblueClient("key", "secret", base_url=said.base_url) as client,
+    ):
+        report = await client.import_contacts(path, update_if_exists=True, rate_limit=1e6)
+    assert report.stored == 1
+    assert len(said.requests) == 2
 
 
 async def test_rejected_rows_that_cannot_be_written_hide_nothing(
