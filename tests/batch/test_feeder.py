@@ -17,6 +17,7 @@ pytestmark = pytest.mark.anyio
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """More of it than a test has, so that no feeding is owed to its end."""
     monkeypatch.setattr(_feeder, "_PATIENCE", 60.0)
+    monkeypatch.setattr(_feeder, "_PATIENCE_AT_MOST", 60.0)
 
 
 class Source:
