@@ -55,7 +55,7 @@ _CONTACT_KEYS = frozenset(spellings(ContactResponse))
 
 
 def _check_stored(document: Any, meta: ResponseMeta) -> None:
-    """Reads of an answer no more than that a contact is stored."""
+    """Refuse, with a ``TypeError``, an answer that is not that of a stored contact."""
     if type(document) is not dict or _CONTACT_KEYS.isdisjoint(document):
         raise TypeError("not the JSON object of a contact")
     status = document.get("status")

@@ -10,14 +10,14 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-# Seconds that an idle worker waits at most for others to be idle as well, and for others to take
-# the jobs that are ready, for each of those that are enough: about as long as a call takes where
-# nothing but the processor holds it up. And the most that it comes to.
+# How long an idle worker waits for others to be idle as well, or for others to take the jobs that
+# are ready: so many seconds for each of ``enough`` workers, which is about what a call takes of the
+# processor, and not more than so many in all.
 _PATIENCE = 0.0002
 _PATIENCE_AT_MOST = 0.01
-# Of the jobs of enough workers, so many are for workers that are idle, and the others are for those
-# that are idle next. All at once, they would make more objects than Python lets pass without
-# collecting the garbage, each time.
+# How many of the jobs that were begun for enough workers are given to idle ones at once; the others
+# wait for whoever is done next. If all began in one moment, they would make so many objects that
+# Python collects the garbage, each time.
 _AT_ONCE = 4
 
 
@@ -28,7 +28,7 @@ class Feeder(Generic[T]):
         begin: Is told how many workers are idle, and gives at most as many jobs. Having given
             fewer it is soon asked again; it raises ``StopAsyncIteration`` at the end.
         enough: How many idle workers are worth a call of ``begin``, which costs the same for
-            one job as for many. Fewer wait a few milliseconds for others.
+            one job as for many. Fewer wait some milliseconds for others.
 
     Attributes:
         ready: Jobs that were begun, and that no worker has yet.
@@ -77,11 +77,10 @@ class Feeder(Generic[T]):
             await self._wanted.wait()
             self._wanted.clear()
             self._forget_patience()
-            at_once = len(self.ready)
             try:
-                if not self.ready:
-                    at_once = await self._make_ready()
+                at_once = len(self.ready) or await self._make_ready()
             except Exception as error:
+                at_once = 0
                 for place in self._waiting():
                     place.set_exception(error)
             # Also of those that came meanwhile, and not of those that have left.

@@ -35,14 +35,13 @@ _LOOKED_UP_AT_ONCE = 1_000
 # Rows that are not sent, one after another, until those that have ended are committed and other
 # tasks of the event loop have their turn.
 _PASSED_AT_MOST = 250
-# One commit for so many of the workers: that is cheap, and leaves the others enough to do.
+# One commit for this share of the workers: that is cheap, and leaves the others enough to do.
 _SHARE = 0.75
 # Seconds that a commit may have taken for the next one to be made where the calls are: less than
-# it costs to hand it to another thread, which waits for the interpreter each time. That thread
-# cannot tell that from a slow disk, so the next but one is made here again; and as long as none
-# here is quick, there are twice as many on the thread each time, up to so many.
+# it costs to hand it to another thread, which waits for the interpreter each time. How quick the
+# disk is cannot be told there, so that after so many the next is made where the calls are again.
 _QUICK = 0.002
-_ON_THREAD_AT_MOST = 64
+_ON_THREAD = 8
 # Of rows whose outcome is one of these the report tells the lines, but not of more than so many.
 _LISTED = ("existing", "unknown")
 _LINES = 1_000
@@ -85,7 +84,6 @@ class ContactImport:
         self._checked = False
         self._entries = 0
         self._on_thread = 0
-        self._on_thread_next = 1
         self.report: ImportReport | None = None
         """What it has come to, once it has ended, however it ended."""
 
@@ -196,11 +194,8 @@ class ContactImport:
             return
         started = self._workers.clock()
         journal.commit(begun, ended)
-        if self._workers.clock() - started <= _QUICK:
-            self._on_thread_next = 1
-        else:
-            self._on_thread = self._on_thread_next
-            self._on_thread_next = min(2 * self._on_thread, _ON_THREAD_AT_MOST)
+        if self._workers.clock() - started > _QUICK:
+            self._on_thread = _ON_THREAD
 
     def _withdraw(self, jobs: Iterable[Job[Entry]]) -> None:
         """Note that these were not begun, as nobody sends them, unless an earlier run did."""

@@ -142,6 +142,14 @@ async def test_patience_begins_anew_when_no_job_is_ready(monkeypatch: pytest.Mon
     assert source.asked == [4, 3]
 
 
+async def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many workers are enough, nobody waits for all of them for long."""
+    monkeypatch.setattr(_feeder, "_PATIENCE_AT_MOST", 0.001)
+    feeder = Feeder(Source(9).begin, enough=1000)
+    async with feeder.at_work():
+        assert await asyncio.wait_for(feeder.pull(), 5) == 0
+
+
 async def test_with_fewer_jobs_it_asks_again() -> None:
     """Nobody waits for ever when less was ready than was asked for, or nothing."""
     source = Source(1, 0, 1, 1)
@@ -188,7 +196,6 @@ async def test_no_job_is_lost_on_who_has_left() -> None:
 
 async def test_nor_on_who_leaves_as_it_comes() -> None:
     """A job goes to the next one, too, if its worker is cancelled before it can take it."""
-
     source = Source(9, 9)
 
     async def begin(count: int) -> list[int]:

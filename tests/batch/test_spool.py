@@ -30,3 +30,12 @@ def test_a_folder_that_takes_no_file_is_an_error(tmp_path: Path) -> None:
     """It is one of ours, and names the folder."""
     with pytest.raises(JournalError, match="nowhere"):
         Spool(tmp_path / "nowhere")
+
+
+def test_entries_that_cannot_be_read_are_an_error(tmp_path: Path) -> None:
+    """It is the same as for those that cannot be written."""
+    with Spool(tmp_path) as spool, (tmp_path / "file").open("wb") as only_written:
+        spool._file.close()
+        spool._file = only_written
+        with pytest.raises(JournalError, match="temporary file"):
+            list(spool.entries())
