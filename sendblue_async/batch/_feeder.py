@@ -80,12 +80,12 @@ class Feeder(Generic[T]):
             try:
                 at_once = len(self.ready) or await self._make_ready()
             except Exception as error:
-                at_once = 0
                 for place in self._waiting():
                     place.set_exception(error)
-            # Also of those that came meanwhile, and not of those that have left.
-            for place in self._waiting()[:at_once]:
-                place.set_result(self.ready.popleft())
+            else:
+                # Also of those that came meanwhile, and not of those that have left.
+                for place in self._waiting()[:at_once]:
+                    place.set_result(self.ready.popleft())
             if self._waiting():
                 self._feed_soon()
 
