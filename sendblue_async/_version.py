@@ -1,3 +1,3 @@
 """The version of this package, read by the build, the docs and the User-Agent header."""
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
