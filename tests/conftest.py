@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
+import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -12,6 +16,29 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from sendblue_async.sandbox import Sandbox
+
+ROOT = Path(__file__).parents[1]
+# Where the system, the interpreter and the tests keep their own, should the clone lie above that.
+_FOLDERS = (ROOT, *sys.path, sys.prefix, sys.base_prefix, "/dev", "/etc", "/lib", "/proc", "/usr")
+_ALLOWED = (
+    *(f"{os.path.realpath(folder)}{os.sep}" for folder in _FOLDERS),
+    *(os.path.join(tempfile.gettempdir(), start) for start in ("pytest-", "tmp", "sendblue-")),
+)
+
+
+def _refuse_what_lies_beside_the_clone(event: str, arguments: tuple[Any, ...]) -> None:
+    """Let no test read what a clone into an empty folder would not have."""
+    if event not in {"open", "os.listdir", "os.scandir", "sqlite3.connect"}:
+        return
+    path = arguments[0]
+    if isinstance(path, (str, bytes, os.PathLike)):
+        absolute = f"{os.path.realpath(os.fsdecode(path))}{os.sep}"
+        beside = absolute.startswith(os.path.join(ROOT.parent, ""))
+        if beside and not absolute.startswith(_ALLOWED):
+            raise PermissionError(f"{absolute} lies outside the clone; a test may not use it.")
+
+
+sys.addaudithook(_refuse_what_lies_beside_the_clone)
 
 
 @pytest.fixture(scope="session")

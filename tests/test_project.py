@@ -71,6 +71,23 @@ def test_no_tracked_file_names_a_registry_or_a_path_of_this_machine(text: str) -
     assert found.returncode == 1, found.stdout + found.stderr
 
 
+def test_what_lies_beside_the_clone_cannot_be_read() -> None:
+    """Every test runs on a clone into an empty folder: nothing else is read, not even a listing."""
+    with pytest.raises(PermissionError, match="outside the clone"):
+        (ROOT.parent / "sample.csv").read_bytes()
+    with pytest.raises(PermissionError, match="outside the clone"):
+        os.listdir(ROOT.parent)
+
+
+def test_no_path_leads_out_of_the_clone() -> None:
+    """Programs that the tests start are held to it by what stands in the files."""
+    listing = ["git", "ls-files", "*.py"]
+    files = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in files.stdout.split():
+        for levels in re.findall(r"\bparents\[(\d+)\]", read(name)):
+            assert int(levels) < len(Path(name).parts), f"{name} leads out with parents[{levels}]."
+
+
 def test_no_lock_file_is_tracked() -> None:
     """Lock files name download hosts, and hide from the tests what users get."""
     listing = ["git", "ls-files", "*.lock", "*package-lock.json"]

@@ -17,7 +17,7 @@ from sendblue_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
+DATA = Path(__file__).parents[1] / "data"
 SAMPLES: dict[str, dict[str, Any]] = {
     "contacts.csv": {
         "number": "number",

@@ -10,7 +10,7 @@ from sendblue_async import JournalError
 from sendblue_async.batch._import_options import ImportOptions
 from sendblue_async.batch._spool import Spool
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 
 @pytest.mark.parametrize("name", ["contacts.csv", "google-contacts.csv", "dirty-semicolons.csv"])
