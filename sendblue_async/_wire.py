@@ -75,6 +75,8 @@ class Call(Generic[T_co]):
         effect: What the operation does, which decides whether it may be sent twice.
         read: Makes the answer's model from a JSON document and its meta; raises ``TypeError``
             for a document that is not the one expected.
+        read_missing: Makes the answer's model from the meta of the API's own 404, or ``None``
+            if a 404 is an error.
         body: The JSON document to send, or ``None`` for no body.
         number: The phone number of the one contact that it is about, where there is one.
     """
@@ -83,6 +85,7 @@ class Call(Generic[T_co]):
     path: str
     effect: Effect
     read: Callable[[Any, ResponseMeta], T_co]
+    read_missing: Callable[[ResponseMeta], T_co] | None = None
     body: bytes | None = None
     number: str = ""
 
@@ -96,12 +99,14 @@ class Operation(Generic[T_co]):
         path: The path; ``{number}`` in it stands for the contact's phone number.
         effect: What the operation does, which decides whether it may be sent twice.
         read: Makes the answer's model, as in :class:`Call`.
+        read_missing: Makes the answer's model from a 404, as in :class:`Call`.
     """
 
     method: str
     path: str
     effect: Effect
     read: Callable[[Any, ResponseMeta], T_co]
+    read_missing: Callable[[ResponseMeta], T_co] | None = None
 
     def call(
         self, body: Any = None, *, number: str = "", query: Mapping[str, Any] | None = None
@@ -122,6 +127,7 @@ class Operation(Generic[T_co]):
             path=path_with_query(path, query) if query else path,
             effect=self.effect,
             read=self.read,
+            read_missing=self.read_missing,
             body=None if body is None else encode_json(unstructure(body), "body"),
             number=number,
         )
@@ -212,8 +218,15 @@ def read_reply(
         elapsed: Seconds since the call began.
         redact: Masks the keys in what a failure quotes, should the server have sent them back.
     """
+    meta = ResponseMeta(
+        status_code=reply.status, headers=reply.headers, attempts=attempts, elapsed=elapsed
+    )
     if not 200 <= reply.status < 300:
-        return _failed(reply, redact)
+        document = _document_or_none(reply)
+        # Another 404, such as a proxy's page, does not tell that the contact is missing.
+        if reply.status == 404 and call.read_missing is not None and type(document) is dict:
+            return call.read_missing(meta)
+        return _failed(reply, document, redact)
     try:
         document = _document(reply.body)
     except (ValueError, RecursionError):
@@ -227,9 +240,6 @@ def read_reply(
             status=reply.status,
             snippet=snippet(reply.body, redact),
         )
-    meta = ResponseMeta(
-        status_code=reply.status, headers=reply.headers, attempts=attempts, elapsed=elapsed
-    )
     try:
         return call.read(document, meta)
     except TypeError:
@@ -324,13 +334,17 @@ def _unreadable(reply: Reply, redact: Callable[[str], str]) -> Failure:
     )
 
 
-def _failed(reply: Reply, redact: Callable[[str], str]) -> Failure:
+def _document_or_none(reply: Reply) -> Any:
+    """The JSON document of an answer, or ``None`` if it has none that can be read."""
+    try:
+        return _document(reply.body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _failed(reply: Reply, document: Any, redact: Callable[[str], str]) -> Failure:
     retry_after = parse_retry_after(reply.headers, time.time())
     rule = rule_for(reply.status, names_a_time=retry_after is not None)
-    try:
-        document = _document(reply.body)
-    except (ValueError, RecursionError):
-        document = None
     verb = "was redirected" if rule.error is UnexpectedRedirectError else "was answered"
     return Failure(
         rule=rule,

@@ -85,6 +85,7 @@ _GET = Operation(method="GET", path=_ONE, effect=Effect.SAFE, read=_read_contact
 _LIST = Operation(method="GET", path=_ALL, effect=Effect.SAFE, read=read_page)
 _UPDATE = Operation(method="PUT", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_contact)
 _DELETE = Operation(method="DELETE", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_status)
+_DELETE_IF_THERE = evolve(_DELETE, read_missing=lambda meta: StatusResponse(meta=meta))
 _COUNT = Operation(
     method="GET", path=f"{_ALL}/count", effect=Effect.SAFE, read=reader(CountResponse)
 )
@@ -93,7 +94,7 @@ _OPT_OUT = Operation(
     method="POST", path=f"{_ALL}/opt-out", effect=Effect.IDEMPOTENT, read=_read_opt_out
 )
 _CREATE_BULK = Operation(method="POST", path=_BULK, effect=Effect.NEITHER, read=_read_created)
-_DELETE_BULK = Operation(method="DELETE", path=_BULK, effect=Effect.IDEMPOTENT, read=_read_deleted)
+_DELETE_BULK = Operation(method="DELETE", path=_ALL, effect=Effect.IDEMPOTENT, read=_read_deleted)
 
 
 class SendblueClient(ApiClient):
@@ -511,7 +512,7 @@ class SendblueClient(ApiClient):
             raise ValidationError("A ContactUpdate holds every change; give no others with it.")
         return await self._send(_UPDATE.call(changes, number=number))
 
-    async def delete_contact(self, number: str) -> StatusResponse:
+    async def delete_contact(self, number: str, *, missing_ok: bool = False) -> StatusResponse:
         """Remove the contact with this number.
 
         If an attempt ended without a usable answer and the next one finds no such contact, the
@@ -519,6 +520,9 @@ class SendblueClient(ApiClient):
 
         Args:
             number: The contact's phone number, as for :meth:`create_contact`.
+            missing_ok: Whether the call succeeds if there is no such contact; then
+                ``meta.status_code`` is 404. A 404 that is not the API's own, such as a proxy's
+                page, stays an error. Default false.
 
         Raises:
             ValidationError: If it is no such number; nothing was sent.
@@ -535,7 +539,8 @@ class SendblueClient(ApiClient):
             )
             return StatusResponse(meta=meta)
 
-        return await self._send(_DELETE.call(number=e164(number)), settle=settle)
+        operation = _DELETE_IF_THERE if missing_ok else _DELETE
+        return await self._send(operation.call(number=e164(number)), settle=settle)
 
     async def count_contacts(self) -> CountResponse:
         """How many contacts the account has, in the answer's ``count``.

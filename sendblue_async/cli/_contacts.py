@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from datetime import datetime
 from enum import Enum
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 import anyio
@@ -236,6 +237,9 @@ async def update(
 def delete(
     number: Number,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    missing_ok: Annotated[
+        bool, typer.Option("--missing-ok", help="Succeed if there is no such contact.")
+    ] = False,
     as_json: AsJson = False,
     sandbox: InSandbox = False,
 ) -> None:
@@ -244,14 +248,16 @@ def delete(
     if not (yes or ask(f"Delete the contact {number}?")):
         print_aside("Nothing was deleted.")
         raise typer.Exit(1)
-    anyio.run(_delete, number, as_json, sandbox)
+    anyio.run(_delete, number, missing_ok, as_json, sandbox)
 
 
-async def _delete(number: str, as_json: bool, sandbox: bool) -> None:
+async def _delete(number: str, missing_ok: bool, as_json: bool, sandbox: bool) -> None:
     async with connected_client(sandbox) as client:
-        response = await client.delete_contact(number)
+        response = await client.delete_contact(number, missing_ok=missing_ok)
     if as_json:
         print_json(response.to_dict())
+    elif response.meta.status_code == HTTPStatus.NOT_FOUND and not response.meta.settled:
+        print_note(f"There was no contact {number}.")
     else:
         print_note(f"Deleted {number}.")
 

@@ -98,6 +98,20 @@ def test_a_program_gets_one_document(environment: dict[str, str], sandbox: Sandb
     assert list(sandbox.contacts) == [OTHER]
 
 
+def test_a_contact_that_is_missing_may_be_fine(environment: dict[str, str]) -> None:
+    """With --missing-ok a contact that is not there is a success that says so; else an error."""
+    missing = "+14155550177"
+    done = run(environment, "delete", "--yes", missing)
+    assert (done.code, done.out) == (1, "")
+    assert "Contact not found" in done.err
+    done = run(environment, "delete", "--yes", "--missing-ok", missing)
+    assert done == (0, f"There was no contact {missing}.\n", "")
+    done = run(environment, "delete", "--yes", "--missing-ok", "--json", missing)
+    assert (done.code, one_document(done.out), done.err) == (0, {}, "")
+    done = run(environment, "delete", "--yes", "--missing-ok", NUMBER)
+    assert done == (0, f"Deleted {NUMBER}.\n", "")
+
+
 @pytest.mark.parametrize("options", [[], ["--json"]], ids=str)
 def test_without_a_terminal_nothing_is_deleted_unasked(
     environment: dict[str, str], sandbox: Sandbox, options: list[str]

@@ -177,7 +177,7 @@ OPERATIONS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], Sent, Any, Any
         "delete_contacts_bulk",
         (iter([NUMBER, OTHER, "+1 415 555 0123"]),),
         {},
-        ("DELETE", f"{ALL}/bulk", {"contact_ids": [NUMBER, OTHER]}),
+        ("DELETE", ALL, {"contact_ids": [NUMBER, OTHER]}),
         {"amount": 1, **OK},
         BulkDeleteResponse(amount=1, status="OK"),
     ),
@@ -395,6 +395,47 @@ async def test_a_delete_that_finds_nothing_is_an_error(
         await connect(server, timer=timer).delete_contact(NUMBER)
     assert (caught.value.outcome, caught.value.maybe_ours) == ("rejected", False)
     assert len(server.requests) == len(before) + 1
+
+
+@pytest.mark.parametrize("before", [[], [refusal(429)], [hang_up]], ids=["at once", "429", "lost"])
+async def test_a_delete_may_find_nothing_where_that_is_said_to_be_fine(
+    serve: Any, connect: Any, timer: Any, before: list[Step]
+) -> None:
+    """With ``missing_ok`` a 404 of the API's is a success, and the answer's status tells."""
+    server = await serve(DELETE=[*before, refusal(404, "Contact not found")])
+    answer = await connect(server, timer=timer).delete_contact(NUMBER, missing_ok=True)
+    assert (answer.status, answer.meta.status_code) == (None, 404)
+    assert answer.meta.attempts == len(server.requests) == len(before) + 1
+
+
+@pytest.mark.parametrize("missing_ok", [False, True])
+async def test_a_delete_that_finds_a_contact_answers_the_same_either_way(
+    serve: Any, connect: Any, missing_ok: bool
+) -> None:
+    """``missing_ok`` changes nothing about a delete that deletes."""
+    server = await serve(DELETE=reply(200, OK))
+    answer = await connect(server).delete_contact(NUMBER, missing_ok=missing_ok)
+    assert (answer.status, answer.meta.status_code) == ("OK", 200)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        reply(404, b"<html><h1>404 Not Found</h1></html>"),
+        reply(404, b""),
+        reply(404, [1]),
+        refusal(400, "Contact not found"),
+        refusal(410, "Contact not found"),
+    ],
+)
+async def test_only_a_404_of_the_api_says_that_a_contact_is_missing(
+    serve: Any, connect: Any, timer: Any, other: Step
+) -> None:
+    """A proxy's 404 and any other refusal fail a delete, ``missing_ok`` or not."""
+    server = await serve(DELETE=other)
+    with pytest.raises(SendblueError) as caught:
+        await connect(server, timer=timer).delete_contact(NUMBER, missing_ok=True)
+    assert (caught.value.outcome, len(server.requests)) == ("rejected", 1)
 
 
 async def test_a_404_after_a_lost_answer_settles_nothing_else(

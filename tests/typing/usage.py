@@ -214,7 +214,7 @@ def synchronous(number: str, contact: ContactCreate) -> None:
     assert_type([result.row.number for result in results], list[str])
     assert_type(client.import_contacts("a.csv", progress=print, resume=True), ImportReport)
     assert_type(client.update_contact(number, first_name="Ada"), ContactResponse)
-    assert_type(client.delete_contact(number), StatusResponse)
+    assert_type(client.delete_contact(number, missing_ok=True), StatusResponse)
     assert_type(client.count_contacts(), CountResponse)
     assert_type(client.verify_contact(number), StatusResponse)
     assert_type(client.opt_out_contact(number), OptOutResponse)
