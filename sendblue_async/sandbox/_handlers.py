@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Any
@@ -208,16 +208,13 @@ def delete_contacts_bulk(desk: Desk, call: Call) -> Answer:
     return json_answer(200, {"amount": amount, "status": "OK"})
 
 
-# Fixed paths come before the path with a number in it.
 _FIXED: dict[str, dict[str, Handler]] = {
     _COLLECTION: {
         "GET": list_contacts,
         "POST": create_contact,
-        # The contract has bulk deletes at /bulk, where bulk creates are too; the official SDK
-        # sends them here.
         "DELETE": delete_contacts_bulk,
     },
-    f"{_COLLECTION}/bulk": {"POST": create_contacts_bulk, "DELETE": delete_contacts_bulk},
+    f"{_COLLECTION}/bulk": {"POST": create_contacts_bulk},
     f"{_COLLECTION}/count": {"GET": count_contacts},
     f"{_COLLECTION}/verify": {"POST": verify_contact},
     f"{_COLLECTION}/opt-out": {"POST": opt_out_contact},
@@ -232,13 +229,13 @@ _ONE_CONTACT: dict[str, Handler] = {
 def find_handler(method: str, target: str, body: bytes) -> tuple[Handler, Call] | Answer:
     """The handler for a request, and the call to give it; or the 404 or 405 to answer."""
     path, _, query = target.partition("?")
-    methods: Mapping[str, Handler] | None = _FIXED.get(path)
+    methods = _FIXED.get(path, {})
     number = ""
-    if methods is None and path.startswith(_COLLECTION + "/"):
-        last = path[len(_COLLECTION) + 1 :]
-        if last and "/" not in last:
-            methods, number = _ONE_CONTACT, unquote(last)
-    if methods is None:
+    last = path.removeprefix(f"{_COLLECTION}/")
+    if method not in methods and last != path and last and "/" not in last:
+        # What no fixed path takes goes to a contact, even to one that would be called "bulk".
+        methods, number = {**methods, **_ONE_CONTACT}, unquote(last)
+    if not methods:
         return error_answer(404, "Not found")
     handler = methods.get(method)
     if handler is None:

@@ -87,7 +87,6 @@ async def test_faults_strike_every_endpoint(start: Any, dial: str) -> None:
         ("PUT", ONE_CONTACT, {"first_name": "Ada"}, "updated"),
         ("DELETE", ONE_CONTACT, None, "deleted"),
         ("DELETE", "", {"contact_ids": ["+14155550123"]}, "deleted"),
-        ("DELETE", "/bulk", {"contact_ids": ["+14155550123"]}, "deleted"),
         ("POST", "/bulk", {"contacts": [{"phone": "+14155550199"}]}, "created"),
         ("POST", "/verify", CREATE, "verifications"),
         ("POST", "/opt-out", CREATE, "opt_outs"),

@@ -11,6 +11,7 @@ import pytest
 import sendblue_api
 from sendblue_api import AsyncSendblueAPI, SendblueAPI
 
+from sendblue_async import SendblueClient
 from sendblue_async.sandbox import Faults
 
 pytestmark = pytest.mark.anyio
@@ -210,6 +211,26 @@ async def test_the_sync_client_has_every_operation(api: Any) -> None:
 
     await with_sync_client(api, steps)
     assert api.sandbox.counts == {**COUNTS, "requests": api.sandbox.counts["requests"]}
+
+
+async def test_our_bulk_delete_is_the_request_that_the_sdk_sends(api: Any) -> None:
+    """Both clients send the same method, path and body, and both delete."""
+    numbers = [entry["phone"] for entry in ENTRIES]
+    sandbox = api.sandbox
+    async with (
+        AsyncSendblueAPI(**arguments(api)) as theirs,
+        SendblueClient(sandbox.api_key, sandbox.api_secret, base_url=sandbox.base_url) as ours,
+    ):
+        await theirs.contacts.bulk.create(contacts=ENTRIES)
+        assert (await theirs.contacts.bulk.delete(contact_ids=numbers[:2])).amount == 2
+        assert (await ours.delete_contacts_bulk(numbers[:2])).amount == 0
+        assert (await ours.delete_contacts_bulk(numbers[2:])).amount == 2
+    _, sent_by_sdk, sent_by_us, _ = [
+        (request.method, request.path, request.json) for request in sandbox.requests
+    ]
+    assert sent_by_us == sent_by_sdk
+    assert sent_by_us == ("DELETE", "/api/v2/contacts", {"contact_ids": numbers[:2]})
+    assert not sandbox.contacts
 
 
 @pytest.mark.parametrize("name", ["update", "delete", "verify", "opt_out"])

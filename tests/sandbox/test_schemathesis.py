@@ -72,7 +72,7 @@ def numbers(contract: Any) -> list[Any]:
         schemas["ContactCreate"]["properties"]["number"],
         schemas["Contact"]["properties"]["phone"],
         body(contract, "/bulk", "post")["contacts"]["items"]["properties"]["phone"],
-        body(contract, "/bulk", "delete")["contact_ids"]["items"],
+        body(contract, "", "delete")["contact_ids"]["items"],
         body(contract, "/verify", "post")["number"],
         body(contract, "/opt-out", "post")["number"],
     ]
@@ -102,9 +102,12 @@ def precise_contract() -> Any:
     allow_null(schemas["ContactUpdate"]["properties"])
     entry = body(contract, "/bulk", "post")["contacts"]["items"]["properties"]
     allow_null(entry, required="phone")
-    # The official SDK sends its bulk deletes here.
-    as_sent = copy.deepcopy(contract["paths"][CONTACTS + "/bulk"]["delete"])
-    contract["paths"][CONTACTS]["delete"] = {**as_sent, "operationId": "deleteContactsBulkBySdk"}
+    # What no fixed path takes is about a contact, so a DELETE of "bulk" finds none.
+    one_contact = contract["paths"][CONTACTS + "/{phone_number}"]
+    for path, item in contract["paths"].items():
+        for method, operation in one_contact.items():
+            if path.startswith(CONTACTS + "/") and method != "parameters" and method not in item:
+                item[method] = {**copy.deepcopy(operation), "operationId": f"{method} {path}"}
     return contract
 
 

@@ -27,7 +27,6 @@ ENDPOINTS = [
     ("PUT", "/%2B14155550199", {"first_name": "Ada"}),
     ("DELETE", "/%2B14155550199", None),
     ("POST", "/bulk", {"contacts": [{"phone": "+14155550123"}]}),
-    ("DELETE", "/bulk", {"contact_ids": ["+14155550199"]}),
     ("GET", "/count", None),
     ("POST", "/verify", {"number": "+14155550199"}),
     ("POST", "/opt-out", {"number": "+14155550199"}),
@@ -82,11 +81,9 @@ async def test_unknown_paths_answer_404(api: Any, path: str) -> None:
         ("PATCH", "/api/v2/contacts", "DELETE, GET, POST"),
         ("PUT", "/api/v2/contacts?limit=1", "DELETE, GET, POST"),
         ("POST", "/api/v2/contacts/%2B14155550123", "DELETE, GET, PUT"),
-        ("GET", "/api/v2/contacts/bulk", "DELETE, POST"),
-        ("POST", "/api/v2/contacts/count", "GET"),
-        ("DELETE", "/api/v2/contacts/count?limit=1", "GET"),
-        ("GET", "/api/v2/contacts/verify", "POST"),
-        ("PUT", "/api/v2/contacts/opt-out", "POST"),
+        ("PATCH", "/api/v2/contacts/bulk", "DELETE, GET, POST, PUT"),
+        ("POST", "/api/v2/contacts/count?limit=1", "DELETE, GET, PUT"),
+        ("PATCH", "/api/v2/contacts/opt-out", "DELETE, GET, POST, PUT"),
     ],
 )
 async def test_unknown_methods_answer_405(api: Any, method: str, path: str, allowed: str) -> None:
@@ -94,6 +91,19 @@ async def test_unknown_methods_answer_405(api: Any, method: str, path: str, allo
     reply = await api.request(method, path)
     assert reply.refusal == (405, "Method not allowed")
     assert reply.headers["Allow"] == allowed
+
+
+@pytest.mark.parametrize("last", ["bulk", "verify", "opt-out"])
+@pytest.mark.parametrize("method", ["DELETE", "GET", "PUT"])
+async def test_what_no_fixed_path_takes_is_about_a_contact(
+    api: Any, method: str, last: str
+) -> None:
+    """A delete at ``/bulk`` is about a contact called "bulk", of which there is none."""
+    await api.create()
+    reply = await api.act(method, last, contact_ids=["+14155550123"], first_name="Eve")
+    assert reply.refusal == (404, "Contact not found")
+    assert (await api.get()).contact["first_name"] is None
+    assert api.sandbox.counts == {"requests": 3, "created": 1}
 
 
 async def test_requests_are_recorded_as_they_arrived(api: Any) -> None:
