@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from ._faults import Faults
 from ._schedule import Plan
 
 __all__ = [
     "Answer",
+    "dated",
     "error_answer",
     "fault_answer",
     "json_answer",
@@ -77,6 +80,17 @@ def fault_answer(fault: str, plan: Plan, faults: Faults) -> Answer:
         return Answer(status=200, body=b'{"contact": {"phone": "+1')
     # No Retry-After after a commit: it would promise that nothing was stored.
     return _server_error_answer(faults.server_error_after_commit_status)
+
+
+def dated(answer: Answer, seconds: int) -> Answer:
+    """The answer with the time at which it was given, in seconds since the epoch."""
+    return evolve(answer, headers={"Date": _http_date(seconds), **answer.headers})
+
+
+# Thousands of answers are given in one second.
+@lru_cache(maxsize=2)
+def _http_date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)
 
 
 def reason_phrase(status: int) -> str:

@@ -75,7 +75,8 @@ class Faults:
 
     Probabilities run from 0 to 1 and are per request. At most one fault replaces an answer: the
     dials are asked in the order in which they stand here, and those that strike before the
-    contact is stored come first. ``latency``, ``jitter`` and ``slow_bytes`` come on top.
+    contact is stored come first. ``latency``, ``jitter``, ``slow_bytes`` and ``read_lag`` come on
+    top.
 
     Raises:
         ValueError: a value is outside its range; the message names the dial.
@@ -130,6 +131,9 @@ class Faults:
     """Probability that the answer's body comes one byte at a time."""
     slow_bytes_interval: float = _seconds(0.01)
     """Seconds between two bytes of a slow body."""
+
+    read_lag: float = _seconds()
+    """How many seconds reads (get, list, count) lag behind creates, updates and deletes."""
 
     @classmethod
     def parse(cls, settings: Iterable[str]) -> Faults:

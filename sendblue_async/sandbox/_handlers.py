@@ -24,7 +24,7 @@ from ._bodies import (
 )
 from ._contact import Refusal, StoredContact, normalized_number
 from ._query import read_list_query
-from ._store import Store
+from ._replica import ReplicatedStore
 
 __all__ = [
     "Call",
@@ -51,7 +51,7 @@ _COLLECTION = "/api/v2/contacts"
 class Desk:
     """What the handlers work on, and how they answer."""
 
-    store: Store
+    store: ReplicatedStore
     seed: int
     camel_case: bool
     created_status: int
@@ -81,10 +81,7 @@ class Desk:
         Raises:
             Refusal: 404, if there is none.
         """
-        contact = self.store.get(number)
-        if contact is None:
-            raise Refusal(404, "Contact not found")
-        return contact
+        return _found(self.store.get(number))
 
 
 @frozen(kw_only=True)
@@ -133,13 +130,13 @@ def create_contact(desk: Desk, call: Call) -> Answer:
 
 def list_contacts(desk: Desk, call: Call) -> Answer:
     """The contacts that the query asks for, as a bare array."""
-    page = desk.store.page(read_list_query(call.query))
+    page = desk.store.reads().page(read_list_query(call.query))
     return json_answer(200, [desk.shown(contact) for contact in page])
 
 
 def retrieve_contact(desk: Desk, call: Call) -> Answer:
     """The contact whose number stands in the path."""
-    return json_answer(200, desk.envelope(desk.stored(call.number)))
+    return json_answer(200, desk.envelope(_found(desk.store.reads().get(call.number))))
 
 
 def update_contact(desk: Desk, call: Call) -> Answer:
@@ -162,7 +159,7 @@ def delete_contact(desk: Desk, call: Call) -> Answer:
 
 def count_contacts(desk: Desk, _: Call) -> Answer:
     """How many contacts there are."""
-    return json_answer(200, {"count": len(desk.store)})
+    return json_answer(200, {"count": len(desk.store.reads())})
 
 
 def verify_contact(desk: Desk, call: Call) -> Answer:
@@ -249,6 +246,12 @@ def answer_call(desk: Desk, handler: Handler, call: Call) -> Answer:
         return handler(desk, call)
     except Refusal as refusal:
         return error_answer(refusal.status, refusal.message)
+
+
+def _found(contact: StoredContact | None) -> StoredContact:
+    if contact is None:
+        raise Refusal(404, "Contact not found")
+    return contact
 
 
 # A million contacts created in a minute share sixty texts.

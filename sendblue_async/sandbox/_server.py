@@ -16,13 +16,14 @@ from typing import Any
 
 from aiohttp import web
 
-from ._answer import Answer, error_answer, fault_answer
+from ._answer import Answer, dated, error_answer, fault_answer
 from ._delivery import BREAKERS, send, send_slowly
 from ._faults import Faults
 from ._handlers import Desk, answer_call, find_handler
 from ._received import KEY_HEADER, SECRET_HEADER, ReceivedRequest
+from ._replica import ReplicatedStore
 from ._schedule import FaultSchedule
-from ._store import ContactsView, MemoryStore, SqliteStore, Store
+from ._store import ContactsView, MemoryStore, SqliteStore
 
 __all__ = ["Sandbox"]
 
@@ -54,7 +55,8 @@ class Sandbox:
         camel_case: answer with camelCase keys, as the provider's older pages show.
         created_status: the status of a create that made a contact; an update always gets 200.
         ssl: serve TLS with this context.
-        clock: seconds since the epoch; tells when a contact was created.
+        clock: seconds since the epoch; tells when a contact was created, the ``Date`` of answers,
+            and what reads that lag can see.
 
     Attributes:
         counts: how often what happened: ``requests``; contacts ``created``, ``updated`` and
@@ -93,8 +95,10 @@ class Sandbox:
         self._host = host
         self._port = port
         self._ssl = ssl
-        self._store: Store = MemoryStore() if db is None else SqliteStore(db)
-        self._schedule = FaultSchedule(seed, Faults() if faults is None else faults)
+        self._clock = clock
+        self._store = ReplicatedStore(MemoryStore() if db is None else SqliteStore(db), clock)
+        self._schedule = FaultSchedule(seed, Faults())
+        self.faults = Faults() if faults is None else faults
         self._desk = Desk(
             store=self._store,
             seed=seed,
@@ -136,6 +140,7 @@ class Sandbox:
     @faults.setter
     def faults(self, faults: Faults) -> None:
         self._schedule.faults = faults
+        self._store.lag = faults.read_lag
 
     async def start(self) -> None:
         """Open the store and the port, and serve until :meth:`close`.
@@ -215,6 +220,7 @@ class Sandbox:
             if break_connection is not None:
                 return break_connection(request, answer)
             answer = fault_answer(fault, plan, faults)
+        answer = dated(answer, int(self._clock()))
         if plan.slow:
             self.counts["slow_bytes"] += 1
             return await send_slowly(request, answer, faults.slow_bytes_interval)
