@@ -67,31 +67,46 @@ def built_wheel(session: nox.Session) -> Path:
     return wheel
 
 
+def install_suite(session: nox.Session) -> None:
+    """Install the built wheel and what the tests need beside it."""
+    wheel = built_wheel(session)
+    session.install(f"sendblue-async[cli] @ {wheel.as_uri()}", *group("test"))
+    # A reused environment would keep an older build of the same version.
+    session.install("--force-reinstall", "--no-deps", str(wheel))
+
+
+# A file stays on one worker, as what its tests share is started once. They are taken in the
+# order of their names; by default those of few tests, however long, would come last.
+SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+
+
 @nox.session(python=FOUND)
 def tests(session: nox.Session) -> None:
     """Run the suite against the built wheel; what follows `--` goes to pytest, unmeasured."""
     for version in sorted(set(SUPPORTED) - set(FOUND)):
         session.warn(f"Python {version} does not run here, so nothing is tested on it.")
-    wheel = built_wheel(session)
-    session.install(f"sendblue-async[cli] @ {wheel.as_uri()}", *group("test"))
-    # A reused environment would keep an older build of the same version.
-    session.install("--force-reinstall", "--no-deps", str(wheel))
+    install_suite(session)
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
 
-    # The lines run are counted on one Python, the one where that costs least time. They are
-    # counted from pytest's first import on, and in every program that the tests start.
-    counted = session.python == FOUND[0]
+    # The lines run are counted on the oldest Python alone, where that costs least time. They
+    # are counted from pytest's first import on, and in every program that the tests start.
+    counted = session.python == SUPPORTED[0]
     data = {"COVERAGE_FILE": str(Path(SHARED.name, "coverage"))}
     start = {"COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml")} if counted else {}
-    # A file stays on one worker, as what its tests share is started once. They are taken in the
-    # order of their names; by default those of few tests, however long, would come last.
-    distribution = ("--dist", "loadfile", "--no-loadscope-reorder")
-    session.run("pytest", "-n", "2", *distribution, env={**data, **start})
+    session.run("pytest", *SIDE_BY_SIDE, env={**data, **start})
     if counted:
         session.run("coverage", "combine", "--quiet", env=data)
         session.run("coverage", "report", env=data)
+
+
+@nox.session(default=False)
+def quick(session: nox.Session) -> None:
+    """Run the suite on one Python, without the runs that start whole frameworks or take long."""
+    install_suite(session)
+    left_out = ["chaos", "prism", "sync", "sandbox/test_schemathesis.py"]
+    session.run("pytest", *SIDE_BY_SIDE, *(f"--ignore=tests/{name}" for name in left_out))
 
 
 @nox.session
