@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import os
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from ssl import SSLContext
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from . import _log
 from ._converter import encode_json
 from ._credentials import find_credentials, hidden
+from ._event_loop import require_asyncio
 from ._options import DEFAULT_BASE_URL, Timeouts
 from ._pace import Pace
 from ._pool import ClientSession, TraceConfig
@@ -21,7 +23,9 @@ from ._wire import Call, checked_method, path_with_query, read_raw
 from .exceptions import ConfigurationError, ConnectError, SendblueError
 from .models import RawResponse
 
-if TYPE_CHECKING:
+if sys.version_info >= (3, 11):
+    from typing import Self
+else:
     from typing_extensions import Self
 
 _T = TypeVar("_T")
@@ -36,7 +40,12 @@ _EFFECTS = {
 }
 
 
-def _check_types(**options: tuple[object, type]) -> None:
+def check_types(**options: tuple[object, type]) -> None:
+    """Refuse options, given with the type that each has to be of.
+
+    Raises:
+        ConfigurationError: If one is neither of its type nor ``None``.
+    """
     for name, (value, kind) in options.items():
         if value is not None and not isinstance(value, kind):
             raise ConfigurationError(f"{name} must be a {kind.__name__}, not {value!r}.")
@@ -64,7 +73,7 @@ class ApiClient:
     ) -> None:
         # No key is to be seen in a traceback that shows the locals of this frame.
         api_key, api_secret = hidden(api_key), hidden(api_secret)
-        _check_types(
+        check_types(
             timeouts=(timeouts, Timeouts),
             retry=(retry, RetryPolicy),
             session=(session, ClientSession),
@@ -73,7 +82,7 @@ class ApiClient:
             trace_configs=(trace_configs, Sequence),
         )
         for place, hook in enumerate(trace_configs or ()):
-            _check_types(**{f"trace_configs[{place}]": (hook, TraceConfig)})
+            check_types(**{f"trace_configs[{place}]": (hook, TraceConfig)})
         if session is not None and trace_configs:
             raise ConfigurationError(
                 "trace_configs are for the client's own session; give them to yours instead."
@@ -99,6 +108,7 @@ class ApiClient:
         return f"<{type(self).__name__} {transport.base_url if transport else '(not set up)'}>"
 
     async def __aenter__(self) -> Self:
+        require_asyncio()
         return self
 
     async def __aexit__(
@@ -127,7 +137,7 @@ class ApiClient:
             timeouts: Replaces the client's timeouts. Unchanged by default.
             retry: Replaces the client's retry policy. Unchanged by default.
         """
-        _check_types(timeouts=(timeouts, Timeouts), retry=(retry, RetryPolicy))
+        check_types(timeouts=(timeouts, Timeouts), retry=(retry, RetryPolicy))
         view = copy.copy(self)
         view._timeouts = timeouts or self._timeouts
         view._retry = retry or self._retry

@@ -16,6 +16,7 @@ from typing import Any
 
 from attrs import define, field, validators
 
+from ._event_loop import require_asyncio
 from .exceptions import APIError
 from .models import Contact, ContactPage
 from .models._fields import is_aware, number_in
@@ -148,6 +149,8 @@ async def every_contact(
     Raises:
         APIError: If the API cannot show all of them, after those that it did show.
     """
+
+    require_asyncio()
 
     async def fetch_next() -> ContactPage:
         return await fetch(walk.query())

@@ -17,6 +17,7 @@ from aiohttp import ClientSession as ClientSession
 from aiohttp import TraceConfig as TraceConfig
 from attrs import define
 
+from ._event_loop import require_asyncio
 from .exceptions import ConfigurationError
 
 
@@ -59,8 +60,12 @@ class Pools:
         _every.add(self)
 
     def of_running_loop(self) -> Pool | None:
-        """The pool of the running event loop, if there is one yet."""
-        return self._pools.get(asyncio.get_running_loop())
+        """The pool of the running event loop, if there is one yet.
+
+        Raises:
+            ConfigurationError: If no asyncio task runs here.
+        """
+        return self._pools.get(require_asyncio())
 
     async def open(self) -> Pool:
         """The pool of the running event loop, made now; those of ended loops are dropped.
@@ -102,8 +107,8 @@ class Pools:
 
     async def close(self) -> None:
         """Close the sessions that were made here, and open no more."""
+        here = require_asyncio()
         self._closed = True
-        here = asyncio.get_running_loop()
         while self._pools:
             loop, pool = self._pools.popitem()
             if pool.guard is None or loop.is_closed():

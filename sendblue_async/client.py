@@ -6,6 +6,7 @@ Over 400 lines because every endpoint has its method here, and most of a method 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
@@ -41,9 +42,12 @@ from .models import (
 )
 from .models._requests import BulkCreate, BulkDelete, ContactQuery, OptOut
 
-if TYPE_CHECKING:
+if sys.version_info >= (3, 11):
+    from typing import Unpack
+else:
     from typing_extensions import Unpack
 
+if TYPE_CHECKING:
     from .batch._import import ContactImport
 
 __all__ = ["SendblueClient"]

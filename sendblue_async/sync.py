@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import builtins
+import copy
 import os
 import sys
 from collections.abc import (
@@ -13,62 +13,106 @@ from collections.abc import (
     Coroutine,
     Iterable,
     Iterator,
+    Mapping,
+    Sequence,
 )
-from functools import wraps
+from functools import update_wrapper
+from inspect import signature
 from itertools import chain, islice
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar
+from ssl import SSLContext
+from types import FunctionType, TracebackType
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
+from ._api import check_types
 from ._credentials import hidden
 from ._deprecation import Place, blocking_caller
+from ._event_loop import find_blocked_loop
 from ._options import Timeouts
+from ._pool import ClientSession, TraceConfig
 from ._portal import portal
 from ._retry import RetryPolicy
 from .batch._workers import rows_of
 from .client import SendblueClient
 from .exceptions import ConfigurationError
 
-if TYPE_CHECKING:
+if sys.version_info >= (3, 11):
+    from typing import Self
+else:
     from typing_extensions import Self
 
 __all__ = ["SyncSendblueClient", "blocking", "blocking_iterator"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_C = TypeVar("_C", bound=Callable[..., Any])
 # A row, or none at the end.
 _Answer: TypeAlias = "asyncio.Future[list[Any]]"
 
 
-def _check_may_block(name: str) -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+def _check_may_block(client: SyncSendblueClient, name: str) -> None:
+    loop = None if client._allow_blocking_loop else find_blocked_loop()
+    if loop is None:
         return
-    # A Jupyter kernel runs every cell, blocking or not, inside its event loop.
-    if not hasattr(builtins, "__IPYTHON__"):
+    message = f"SyncSendblueClient.{name} would block the event loop that runs on this thread"
+    if loop == "trio":
         raise ConfigurationError(
-            f"SyncSendblueClient.{name} would block the event loop that runs on this thread; "
-            f"await SendblueClient.{name} instead."
+            f"{message}, trio's; call it on another thread instead: "
+            f"await anyio.to_thread.run_sync(client.{name}, ...)."
         )
+    raise ConfigurationError(
+        f"{message}; await SendblueClient.{name} instead, or call it on another thread: "
+        f"await asyncio.to_thread(client.{name}, ...). Where nothing can be awaited, because the "
+        "loop belongs to Playwright, a console or the like, let the loop wait: "
+        "SyncSendblueClient(allow_blocking_loop=True)."
+    )
 
 
 def blocking(
     method: Callable[Concatenate[SendblueClient, _P], Coroutine[Any, Any, _R]],
 ) -> Callable[Concatenate[SyncSendblueClient, _P], _R]:
     """The same method for callers that cannot await: same arguments, results and errors."""
-    name = method.__name__
+    run = _run
 
-    @wraps(method)
     def call(self: SyncSendblueClient, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        _check_may_block(name)
-        caller = blocking_caller.set(Place.of(sys._getframe(1)))
-        try:
-            return portal.run(method, (self._client, *args), kwargs)
-        finally:
-            blocking_caller.reset(caller)
+        return run(method, self, args, kwargs)
 
-    call.__qualname__ = f"SyncSendblueClient.{name}"
-    return call
+    return _made_like(method, call)
+
+
+def _run(
+    method: Callable[..., Coroutine[Any, Any, _R]],
+    client: SyncSendblueClient,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> _R:
+    _check_may_block(client, method.__name__)
+    caller = blocking_caller.set(Place.of(sys._getframe(2)))
+    try:
+        return portal.run(method, (client._client, *args), kwargs)
+    finally:
+        blocking_caller.reset(caller)
+
+
+def _made_like(method: Callable[..., Any], call: _C) -> _C:
+    """Give a function the name, docstring and signature of a method.
+
+    It gets the method's globals too, where its annotations mean something, so it may use none of
+    its own. It has no ``__wrapped__``: web frameworks follow that, find a coroutine function, and
+    call this on their event loop.
+
+    Args:
+        method: A method of the asynchronous client.
+        call: A function without defaults.
+    """
+    assert isinstance(call, FunctionType)
+    assert isinstance(method, FunctionType)
+    twin: Any = FunctionType(call.__code__, method.__globals__, closure=call.__closure__)
+    update_wrapper(twin, method)
+    del twin.__wrapped__
+    twin.__signature__ = signature(method)
+    twin.__qualname__ = f"SyncSendblueClient.{method.__name__}"
+    made: _C = twin
+    return made
 
 
 class _Items(Iterator[_R]):
@@ -80,14 +124,19 @@ class _Items(Iterator[_R]):
     """
 
     def __init__(
-        self, method: Callable[..., AsyncGenerator[_R, None]], *args: Any, **kwargs: Any
+        self,
+        method: Callable[..., AsyncGenerator[_R, None]],
+        client: SyncSendblueClient,
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
         self._name = method.__name__
-        self._generator = method(*args, **kwargs)
+        self._client = client
+        self._generator = method(client._client, *args, **kwargs)
         self._process = os.getpid()
 
     def __next__(self) -> _R:
-        _check_may_block(self._name)
+        _check_may_block(self._client, self._name)
         if os.getpid() != self._process:
             raise ConfigurationError(
                 f"This iteration belongs to the process that called {self._name}; "
@@ -116,7 +165,7 @@ class _Results(_Items[_R]):
     def __init__(
         self,
         method: Callable[..., AsyncGenerator[_R, None]],
-        client: SendblueClient,
+        client: SyncSendblueClient,
         source: Any,
         **options: Any,
     ) -> None:
@@ -184,21 +233,13 @@ def blocking_iterator(
     items: Callable[..., Iterator[Any]] = _Items,
 ) -> Callable[Concatenate[SyncSendblueClient, _P], Iterator[_R]]:
     """The same items for callers that cannot await: same arguments, results and errors."""
-    name = method.__name__
+    check = _check_may_block
 
-    @wraps(method)
     def call(self: SyncSendblueClient, /, *args: _P.args, **kwargs: _P.kwargs) -> Iterator[_R]:
-        _check_may_block(name)
-        return items(method, self._client, *args, **kwargs)
+        check(self, method.__name__)
+        return items(method, self, *args, **kwargs)
 
-    call.__qualname__ = f"SyncSendblueClient.{name}"
-    return call
-
-
-def _with_arguments_of(
-    init: Callable[Concatenate[SendblueClient, _P], None],
-) -> Callable[[Callable[..., None]], Callable[Concatenate[SyncSendblueClient, _P], None]]:
-    return lambda own: wraps(init)(own)
+    return _made_like(method, call)
 
 
 class SyncSendblueClient:
@@ -212,26 +253,60 @@ class SyncSendblueClient:
     The rows of :meth:`create_contacts` are pulled on the thread that iterates over the results,
     and only while it waits for one: the source may be a database cursor, or call this client.
 
-    The arguments are those of :class:`SendblueClient`, except that a ``session``, which belongs
+    The arguments are those of :class:`SendblueClient`, and one more. A ``session``, which belongs
     to an event loop of yours, cannot be given.
+
+    Args:
+        allow_blocking_loop: Whether calls may block an event loop that runs on their thread, which
+            stands still meanwhile. Default false; in Jupyter and marimo they always may.
 
     Raises:
         ConfigurationError: As the asynchronous client does; from a method also when it is
-            called on a thread where an event loop runs, which it would block.
+            called on a thread where an event loop of asyncio's or trio's runs, which it would
+            block.
     """
 
-    @_with_arguments_of(SendblueClient.__init__)
     def __init__(
-        self, api_key: str | None = None, api_secret: str | None = None, **options: Any
+        self,
+        api_key: str | None = None,
+        api_secret: str | None = None,
+        *,
+        base_url: str | None = None,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        max_connections: int = 100,
+        rate_limit: float | None = None,
+        default_headers: Mapping[str, str] | None = None,
+        proxy: str | None = None,
+        ssl: SSLContext | None = None,
+        trace_configs: Sequence[TraceConfig] | None = None,
+        session: ClientSession | None = None,
+        allow_http: bool = False,
+        allow_blocking_loop: bool = False,
     ) -> None:
         # No key is to be seen in a traceback that shows the locals of this frame.
         api_key, api_secret = hidden(api_key), hidden(api_secret)
-        if options.get("session") is not None:
+        if session is not None:
             raise ConfigurationError(
                 "A session belongs to an event loop, and the blocking client has its own; "
                 "give the session to SendblueClient."
             )
-        self._client = SendblueClient(api_key, api_secret, **options)
+        check_types(allow_blocking_loop=(allow_blocking_loop, bool))
+        self._allow_blocking_loop = allow_blocking_loop
+        self._client = SendblueClient(
+            api_key,
+            api_secret,
+            base_url=base_url,
+            timeouts=timeouts,
+            retry=retry,
+            max_connections=max_connections,
+            rate_limit=rate_limit,
+            default_headers=default_headers,
+            proxy=proxy,
+            ssl=ssl,
+            trace_configs=trace_configs,
+            allow_http=allow_http,
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {getattr(self, '_client', None)!r}>"
@@ -258,7 +333,7 @@ class SyncSendblueClient:
             timeouts: Replaces the client's timeouts. Unchanged by default.
             retry: Replaces the client's retry policy. Unchanged by default.
         """
-        view = object.__new__(type(self))
+        view = copy.copy(self)
         view._client = self._client.with_options(timeouts=timeouts, retry=retry)
         return view
 

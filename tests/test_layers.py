@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "sendblue_async"
 # above the converter, because their from_dict and to_dict use it.
 LAYERS = (
     {"exceptions", "_version", "_deprecation"},
-    {"_checks", "_converter", "_credentials", "_pace", "_portal"},
+    {"_checks", "_converter", "_credentials", "_event_loop", "_pace", "_portal"},
     {"_retry"},
     {"models", "_options", "_pool"},
     {"_pages", "_wire"},

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .._event_loop import require_asyncio
 from .._pace import AdaptivePace
 from ..exceptions import JournalError, ValidationError
 from ._duplicates import Duplicates
@@ -100,6 +101,7 @@ class ContactImport:
                 to it is safe.
             SendblueError: If no contact can be sent any more; the journal is kept.
         """
+        require_asyncio()
         reading = await self._in_thread(self._options.read, self._path)
         settings = self._options.settings(reading, self._account)
         journal = Journal.open(

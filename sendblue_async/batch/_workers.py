@@ -19,6 +19,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from attrs import evolve, field, frozen
 
 from .._checks import checked_count
+from .._event_loop import require_asyncio
 from .._pace import Pace
 from ..exceptions import (
     AuthenticationError,
@@ -243,6 +244,7 @@ class Workers:
         hand_over: Callable[[ContactResult[T]], Awaitable[object]],
     ) -> AsyncIterator[list[asyncio.Task[None]]]:
         """The workers, which work for as long as the block lasts."""
+        require_asyncio()
         tasks = [asyncio.create_task(self._work(pull, hand_over)) for _ in range(self.concurrency)]
         try:
             yield tasks

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 from attrs import asdict, converters, field, fields_dict, frozen, validators
 
@@ -28,6 +29,12 @@ from ._fields import (
     variables,
 )
 from ._responses import Contact
+
+# Pydantic reads no other before 3.12, where it checks the calls of a method.
+if sys.version_info >= (3, 12):
+    from typing import TypedDict
+else:
+    from typing_extensions import TypedDict
 
 
 class DeprecatedSpellings(TypedDict, total=False):

@@ -72,3 +72,18 @@ class Programs:
             printed, complaints = program.communicate(timeout=40)
         assert (program.returncode, complaints) == (0, ""), printed + complaints
         return printed
+
+    def run_command(self, arguments: Sequence[str]) -> str:
+        """What Python prints when it is given these arguments; it must exit with 0."""
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
