@@ -64,11 +64,9 @@ def test_trio_is_told_to_use_a_thread(
     """Awaited under trio, whatever is called names asyncio and the way to a thread."""
 
     async def main() -> None:
-        with pytest.raises(
-            ConfigurationError, match=r"asyncio.*anyio\.to_thread\.run_sync"
-        ) as told:
+        advice = r"needs asyncio, and trio runs here.*anyio\.to_thread\.run_sync\("
+        with pytest.raises(ConfigurationError, match=advice):
             await call(SendblueClient(**options))
-        assert "trio" in str(told.value)
 
     trio.run(main)
     assert not sandbox.requests
@@ -200,7 +198,7 @@ def test_trio_may_be_blocked_on_purpose(options: dict[str, Any]) -> None:
     assert trio.run(main) == "OK"
 
 
-@pytest.mark.parametrize("value", [1, "yes", None])
+@pytest.mark.parametrize("value", [1, "yes"])
 def test_what_allows_blocking_is_true_or_false(value: Any) -> None:
     """Anything but true and false is a mistake, and refused as one."""
     with pytest.raises(ConfigurationError, match="allow_blocking_loop"):
