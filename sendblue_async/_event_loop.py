@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import sys
+import threading
 
 from .exceptions import ConfigurationError
 
@@ -40,10 +41,12 @@ def find_blocked_loop() -> str | None:
     Notebooks are left out: they run every cell, blocking or not, inside their event loop.
     """
     try:
-        asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
     except RuntimeError:
         return "trio" if _trio_runs_here() else None
-    if _in_notebook():
+    # The green threads of one thread all seem to run the loop that one of them runs.
+    here = threading.get_ident()
+    if getattr(loop, "_thread_id", here) != here or _in_notebook():
         return None
     return "trio" if _trio_runs_here() else "asyncio"
 

@@ -86,7 +86,9 @@ def _run(
     kwargs: dict[str, Any],
 ) -> _R:
     _check_may_block(client, method.__name__)
-    caller = blocking_caller.set(Place.of(sys._getframe(2)))
+    # The first function of a thread or greenlet has no caller.
+    place = Place.of(sys._getframe(1).f_back or sys._getframe(1))
+    caller = blocking_caller.set(place)
     try:
         return portal.run(method, (client._client, *args), kwargs)
     finally:

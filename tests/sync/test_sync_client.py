@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import builtins
 import gc
@@ -400,6 +401,15 @@ def test_calls_of_several_threads_run_at_the_same_time(
     started = time.monotonic()
     in_threads(16, lambda index: client.create_contact(f"+1415555010{index:02}"))
     assert time.monotonic() - started < 4
+
+
+def test_a_call_may_be_all_that_a_thread_does(sandbox: Sandbox, client: SyncSendblueClient) -> None:
+    """A bare thread, whose first function is the call itself, makes it as any other."""
+    _thread.start_new_thread(client.create_contact, (NUMBER,))
+    deadline = time.monotonic() + 20
+    while NUMBER not in sandbox.contacts and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert NUMBER in sandbox.contacts
 
 
 def test_a_deprecated_keyword_warns(options: dict[str, Any]) -> None:
