@@ -27,6 +27,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOT_RUN_HERE = {
     "install command": "installs this package: .ci/run takes it from the README and runs it",
     "test command": "runs this very suite: .ci/run takes it from the README and runs it",
+    "quick test command": "runs most of this very suite",
 }
 
 
