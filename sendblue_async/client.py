@@ -301,7 +301,8 @@ class SendblueClient(ApiClient):
             ValidationError: If the file or an option cannot be used; nothing was sent.
             ConfigurationError: If the extra is not installed, or an option is not usable.
             JournalError: If the journal is another's, in use, damaged or on a full disk, or the
-                file has changed since; nothing is sent from there on.
+                file has changed since; nothing is sent from there on. Its ``outcome`` is
+                ``"unknown"`` if this run may have sent contacts before.
             SendblueError: As from :meth:`create_contacts`; the journal is kept.
         """
         job = self._import(

@@ -112,7 +112,11 @@ class ConfigurationError(SendblueError):
 
 
 class JournalError(ConfigurationError):
-    """The journal of an import cannot be used; what was committed to it stays valid."""
+    """The journal of an import cannot be used; what was committed to it stays valid.
+
+    ``outcome`` is ``"unknown"`` if this run of the import may have sent contacts before, and
+    ``"not_sent"`` otherwise.
+    """
 
 
 class ValidationError(SendblueError, ValueError):

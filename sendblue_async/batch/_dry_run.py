@@ -11,8 +11,8 @@ from typing import Any
 from attrs import frozen
 
 from ._bulk import checked_bulk, entry_of
+from ._check import check
 from ._duplicates import Duplicates
-from ._import import check
 from ._import_options import ImportOptions
 from ._journal import Journal
 

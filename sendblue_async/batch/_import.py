@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -14,10 +14,12 @@ from typing import Any, TypeVar
 
 from .._event_loop import require_asyncio
 from .._pace import AdaptivePace
-from ..exceptions import JournalError, ValidationError
+from ..exceptions import ConfigurationError, JournalError, ValidationError
+from ._check import check
 from ._duplicates import Duplicates
 from ._entries import Entry, Reading
 from ._feeder import Feeder
+from ._files import journal_beside, rejected_beside
 from ._import_options import ImportOptions
 from ._journal import Journal
 from ._journal_tables import OPEN
@@ -71,8 +73,8 @@ class ContactImport:
         progress: Callable[[ImportProgress], object] | None,
     ) -> None:
         self._path = Path(path)
-        self._journal_path = self._path.with_name(f"{self._path.name}.journal")
-        self._rejected_path = self._path.with_name(f"{self._path.name}.rejected.csv")
+        self._journal_path = journal_beside(self._path)
+        self._rejected_path = rejected_beside(self._path)
         self._options = options
         self._account = account
         self._resume = resume
@@ -84,6 +86,7 @@ class ContactImport:
         self._withdrawn: list[int] = []
         self._checked = False
         self._entries = 0
+        self._begun = 0
         self._on_thread = 0
         self.report: ImportReport | None = None
         """What it has come to, once it has ended, however it ended."""
@@ -97,11 +100,20 @@ class ContactImport:
 
         Raises:
             ValidationError: If the file or an option cannot be used; nothing was sent.
-            JournalError: If the journal cannot be used, or the disk fails; what was committed
-                to it is safe.
+            JournalError: If the journal cannot be used, the disk fails, or the file changes
+                after contacts were sent; what was committed to the journal is safe. Its
+                ``outcome`` is ``"unknown"`` once this run may have sent any.
             SendblueError: If no contact can be sent any more; the journal is kept.
         """
         require_asyncio()
+        try:
+            return await self._run()
+        except ConfigurationError as error:
+            if self._begun:
+                error.outcome = "unknown"
+            raise
+
+    async def _run(self) -> ImportReport:
         reading = await self._in_thread(self._options.read, self._path)
         settings = self._options.settings(reading, self._account)
         journal = Journal.open(
@@ -170,15 +182,17 @@ class ContactImport:
         if self._workers.stopped:
             raise StopAsyncIteration
         begun: list[Job[Entry]] = []
-        for job in islice(pending, count):
-            if job is None:
-                await asyncio.sleep(0)
-                break
-            begun.append(job)
-        else:
-            if not begun:
-                raise StopAsyncIteration
-        reading.table.check_unchanged()
+        with self._file_as_it_was():
+            for job in islice(pending, count):
+                if job is None:
+                    await asyncio.sleep(0)
+                    break
+                begun.append(job)
+            else:
+                if not begun:
+                    raise StopAsyncIteration
+            reading.table.check_unchanged()
+        self._begun += len(begun)
         try:
             await self._commit(journal, [job.row.place for job in begun])
             self._show()
@@ -186,6 +200,18 @@ class ContactImport:
             self._withdraw(begun)
             raise
         return begun
+
+    @contextmanager
+    def _file_as_it_was(self) -> Iterator[None]:
+        """Say of a file that fails or changes after contacts were sent that they were sent."""
+        try:
+            yield
+        except ValidationError as error:
+            if not self._begun:
+                raise
+            raise JournalError(
+                f"{error} What was sent before is in the journal {self._journal_path}."
+            ) from error
 
     async def _commit(self, journal: Journal, begun: list[int]) -> None:
         """Put on the disk what is begun and what has ended; a slow disk seldom holds up others."""
@@ -201,6 +227,8 @@ class ContactImport:
 
     def _withdraw(self, jobs: Iterable[Job[Entry]]) -> None:
         """Note that these were not begun, as nobody sends them, unless an earlier run did."""
+        jobs = [*jobs]
+        self._begun -= len(jobs)
         self._withdrawn += [job.row.place for job in jobs if not job.doubtful]
 
     def _commit_last(self, journal: Journal, unsent: Iterable[Job[Entry]]) -> None:
@@ -241,6 +269,7 @@ class ContactImport:
     async def _result(self, result: ContactResult[Entry]) -> None:
         """Note what became of an entry that was sent."""
         if result.outcome == "skipped":
+            self._begun -= 1
             self._withdrawn.append(result.row.place)
             return
         error = result.error
@@ -357,29 +386,3 @@ class ContactImport:
             rejected_path=rejected_path,
         )
         return report, trouble
-
-
-def check(
-    reading: Reading,
-    journal: Journal,
-    stopped: Callable[[], bool],
-    keep: Callable[[list[Entry]], object] = lambda entries: None,
-) -> None:
-    """Read the file once before anything is sent, and note which number stands where.
-
-    Args:
-        reading: The file.
-        journal: Takes the notes.
-        stopped: Asked now and then whether to leave it at that.
-        keep: Is given all entries, many at a time.
-    """
-    checked = 0
-    for entries in reading.portions():
-        for entry in entries:
-            if entry.contact is not None:
-                journal.note(entry.place, entry.contact.number)
-        keep(entries)
-        checked = entries[-1].place + 1
-        if stopped():
-            return
-    journal.finish_check(checked)

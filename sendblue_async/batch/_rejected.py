@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ._files import open_to_replace
 from ._results import Ended
 from ._row import REPLACEMENT
 from ._table import Table, neutralised
@@ -28,7 +28,8 @@ def write_rejected(path: Path, table: Table, rejected: Iterator[Ended]) -> bool:
     each such cell and leave that sign out; the added columns can stay as they are.
 
     Args:
-        path: The file, replaced as a whole, or left alone if nothing was rejected.
+        path: The file, replaced as a whole by one that is on the disk, or left alone if nothing
+            was rejected.
         table: The table.
         rejected: What was rejected, in the order of the table.
 
@@ -43,25 +44,19 @@ def write_rejected(path: Path, table: Table, rejected: Iterator[Ended]) -> bool:
     if columns[-3:] in (_ADDED, _ADDED_BESIDE_THOSE):
         columns = columns[:-3]
     added = _ADDED_BESIDE_THOSE if {*_ADDED} & {*columns} else _ADDED
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    try:
-        # With the mark that Excel knows UTF-8 by.
-        with unfinished.open("w", encoding="utf-8-sig", newline="") as file:
-            writer = csv.writer(file, delimiter=table.delimiter or ",")
-            writer.writerow([*map(neutralised, columns), *added])
-            for row in table.rows():
-                if row.line != following.line:
-                    continue
-                cells = map(neutralised, row.cells[: len(columns)])
-                # A server's words must not be why the mended row is rejected again.
-                reason = following.reason.replace(REPLACEMENT, "?")
-                writer.writerow([*cells, following.line, following.code, reason])
-                # A row of which several numbers were rejected stands there once.
-                following = next((ended for ended in rejected if ended.line != row.line), None)
-                if following is None:
-                    break
-        os.replace(unfinished, path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
+    # With the mark that Excel knows UTF-8 by.
+    with open_to_replace(path, like=table.path, encoding="utf-8-sig") as file:
+        writer = csv.writer(file, delimiter=table.delimiter or ",")
+        writer.writerow([*map(neutralised, columns), *added])
+        for row in table.rows():
+            if row.line != following.line:
+                continue
+            cells = map(neutralised, row.cells[: len(columns)])
+            # A server's words must not be why the mended row is rejected again.
+            reason = following.reason.replace(REPLACEMENT, "?")
+            writer.writerow([*cells, following.line, following.code, reason])
+            # A row of which several numbers were rejected stands there once.
+            following = next((ended for ended in rejected if ended.line != row.line), None)
+            if following is None:
+                break
     return True

@@ -46,7 +46,7 @@ def exit_codes() -> Iterator[None]:
         yield
     except (ValidationError, ConfigurationError) as error:
         print_error(error)
-        raise typer.Exit(2) from None
+        raise typer.Exit(2 if error.outcome == "not_sent" else 1) from None
     except BrokenPipeError:
         # Nobody reads on; what is still buffered must not fail once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

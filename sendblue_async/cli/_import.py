@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import math
-import os
 import shlex
 import signal
 import sys
@@ -27,9 +25,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .._pace import AdaptivePace
 from ..batch import ImportProgress, ImportReport
+from ..batch._files import journal_beside
 from ..exceptions import ValidationError
 from ._app import InSandbox, app, command, connected_client
-from ._output import print_aside, print_error, print_json, print_note
+from ._output import print_aside, print_json, print_note
+from ._report_file import check_report, write_report
 
 # Lines of the file that are shown beside the count of one outcome.
 _LINES_SHOWN = 10
@@ -108,7 +108,7 @@ async def import_(
         "delimiter": delimiter,
     }
     per_second = _per_second(rate)
-    _check_report(report)
+    check_report(report, file)
     if sandbox and resume:
         raise ValidationError(
             "--resume has nothing to go on with in a --sandbox, which is new each time.",
@@ -118,7 +118,7 @@ async def import_(
         options.update(concurrency=concurrency, bulk=bulk)
         await _run_dry(file, options, per_second, report)
         return
-    journal = file.with_name(f"{file.name}.journal")
+    journal = journal_beside(file)
     if resume and not journal.exists():
         print_aside(f"There is no journal at {journal}, so the import begins anew.")
     async with connected_client(sandbox) as client:
@@ -165,14 +165,16 @@ async def _run_dry(
         # The thread does not hear of it otherwise, and the program would not end before it.
         interrupted.set()
         raise
+    written = True
     if found is None:
         print_aside("The file was not checked to its end.")
     else:
         _print_dry_run(found, per_second)
-        if report is not None:
-            _write(report, asdict(found))
+        written = report is None or write_report(report, asdict(found), like=file)
     if interrupted.is_set():
         raise typer.Exit(130)
+    if not written:
+        raise typer.Exit(1)
 
 
 def _pairs(columns: list[str] | None) -> dict[str, str]:
@@ -188,18 +190,6 @@ def _pairs(columns: list[str] | None) -> dict[str, str]:
             )
         pairs[column] = field
     return pairs
-
-
-def _check_report(path: Path | None) -> None:
-    """Find out before the run, not after its last row, that the report cannot be written."""
-    if path is None:
-        return
-    target = path if path.exists() else path.parent
-    if path.is_dir() or not path.parent.is_dir() or not os.access(target, os.W_OK):
-        raise ValidationError(
-            f"--report takes a file that can be written, in a folder that exists; {path} is none.",
-            field="report",
-        )
 
 
 def _per_second(rate: str | None) -> float | None:
@@ -318,17 +308,7 @@ def _print_end(report: ImportReport, path: Path | None, *, sandbox: bool) -> boo
     elif not report.finished:
         words = [word for word in sys.argv[1:] if word != "--resume"]
         print_aside(f"To go on: sendblue-async {shlex.join([*words, '--resume'])}")
-    try:
-        if path is not None:
-            _write(path, report.to_dict())
-    except OSError as error:
-        print_error(error)
-        return False
-    return True
-
-
-def _write(path: Path, document: dict[str, Any]) -> None:
-    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    return path is None or write_report(path, report.to_dict(), like=report.path)
 
 
 def _print_report(report: ImportReport) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import itertools
 import json
+import os
 import random
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ from sendblue_async import (
 from sendblue_async.batch import _feeder, _import
 from sendblue_async.batch._duplicates import Duplicates
 from sendblue_async.batch._journal import Journal
+from sendblue_async.batch._table import Row, Table
 from sendblue_async.sandbox import Faults, Sandbox
 
 from ..client.servers import contact, reply, running
@@ -284,13 +288,98 @@ async def test_a_file_that_changes_meanwhile_stops_it(
         if sum(progress.counts.values()) > 20:
             path.write_text("number,first_name,tags\n+12015559999,Eve,\n")
 
-    with pytest.raises(ValidationError, match="changed while"):
+    # Not a ValidationError, which says that nothing was sent.
+    with pytest.raises(JournalError, match="changed while") as caught:
         await client.import_contacts(path, rate_limit=1e6, concurrency=4, progress=change)
+    assert caught.value.outcome == "unknown"
+    assert str(path.with_name("people.csv.journal")) in str(caught.value)
     assert 20 < len(server.contacts) < 300
     path.write_bytes(before)
     report = await client.import_contacts(path, rate_limit=1e6, resume=True)
     assert (report.created, report.finished) == (300, True)
     assert "+12015559999" not in server.contacts
+
+
+async def test_a_file_that_changes_before_anything_is_sent_is_invalid(
+    server: Sandbox, client: SendblueClient, tmp_path: Path
+) -> None:
+    """As long as nothing was sent, that is what the error says."""
+    path = written(tmp_path, [f"{number(n)},Ada," for n in range(300)])
+
+    async def change() -> None:
+        # The journal is there as soon as the file was read, and before it is checked.
+        while not path.with_name("people.csv.journal").exists():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        path.write_text("number,first_name,tags\n+12015559999,Eve,\n")
+
+    changing = asyncio.create_task(change())
+    with pytest.raises(ValidationError, match="changed") as caught:
+        await client.import_contacts(path, rate_limit=1e6)
+    await changing
+    assert caught.value.outcome == "not_sent"
+    assert server.counts["requests"] == 0
+
+
+async def test_a_file_that_cannot_be_read_on_is_told_as_one_that_was_sent(
+    server: Sandbox, client: SendblueClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A resumed import reads it while it sends, and what has gone out is not hidden."""
+    path = written(tmp_path, [f"{number(n)},Ada," for n in range(300)])
+    async with SendblueClient("sandbox-key", "wrong", base_url=server.base_url) as wrong:
+        with pytest.raises(AuthenticationError):
+            await wrong.import_contacts(path, rate_limit=1e6)
+    rows = Table.rows
+
+    def failing(self: Table) -> Iterator[Row]:
+        yield from itertools.islice(rows(self), 100)
+        raise ValidationError("It cannot be read.")
+
+    monkeypatch.setattr(Table, "rows", failing)
+    with pytest.raises(JournalError, match="cannot be read") as caught:
+        await client.import_contacts(path, rate_limit=1e6, resume=True, concurrency=4)
+    assert caught.value.outcome == "unknown"
+    assert len(server.contacts) > 0
+
+
+async def test_an_error_of_the_callers_own_stays_what_it_is(
+    server: Sandbox, client: SendblueClient, tmp_path: Path
+) -> None:
+    """Of the errors of ``progress`` nothing is made."""
+    path = written(tmp_path, [f"{number(n)},Ada," for n in range(300)])
+    theirs = ValidationError("theirs")
+
+    def fail(progress: ImportProgress) -> None:
+        if progress.counts:
+            raise theirs
+
+    with pytest.raises(ValidationError) as caught:
+        await client.import_contacts(path, rate_limit=1e6, concurrency=4, progress=fail)
+    assert caught.value is theirs
+
+
+async def test_rejected_rows_are_on_the_disk_before_the_journal_says_so(
+    server: Sandbox, client: SendblueClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a power cut comes in between, they are written again, and not lost."""
+    path = written(tmp_path, ["nobody,,"])
+    rejected = tmp_path / "people.csv.rejected.csv"
+    steps: list[str] = []
+    flush, finish = os.fsync, Journal.finish_report
+
+    def flushed(descriptor: int) -> None:
+        flush(descriptor)
+        steps.append("flush")
+
+    def finished(self: Journal, count: int) -> None:
+        assert "nobody" in rejected.read_text()
+        steps.append("reported")
+        finish(self, count)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(Journal, "finish_report", finished)
+    await client.import_contacts(path, rate_limit=1e6)
+    # The file, its folder.
+    assert steps == ["flush", "flush", "reported"]
 
 
 @pytest.mark.parametrize("quick", [0.0, 60.0], ids=["on a thread", "at once"])

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +21,7 @@ from sendblue_async.batch import ImportProgress, _dry_run
 from sendblue_async.cli import _import
 from sendblue_async.sandbox import Faults, Sandbox
 
-from .program import Run, account, run, shown_on_terminal, started
+from .program import PROGRAM, Run, account, run, shown_on_terminal, started
 
 
 def written(home: dict[str, str], rows: list[str]) -> Path:
@@ -127,10 +130,137 @@ def test_rejected_rows_that_cannot_be_written_hide_no_counts(
     done = run_here(environment, "import", "people.csv")
     assert "       2 created" in done.out
     assert "rejected.csv" in done.err
-    assert done.code == 2
+    assert done.code == 1
     rejected.rmdir()
     assert run_here(environment, "import", "people.csv", "--resume").code == 1
     assert "nobody" in rejected.read_text(encoding="utf-8-sig")
+
+
+@pytest.mark.parametrize("dry", [False, True])
+@pytest.mark.parametrize(
+    "report",
+    [
+        "people.csv",
+        "./people.csv",
+        "link.csv",
+        "hard.csv",
+        "there/people.csv",
+        "people.csv.journal",
+        "People.csv.Journal",
+        "people.csv.journal-wal",
+        "people.csv.journal-shm",
+        "people.csv.rejected.csv",
+        "there/people.csv.rejected.csv",
+    ],
+)
+def test_a_report_costs_no_file_of_the_import(
+    home: dict[str, str], sandbox: Sandbox, run_here: Run, report: str, dry: bool
+) -> None:
+    """By whatever name, it is refused before anything is read, sent or written."""
+    path = written(home, [*numbers(1), "nobody,Bob,x"])
+    path.with_name("link.csv").symlink_to(path)
+    path.with_name("hard.csv").hardlink_to(path)
+    path.with_name("there").symlink_to(path.parent)
+    before = {each: each.read_bytes() for each in path.parent.iterdir() if each.is_file()}
+    options = ["import", "people.csv", "--report", report, *["--dry-run"] * dry]
+    done = run_here(home | account(sandbox), *options)
+    assert (done.code, done.out) == (2, "")
+    assert "--report takes a file of its own" in done.err
+    assert {each: each.read_bytes() for each in path.parent.iterdir() if each.is_file()} == before
+    assert sandbox.counts["requests"] == 0
+
+
+def test_a_report_leaves_the_journal_whole(
+    home: dict[str, str], sandbox: Sandbox, run_here: Run
+) -> None:
+    """A journal that is there already is no report either, and the import can be resumed."""
+    path = written(home, [*numbers(2)])
+    environment = home | account(sandbox)
+    assert run_here(environment, "import", "people.csv").code == 0
+    journal = path.with_name("people.csv.journal")
+    path.with_name("link.json").symlink_to(journal)
+    for report in ("people.csv.journal", "link.json"):
+        done = run_here(environment, "import", "people.csv", "--resume", "--report", report)
+        assert done.code == 2
+    done = run_here(environment, "import", "people.csv", "--resume", "--report", "report.json")
+    assert (done.code, done.out.splitlines()[1]) == (0, "       2 created")
+
+
+@pytest.mark.parametrize("report", ["/dev/stdout", "/dev/fd/1", "stdout"])
+def test_a_report_goes_to_a_stream_as_it_is(
+    home: dict[str, str], sandbox: Sandbox, report: str
+) -> None:
+    """Standard output by any name is written to, and not replaced."""
+    path = written(home, numbers(1))
+    path.with_name("stdout").symlink_to("/dev/stdout")
+    done = run(home | account(sandbox), "import", "people.csv", "--report", report)
+    assert done.code == 0
+    assert json.loads(done.out.partition("{")[1] + done.out.partition("{")[2])["created"] == 1
+    assert path.with_name("stdout").is_symlink()
+
+
+def test_a_report_follows_what_is_in_a_redirected_output(
+    home: dict[str, str], sandbox: Sandbox
+) -> None:
+    """If standard output is a file, the report comes after the counts."""
+    path = written(home, numbers(1))
+    out = path.with_name("out.txt")
+    with out.open("w") as file:
+        command = [PROGRAM, "import", "people.csv", "--report", "/dev/stdout"]
+        environment = home | account(sandbox)
+        subprocess.run(
+            command, cwd=path.parent, env=environment, stdout=file, check=True, timeout=40
+        )
+    text = out.read_text()
+    assert text.startswith("1 entries\n       1 created\n")
+    assert json.loads(text[text.index("{") :])["created"] == 1
+
+
+def test_a_report_takes_the_place_of_the_one_before(
+    home: dict[str, str], sandbox: Sandbox, run_here: Run
+) -> None:
+    """It is the new one as a whole, for nobody who could not read the input."""
+    path = written(home, numbers(1))
+    path.chmod(0o600)
+    report = path.with_name("report.json")
+    report.write_text("x" * 10_000)
+    done = run_here(home | account(sandbox), "import", "people.csv", "--report", "report.json")
+    assert done.code == 0
+    assert json.loads(report.read_text())["created"] == 1
+    assert stat.S_IMODE(report.stat().st_mode) == 0o600
+    names = {each.name for each in path.parent.iterdir()}
+    assert names == {"people.csv", "people.csv.journal", "report.json"}
+
+
+@pytest.mark.parametrize("dry", [False, True])
+def test_a_report_that_fails_leaves_the_one_before(
+    home: dict[str, str], sandbox: Sandbox, dry: bool
+) -> None:
+    """On a full disk the counts come all the same, then why there is no report; exit code 1."""
+    path = written(home, numbers(3))
+    report = path.with_name("report.json")
+    report.write_text("old")
+    # Less than the report has with so many columns, and more than the journal and its log.
+    limits = "import resource, sys, os; hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]; "
+    limits += "resource.setrlimit(resource.RLIMIT_FSIZE, (230_000, hard)); "
+    code = limits + "from sendblue_async.cli import main; main()"
+    columns = ",".join(f"{n:05}" for n in range(20_000))
+    path.write_text(f"Mobile,{columns}\n+12015550001\n")
+    options = ["import", "people.csv", "--report", "report.json", *["--dry-run"] * dry]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *options],
+        cwd=path.parent,
+        env=home | account(sandbox),
+        capture_output=True,
+        timeout=40,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "could not be written into report.json: File too large." in done.stderr
+    assert "1 created" in done.stdout or dry
+    assert report.read_text() == "old"
+    assert not [each for each in path.parent.iterdir() if each.name.startswith(".")]
 
 
 def test_a_dry_run_sends_and_leaves_nothing(home: dict[str, str], run_here: Run) -> None:
@@ -253,6 +383,8 @@ def test_columns_are_mapped(home: dict[str, str], sandbox: Sandbox, run_here: Ru
         (["people.csv", "--report", "nowhere/report.json"], "nowhere/report.json"),
         (["people.csv", "--report", "people.csv/report.json"], "people.csv/report.json"),
         (["people.csv", "--report", ".", "--dry-run"], "--report"),
+        (["people.csv", "--report", "/proc/report.json"], "/proc/report.json"),
+        (["people.csv", "--report", "loop"], "loop"),
         (["people.csv", "--sandbox", "--resume"], "--resume"),
     ],
 )
@@ -260,7 +392,8 @@ def test_what_makes_no_sense_is_a_usage_error(
     home: dict[str, str], sandbox: Sandbox, run_here: Run, arguments: list[str], words: str
 ) -> None:
     """Exit code 2, a sentence, and nothing sent."""
-    written(home, numbers(1))
+    path = written(home, numbers(1))
+    path.with_name("loop").symlink_to("loop")
     done = run_here(home | account(sandbox), "import", *arguments)
     assert (done.code, done.out) == (2, "")
     assert words in done.err
@@ -344,6 +477,54 @@ def test_ctrl_c_ends_the_check(home: dict[str, str], sandbox: Sandbox, in_sandbo
     assert (program.returncode, out, sandbox.contacts) == (130, "", {})
     assert "The file was not checked to its end; nothing was sent." in err
     assert ("To go on" in err, journal.exists()) == (not in_sandbox, not in_sandbox)
+
+
+@pytest.mark.parametrize("kind", ["changed", "gone", "full"])
+def test_once_contacts_were_sent_the_exit_code_is_1(
+    home: dict[str, str], sandbox: Sandbox, kind: str
+) -> None:
+    """Code 2 says that nothing was sent, whatever happens to the file or the disk meanwhile."""
+    path = written(home, numbers(400))
+    sandbox.faults = Faults(latency=0.02)
+    limits = "import resource, signal, sys; "
+    if kind == "full":
+        limits += "hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]; "
+        limits += "resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, hard)); "
+    code = limits + "from sendblue_async.cli import main; main()"
+    options = ["import", "people.csv", "--rate", "9999/s", "--concurrency", "4"]
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *options],
+        cwd=path.parent,
+        env=home | account(sandbox),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as program:
+        while len(sandbox.contacts) < 20:
+            assert program.poll() is None
+            time.sleep(0.005)
+        if kind == "changed":
+            with path.open("a") as file:
+                file.write("+12025550199,Eve,x\n")
+        elif kind == "gone":
+            path.unlink()
+        out, err = program.communicate(timeout=40)
+    assert program.returncode == 1
+    assert "created" in out
+    assert "To go on:" in err
+    assert ("journal" if kind == "full" else "has changed while it was imported") in err
+
+
+def test_before_contacts_are_sent_the_exit_code_is_2(
+    home: dict[str, str], sandbox: Sandbox, run_here: Run
+) -> None:
+    """Also in a run that goes on after others that have sent some."""
+    path = written(home, numbers(3))
+    environment = home | account(sandbox)
+    assert run_here(environment, "import", "people.csv").code == 0
+    assert run_here(environment, "import", "people.csv").code == 2
+    path.write_text(path.read_text() + "+12025550199,Eve,x\n")
+    assert run_here(environment, "import", "people.csv", "--resume").code == 2
 
 
 def progress(**changes: Any) -> ImportProgress:

@@ -1,0 +1,164 @@
+"""Output files: which ones an import writes, and how one is written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import stat
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+# Flags that not every system has.
+_FLAGS = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+_FLAGS |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_FOLDER = getattr(os, "O_DIRECTORY", None)
+# A file system that cannot flush a folder, and a folder that may be written and not read.
+_CANNOT_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}
+_DESCRIPTORS = re.compile(r"/dev/fd|/proc/\d+(/task/\d+)?/fd")
+_MOST_LINKS = 40
+_OWNER_ALONE = 0o600
+
+
+def journal_beside(file: Path) -> Path:
+    """The journal of an import of this file."""
+    return Path(f"{file}.journal")
+
+
+def rejected_beside(file: Path) -> Path:
+    """The file of the rows that an import of this file rejects."""
+    return Path(f"{file}.rejected.csv")
+
+
+def files_of_import(file: Path) -> tuple[Path, ...]:
+    """The file, and all that an import of it may write beside it."""
+    journal = journal_beside(file)
+    logs = (Path(f"{journal}{suffix}") for suffix in ("-wal", "-shm", "-journal"))
+    return (file, journal, *logs, rejected_beside(file))
+
+
+def is_same_file(one: Path, other: Path) -> bool:
+    """Whether both names lead to one file, or would, once the file is there.
+
+    Of a file that is not there yet, the file system cannot tell whether it ignores case. It is
+    taken to ignore it.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return os.path.samefile(one, other)
+    targets = [Path(os.path.realpath(path)) for path in (one, other)]
+    names = {unicodedata.normalize("NFC", target.name).casefold() for target in targets}
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return len(names) == 1 and os.path.samefile(*(target.parent for target in targets))
+    return False
+
+
+def is_stream(path: Path) -> bool:
+    """Whether this is a pipe, a terminal or an open descriptor such as ``/dev/stdout``.
+
+    Nothing can take the place of one: it is written to as it is.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or _is_descriptor(path)
+
+
+def _is_descriptor(path: Path) -> bool:
+    for _ in range(_MOST_LINKS):
+        if _DESCRIPTORS.fullmatch(os.path.realpath(path.parent)):
+            return True
+        if not path.is_symlink():
+            break
+        path = path.parent / os.readlink(path)
+    return False
+
+
+def check_replaceable(path: Path) -> None:
+    """Find out that :func:`open_to_replace` can make a file there, by making one.
+
+    Raises:
+        OSError: If it cannot.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    temporary = _name_beside(path)
+    os.close(os.open(temporary, _FLAGS, _OWNER_ALONE))
+    os.unlink(temporary)
+
+
+@contextlib.contextmanager
+def open_to_replace(path: Path, *, like: Path, encoding: str = "utf-8") -> Iterator[IO[str]]:
+    """Open a file that takes the place of ``path`` when the block ends without an error.
+
+    Until it is whole and on the disk, it has a name of its own in the same folder, which nobody
+    can guess, and ``path`` stays what it was. A link at ``path`` is replaced, never followed.
+
+    Args:
+        path: The file to write or to replace.
+        like: The file whose contents it is made from. Nobody may read the new one who could not
+            read this one, or the one that is replaced.
+        encoding: The encoding of what is written.
+
+    Raises:
+        OSError: If it cannot be written; ``path`` is then as it was.
+    """
+    temporary = _name_beside(path)
+    descriptor = os.open(temporary, _FLAGS, _narrow_mode(path, like))
+    try:
+        with open(descriptor, "w", encoding=encoding, newline="") as file:
+            _keep_out_another_group(descriptor, like)
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(temporary, path)
+    except BaseException:
+        # It is gone already where the whole folder is.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    _flush_folder(path.parent)
+
+
+def _name_beside(path: Path) -> Path:
+    return path.with_name(f".sendblue-async-{secrets.token_hex(8)}")
+
+
+def _narrow_mode(path: Path, like: Path) -> int:
+    """What both files allow others; the umask takes its share when the file is made."""
+    mode = _OWNER_ALONE
+    with contextlib.suppress(FileNotFoundError):
+        mode |= stat.S_IMODE(like.stat().st_mode) & 0o066
+    with contextlib.suppress(FileNotFoundError):
+        mode &= stat.S_IMODE(path.lstat().st_mode) | _OWNER_ALONE
+    return mode
+
+
+def _keep_out_another_group(descriptor: int, like: Path) -> None:
+    """Give the group no more than everybody has, unless it is the group of the other file."""
+    made = os.fstat(descriptor)
+    with contextlib.suppress(FileNotFoundError):
+        if made.st_gid == like.stat().st_gid:
+            return
+    mode = stat.S_IMODE(made.st_mode)
+    narrower = mode & ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3 & mode
+    if narrower != mode:
+        os.chmod(descriptor, narrower)
+
+
+def _flush_folder(folder: Path) -> None:
+    if _FOLDER is None:
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | _FOLDER)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_FLUSH:
+            raise

@@ -1,0 +1,57 @@
+"""The file that ``--report`` names: checked before a run, written after it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import IO, Any
+
+from ..batch._files import (
+    check_replaceable,
+    files_of_import,
+    is_same_file,
+    is_stream,
+    open_to_replace,
+)
+from ..exceptions import ValidationError
+from ._output import print_aside
+
+
+def check_report(path: Path | None, file: Path) -> None:
+    """Find out before the run that the report can be written, and costs no other file."""
+    if path is None:
+        return
+    try:
+        for other in files_of_import(file):
+            if is_same_file(path, other):
+                use = "the file to import" if other == file else "a file that the import uses"
+                raise ValidationError(
+                    f"--report takes a file of its own; {path} is {other}, {use}.", field="report"
+                )
+        if not is_stream(path):
+            check_replaceable(path)
+    except OSError as error:
+        raise ValidationError(
+            "--report takes a file that can be written, in a folder that exists and can be "
+            f"written to; {path} is none ({error.strerror}).",
+            field="report",
+        ) from error
+
+
+def write_report(path: Path, document: dict[str, Any], *, like: Path) -> bool:
+    """Write the report; whether that went well."""
+    try:
+        if is_stream(path):
+            opened: AbstractContextManager[IO[str]] = path.open("a", encoding="utf-8")
+        else:
+            opened = open_to_replace(path, like=like)
+        with opened as file:
+            file.write(json.dumps(document, indent=2) + "\n")
+    except OSError as error:
+        print_aside(
+            f"The report could not be written into {path}: {error.strerror or error}. A report "
+            "that was there before is unchanged."
+        )
+        return False
+    return True
