@@ -17,6 +17,7 @@ from ._event_loop import require_asyncio
 from ._options import DEFAULT_BASE_URL, Timeouts
 from ._pace import Pace
 from ._pool import ClientSession, TraceConfig
+from ._redaction import show_path
 from ._retry import Effect, RetryPolicy
 from ._transport import Transport
 from ._wire import Call, checked_method, path_with_query, read_raw
@@ -227,5 +228,8 @@ class ApiClient:
             SendblueError: If it failed, or so many calls do that nothing is sent again.
         """
         if not self._transport.allows_retry:
-            raise ConnectError(f"{call.method} {call.path} was not sent, as most calls fail.")
+            path = show_path(call.path)
+            raise ConnectError(
+                f"{call.method} {path} was not sent, as most calls fail.", retryable=True
+            )
         return await self._attempt(call, started)

@@ -22,6 +22,7 @@ import attrs
 import cattrs
 
 from ._deprecation import warn_deprecated
+from ._redaction import shortened
 from .exceptions import ValidationError
 
 T = TypeVar("T")
@@ -115,9 +116,9 @@ def preferred_spellings(given: Mapping[str, Any], cls: type) -> dict[str, Any]:
         preferred = _DEPRECATED.get(name)
         if preferred not in allowed:
             raise ValidationError(
-                f"{name!r} is not a field of {cls.__name__}; its fields are "
+                f"{shortened(str(name))!r} is not a field of {cls.__name__}; its fields are "
                 f"{', '.join(sorted(allowed))}.",
-                field=str(name),
+                field=shortened(str(name)),
             )
         if value is None:
             continue

@@ -7,34 +7,26 @@ Phone numbers are cut to their last four digits, and keys never come here.
 from __future__ import annotations
 
 import logging
-import re
 from typing import Any
 
-from ._wire import Call, Failure
+from ._redaction import shortened, show_path
+from ._wire import Call, Failure, bare_path
 from .exceptions import SendblueError
 
 log = logging.getLogger("sendblue_async")
 # Where nobody has set up logging, Python would print warnings to standard error.
 log.addHandler(logging.NullHandler())
 
-# Seven digits and more, however they are set apart: a date looks like that, too.
-_NUMBER = re.compile(r"(?:\+|%2B)?\(?[0-9](?:(?:%20|[^\w\n,:;]){0,3}[0-9]){6,}")
-
-
-def shortened(text: str) -> str:
-    """The text with each phone number in it cut to its last four digits."""
-    return _NUMBER.sub(lambda match: f"…{re.sub('%2[0B]|[^0-9]', '', match[0])[-4:]}", text)
-
 
 def _start(call: Call[Any]) -> str:
     """What the lines of a call begin with."""
-    whom = f" for {call.number}" if call.number and "%2B" not in call.path else ""
-    return shortened(f"{call.method} {_bare(call.path)}{whom}")
+    whom = f" for {shortened(call.number)}" if call.number and "%2B" not in call.path else ""
+    return f"{call.method} {show_path(bare_path(call.path))}{whom}"
 
 
-def _bare(path: str) -> str:
-    """A path without its query, which can hold anything."""
-    return path.partition("?")[0]
+def _reference(request_id: str | None) -> str:
+    """How a line names the request, where the server did."""
+    return f", request id {request_id}" if request_id else ""
 
 
 def succeeded(call: Call[Any], attempt: int, elapsed: float) -> None:
@@ -49,12 +41,13 @@ def failed(call: Call[Any], attempt: int, failure: Failure, elapsed: float) -> N
     """Log that an attempt ended in another way."""
     if log.isEnabledFor(logging.DEBUG):
         log.debug(
-            "%s: attempt %d %s, outcome %s, %.3f s after the start",
+            "%s: attempt %d %s, outcome %s, %.3f s after the start%s",
             _start(call),
             attempt,
-            shortened(failure.message),
+            failure.message,
             failure.rule.outcome,
             elapsed,
+            _reference(failure.request_id),
         )
 
 
@@ -62,11 +55,12 @@ def retrying(call: Call[Any], attempt: int, failure: Failure, wait: float) -> No
     """Log that a failed attempt is followed by another one."""
     if log.isEnabledFor(logging.WARNING):
         log.warning(
-            "%s: attempt %d %s; the next one follows in %.2f s",
+            "%s: attempt %d %s; the next one follows in %.2f s%s",
             _start(call),
             attempt,
-            shortened(failure.message),
+            failure.message,
             wait,
+            _reference(failure.request_id),
         )
 
 
@@ -74,13 +68,14 @@ def gave_up(call: Call[Any], error: SendblueError, elapsed: float) -> None:
     """Log that a call failed for good."""
     if log.isEnabledFor(logging.INFO):
         log.info(
-            "%s: failed after %d attempts and %.3f s, outcome %s: %s: %s",
+            "%s: failed after %d attempts and %.3f s, outcome %s%s: %s: %s",
             _start(call),
             error.attempts,
             elapsed,
             error.outcome,
+            _reference(error.request_id),
             type(error).__name__,
-            shortened(str(error).replace(call.path, _bare(call.path))),
+            error,
         )
 
 

@@ -123,6 +123,19 @@ def rule_for(status: int, *, names_a_time: bool) -> Rule:
     return RULES.get(status) or RULES.get(f"{status // 100}xx") or RULES["5xx"]
 
 
+def is_retryable(rule: Rule, effect: Effect, *, doubtful: bool) -> bool:
+    """Whether the same call makes sense again later: it may succeed then, and does no harm.
+
+    Args:
+        rule: The row of the truth table that the last attempt ended in.
+        effect: What the operation does.
+        doubtful: Whether any attempt may have been applied.
+    """
+    # A call that had no time left, or whose turn had not come, ends without another attempt.
+    passes = rule.again is not Again.NO or rule.error in (ConnectError, RateLimitError)
+    return passes and not (doubtful and effect is Effect.NEITHER)
+
+
 @frozen(kw_only=True)
 class RetryPolicy:
     """How often and how patiently a call is attempted.

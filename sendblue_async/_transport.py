@@ -1,4 +1,7 @@
-"""aiohttp underneath: sessions, auth headers, the attempt loop, and what aiohttp's errors mean."""
+"""aiohttp underneath: sessions, auth headers, the attempt loop, and what aiohttp's errors mean.
+
+Over 400 lines because an attempt is read from its place in the queue to the meaning of its end.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from yarl import URL
 
 from . import _log
 from ._checks import checked_count
+from ._connect_reasons import why_not_connected
 from ._credentials import Credentials, Secret, masked
 from ._options import (
     Timeouts,
@@ -33,8 +37,18 @@ from ._options import (
 )
 from ._pace import Pace
 from ._pool import ClientSession, Interrupted, Pool, Pools, Sending, TraceConfig
+from ._redaction import shortened
 from ._retry import RULES, Again, Ending, RetryPolicy, RetryThrottle, Rule
-from ._wire import Call, Failure, Reply, error_for, read_reply, snippet, told_of
+from ._wire import (
+    Call,
+    Failure,
+    Reply,
+    error_for,
+    read_reply,
+    shown_request_id,
+    snippet,
+    told_of,
+)
 from .exceptions import ConfigurationError, ConnectError, RateLimitError
 
 T = TypeVar("T")
@@ -256,6 +270,7 @@ class Transport:
         if session.closed:
             return _CLOSED
         body = None if call.body is None else _Body(call.body)
+        timeout = _aiohttp_timeout(min(timeouts.attempt, left), timeouts.connect)
         # A body knows whether it was sent, and a POST is not sent twice by aiohttp.
         watched = body is None or call.method not in _SENT_ONCE
         sending = Sending(session) if watched else None
@@ -266,7 +281,7 @@ class Transport:
                 URL(self.base_url + call.path, encoded=True),
                 data=body,
                 headers=self._headers if body is None else self._headers_with_body,
-                timeout=_aiohttp_timeout(min(timeouts.attempt, left), timeouts.connect),
+                timeout=timeout,
                 allow_redirects=False,
                 raise_for_status=False,
                 proxy=self._proxy,
@@ -276,37 +291,39 @@ class Transport:
         except _ERRORS as error:
             cause = error.__cause__ if isinstance(error, Interrupted) else error
             request = sending if body is None else body
-            return self._failure(cause or error, sent=request is None or request.sent)
+            sent = request is None or request.sent
+            return self._failure(cause or error, sent=sent, limit=timeout.connect or 0.0)
+        headers = {name.lower(): value for name, value in response.headers.items()}
         try:
             while chunk := await response.content.readany():
                 chunks.append(chunk)
         except _ERRORS as error:
             if 200 <= response.status < 300:
-                failure = self._failure(error, sent=True)
-                shown = snippet(b"".join(chunks), self._credentials.redact)
-                return evolve(failure, status=response.status, snippet=shown)
+                return evolve(
+                    self._failure(error, sent=True),
+                    status=response.status,
+                    snippet=snippet(b"".join(chunks), self._credentials.redact),
+                    request_id=shown_request_id(headers, self._credentials.redact),
+                )
             # The status alone says what a refusal means, however little came of its body.
         finally:
             response.release()
-        headers = {name.lower(): value for name, value in response.headers.items()}
         return Reply(response.status, headers, b"".join(chunks))
 
-    def _failure(self, error: BaseException, *, sent: bool) -> Failure:
+    def _failure(self, error: BaseException, *, sent: bool, limit: float = 0.0) -> Failure:
         """What one of aiohttp's errors means; the order matters, as its classes overlap.
 
         Args:
             error: The error.
             sent: Whether the server may have seen the whole request.
+            limit: How many seconds connecting was given.
         """
         timed_out = isinstance(error, asyncio.TimeoutError)
+        message = ""
         if isinstance(error, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
-            ending, message = Ending.BAD_TLS, "failed, as TLS could not be set up"
-        elif isinstance(error, aiohttp.ConnectionTimeoutError) or (timed_out and not sent):
-            ending, message = Ending.NO_CONNECTION, "timed out while connecting"
-        elif isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError)):
-            ending, message = Ending.NO_CONNECTION, "failed to connect"
-        elif not sent:
-            ending, message = Ending.NO_CONNECTION, "lost the connection before it was sent"
+            ending = Ending.BAD_TLS
+        elif not sent or isinstance(error, _NOT_CONNECTED):
+            ending = Ending.NO_CONNECTION
         elif timed_out:
             ending, message = Ending.TIMED_OUT, "got no answer in time"
         elif isinstance(error, aiohttp.ClientPayloadError):
@@ -315,13 +332,16 @@ class Transport:
             ending, message = Ending.UNREADABLE, "got an answer that is not HTTP"
         else:
             ending, message = Ending.LOST, "lost the connection before an answer came"
+        if not message:
+            message = why_not_connected(error, self.base_url, self._proxy, limit)
         shown = [f"{type(link).__name__}: {link}" for link in _chain(error)]
-        redacted = [masked(text, [*self._credentials, *self._proxy_secrets]) for text in shown]
+        secrets = [*self._credentials, *self._proxy_secrets]
+        redacted = [shortened(masked(text, secrets)) for text in shown]
         return Failure(
             rule=RULES[ending],
             message=message,
-            # A server that sends the keys back as something other than HTTP gets them quoted, and
-            # an error of a proxy's quotes its URL.
+            # A server that sends the keys back as something other than HTTP gets them quoted, an
+            # error of a proxy's quotes its URL, and some quote the number in a request's.
             cause=error if shown == redacted else None,
             cause_text=redacted[0],
             timed_out=timed_out,
@@ -340,6 +360,13 @@ def _aiohttp_timeout(attempt: float, connect: float) -> aiohttp.ClientTimeout:
         total=attempt, connect=min(connect, 0.9 * attempt), ceil_threshold=math.inf
     )
 
+
+# What can come of connecting alone, even if part of the request is given to the connection.
+_NOT_CONNECTED = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ConnectionTimeoutError,
+)
 
 # The methods that aiohttp does not send twice by itself.
 _SENT_ONCE = ("POST", "PATCH")

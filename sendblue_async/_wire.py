@@ -2,6 +2,8 @@
 
 A call becomes a method, a path and bytes; a status, headers and bytes become a model, or a
 :class:`Failure` that says which row of the truth table the attempt ended in.
+
+Over 400 lines because a failure and the error that it becomes are worded in one module.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from urllib.parse import quote, urlencode
 from attrs import evolve, frozen
 
 from ._converter import encode_json, spellings, structure, unstructure
-from ._retry import RULES, Effect, Ending, Rule, parse_retry_after, rule_for
+from ._redaction import shortened, show_path
+from ._request_id import request_id
+from ._retry import RULES, Effect, Ending, Rule, is_retryable, parse_retry_after, rule_for
 from .exceptions import (
     AuthenticationError,
     ConnectError,
@@ -52,7 +56,10 @@ class Reply:
 
 @frozen(kw_only=True)
 class Failure:
-    """Why an attempt did not bring what was asked for; ``made`` if it came to one at all."""
+    """Why an attempt did not bring what was asked for; ``made`` if it came to one at all.
+
+    Nothing in it has a key or a whole phone number.
+    """
 
     rule: Rule
     message: str
@@ -63,6 +70,7 @@ class Failure:
     cause_text: str | None = None
     timed_out: bool = False
     made: bool = True
+    request_id: str | None = None
 
 
 @frozen(kw_only=True, slots=False)
@@ -155,7 +163,7 @@ def path_with_query(path: str, params: Mapping[str, Any] | None) -> str:
     if type(path) is not str or not _PATH.fullmatch(path):
         raise ValidationError(
             "path must start with one slash and be percent-encoded, such as "
-            f"'/api/v2/contacts', not {path!r}.",
+            f"'/api/v2/contacts', not {shortened(repr(path))}.",
             field="path",
         )
     try:
@@ -163,6 +171,11 @@ def path_with_query(path: str, params: Mapping[str, Any] | None) -> str:
         return f"{path}{'&' if '?' in path else '?'}{urlencode(given)}" if given else path
     except (AttributeError, TypeError, ValueError) as error:
         raise ValidationError(f"params cannot be sent: {error}.", field="params") from None
+
+
+def bare_path(path: str) -> str:
+    """A path without its query, which can hold anything."""
+    return path.partition("?")[0]
 
 
 def _segment(text: str) -> str:
@@ -239,6 +252,7 @@ def read_reply(
             message=f"was refused: {_reason(reply, document, redact)}",
             status=reply.status,
             snippet=snippet(reply.body, redact),
+            request_id=shown_request_id(reply.headers, redact),
         )
     try:
         return call.read(document, meta)
@@ -254,6 +268,7 @@ def told_of(failure: Failure, before: Failure) -> Failure:
         snippet=before.snippet,
         cause=before.cause,
         cause_text=before.cause_text,
+        request_id=before.request_id,
     )
 
 
@@ -283,8 +298,15 @@ def error_for(
         cls = OutcomeUnknownError
     if doubtful:
         outcome = "unknown"
-    times = f" (attempt {attempts})" if attempts > 1 else ""
-    message = f"{call.method} {call.path} {failure.message}{times}."
+    not_connected = failure.made and failure.rule.outcome == "not_sent"
+    if not_connected and cls is not OutcomeUnknownError:
+        message = f"{failure.message[:1].upper()}{failure.message[1:]}"
+    else:
+        repeated = "could not be repeated: " if not_connected else ""
+        message = f"{call.method} {show_path(bare_path(call.path))} {repeated}{failure.message}"
+    if attempts > 1 or not_connected:
+        message += f" ({attempts} attempt{'s' if attempts > 1 else ''})"
+    message += "."
     changes = call.effect is not Effect.SAFE
     advice = None if cls is ConnectError and outcome != "not_sent" else _ADVICE.get(cls)
     if outcome == "unknown" and changes:
@@ -295,7 +317,7 @@ def error_for(
         f"{message} {advice}" if advice else message,
         outcome=outcome,
         method=call.method,
-        url=base_url + call.path,
+        url=base_url + show_path(call.path),
         status=failure.status,
         attempts=attempts,
         retry_after=failure.retry_after,
@@ -303,6 +325,8 @@ def error_for(
         cause=failure.cause_text,
         timed_out=failure.timed_out,
         maybe_ours=doubtful,
+        retryable=is_retryable(failure.rule, call.effect, doubtful=doubtful),
+        request_id=failure.request_id,
     )
 
 
@@ -331,6 +355,7 @@ def _unreadable(reply: Reply, redact: Callable[[str], str]) -> Failure:
         message=f"got an answer ({reply.status}) that is not the JSON expected",
         status=reply.status,
         snippet=snippet(reply.body, redact),
+        request_id=shown_request_id(reply.headers, redact),
     )
 
 
@@ -345,20 +370,37 @@ def _document_or_none(reply: Reply) -> Any:
 def _failed(reply: Reply, document: Any, redact: Callable[[str], str]) -> Failure:
     retry_after = parse_retry_after(reply.headers, time.time())
     rule = rule_for(reply.status, names_a_time=retry_after is not None)
+    if not rule.heeds_retry_after:
+        retry_after = None
     verb = "was redirected" if rule.error is UnexpectedRedirectError else "was answered"
+    message = f"{verb} with {reply.status}: {_reason(reply, document, redact)}"
+    if retry_after is not None:
+        message += f"; the server asks to wait {show_seconds(retry_after)}"
     return Failure(
         rule=rule,
-        message=f"{verb} with {reply.status}: {_reason(reply, document, redact)}",
+        message=message,
         status=reply.status,
-        retry_after=retry_after if rule.heeds_retry_after else None,
+        retry_after=retry_after,
         snippet=snippet(reply.body, redact),
+        request_id=shown_request_id(reply.headers, redact),
     )
 
 
+def show_seconds(seconds: float) -> str:
+    """Seconds as people write them, to the tenth: ``"120 s"``."""
+    return f"{seconds:.1f}".removesuffix(".0") + " s"
+
+
+def shown_request_id(headers: Mapping[str, str], redact: Callable[[str], str]) -> str | None:
+    """The identifier that an answer gives its request, the keys in it masked."""
+    identifier = request_id(headers)
+    return identifier and redact(identifier)
+
+
 def snippet(body: bytes, redact: Callable[[str], str]) -> str:
-    """The first 200 characters of a body, the keys in it masked."""
+    """The first 200 characters of a body, the keys in it masked and phone numbers cut."""
     # Some more than that, so that no part of a key which is cut in two remains.
-    return redact(body[: 16 * _SNIPPET].decode("utf-8", "replace"))[:_SNIPPET]
+    return shortened(redact(body[: 16 * _SNIPPET].decode("utf-8", "replace")))[:_SNIPPET]
 
 
 def _reason(reply: Reply, document: Any, redact: Callable[[str], str]) -> str:
@@ -368,7 +410,7 @@ def _reason(reply: Reply, document: Any, redact: Callable[[str], str]) -> str:
             value = document.get(key)
             if isinstance(value, str):
                 printable = "".join(char if char.isprintable() else " " for char in redact(value))
-                reason = " ".join(printable.split())[:_SNIPPET].rstrip(".")
+                reason = shortened(" ".join(printable.split()))[:_SNIPPET].rstrip(".")
                 if reason:
                     return reason
     if 200 <= reply.status < 300:

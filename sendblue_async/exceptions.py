@@ -60,14 +60,15 @@ Nothing reached the server (``not_sent``), the server answered and did not do it
 class SendblueError(Exception):
     """The root of every error of this package.
 
-    All fields are plain values, never a live response and never a secret, so an error can be
-    pickled, copied, logged and sent to another process.
+    All fields are plain values, never a live response, a secret or a whole phone number, so an
+    error can be pickled, copied, logged and sent to another process.
 
     Attributes:
         outcome: ``"not_sent"``, ``"rejected"`` or ``"unknown"``; speaks for all attempts of the
             call together, not for the last one alone.
         method: The HTTP method of the call, or ``None`` if none was made.
-        url: The URL of the call, or ``None``.
+        url: The URL of the call, readable, with phone numbers cut to their last four digits, or
+            ``None``.
         status: The HTTP status that the last attempt was answered with, or ``None`` if it was
             not answered.
         attempts: How many attempts were made, the first included.
@@ -77,6 +78,12 @@ class SendblueError(Exception):
         timed_out: Whether time ran out, be it for an attempt or for the whole call.
         maybe_ours: Whether this very call may have done it after all, because an attempt of it
             ended without a usable answer.
+        retryable: Whether it makes sense to make the same call again later: what went wrong may
+            pass, and a repeat does no harm. If there is a ``retry_after``, not before that. A
+            plain create that is made again after an unknown outcome may meet
+            :class:`ContactExistsError`, which then tells that the contact is there.
+        request_id: What the server calls the request that failed, for its support, or ``None``
+            if it did not say; from the headers that ``meta.request_id`` names.
     """
 
     def __init__(
@@ -93,6 +100,8 @@ class SendblueError(Exception):
         cause: str | None = None,
         timed_out: bool = False,
         maybe_ours: bool = False,
+        retryable: bool = False,
+        request_id: str | None = None,
     ) -> None:
         super().__init__(message)
         self.outcome: Outcome = outcome
@@ -105,6 +114,8 @@ class SendblueError(Exception):
         self.cause = cause
         self.timed_out = timed_out
         self.maybe_ours = maybe_ours
+        self.retryable = retryable
+        self.request_id = request_id
 
 
 class ConfigurationError(SendblueError):

@@ -13,12 +13,12 @@ PACKAGE = Path(__file__).parents[1] / "sendblue_async"
 # a subpackage counts as one module, and is free inside as long as no cycle arises. Models stand
 # above the converter, because their from_dict and to_dict use it.
 LAYERS = (
-    {"exceptions", "_version", "_deprecation"},
+    {"exceptions", "_version", "_deprecation", "_redaction", "_request_id"},
     {"_checks", "_converter", "_credentials", "_event_loop", "_pace", "_portal"},
     {"_retry"},
     {"models", "_options", "_pool"},
     {"_pages", "_wire"},
-    {"_log"},
+    {"_connect_reasons", "_log"},
     {"_transport"},
     {"_api", "batch"},
     {"client"},
@@ -33,7 +33,7 @@ MAY_IMPORT_APART = {"cli", "pytest_plugin"}
 
 # A library, and the only modules that may import it.
 IMPORTED_ONLY_BY = {
-    "aiohttp": {"_pool", "_transport", "sandbox"},
+    "aiohttp": {"_connect_reasons", "_pool", "_transport", "sandbox"},
     "multidict": {"_transport", "sandbox"},
     "yarl": {"_transport", "sandbox"},
     "cattrs": {"_converter"},

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .._log import shortened
+from .._redaction import shortened
 from ..exceptions import SendblueError
 from ..models import ContactCreate
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from attrs import Attribute, fields
 
 from .._converter import CLEAR, Clear, encode_json, spellings
+from .._redaction import shortened
 from ..exceptions import ValidationError
 
 T = TypeVar("T")
@@ -45,11 +46,16 @@ def e164(value: object, field: str = "number") -> str:
 
 
 def shown(value: object) -> str:
-    """A value as an error message shows it: typed if it is no string, and never long."""
+    """A value as an error message shows it: typed if it is no string, and never long.
+
+    Phone numbers in it, and what was meant as one, are cut to their last four digits.
+    """
     try:
-        words = ascii(value)
+        # Before escapes set the digits apart.
+        words = ascii(shortened(value) if isinstance(value, str) else value)
     except Exception:  # whatever a stranger's __repr__ raises, the value is refused all the same
         words = "something that cannot be shown"
+    words = shortened(words.replace(r"\u2026", "…"))
     words = words if len(words) <= 60 else f"{words[:57]}..."
     return words if isinstance(value, str) else f"{words} ({type(value).__name__})"
 
@@ -120,7 +126,7 @@ def variables(value: Mapping[str, str] | Clear | None) -> dict[str, str] | Clear
             field="custom_variables",
         )
     return {
-        text(label, "custom_variables"): text(given, f"custom_variables[{label!r}]")
+        text(label, "custom_variables"): text(given, f"custom_variables[{shortened(label)!r}]")
         for label, given in value.items()
     }
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from attrs import asdict, converters, field, fields_dict, frozen, validators
 
 from .._converter import CLEAR, EXTRA, Clear, preferred_spellings, unstructure, wire
+from .._redaction import shortened
 from ..exceptions import ValidationError
 from ._fields import (
     e164,
@@ -280,8 +281,8 @@ def _entries(
             raise ValidationError(f"{name}: {error}", field=field) from None
         if entry.number in entries:
             raise ValidationError(
-                f"{name} has the number {entry.number}, which stands before it already; nothing "
-                "tells which of the two the server would keep.",
+                f"{name} has the number {shortened(entry.number)}, which stands before it already; "
+                "nothing tells which of the two the server would keep.",
                 field=f"{name}.number",
             )
         entries[entry.number] = entry

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import field, frozen
 
 from .._converter import EXTRA, LOCAL, unstructure
+from .._request_id import request_id
 from ._fields import shown_fields
 
 
@@ -30,6 +31,15 @@ class ResponseMeta:
     attempts: int = 0
     elapsed: float = 0.0
     settled: bool = False
+
+    @property
+    def request_id(self) -> str | None:
+        """What the server calls the request, for its support; ``None`` if it did not say.
+
+        From the first of these headers that the answer has: ``X-Request-Id``, ``Request-Id``,
+        ``X-Correlation-Id``, ``X-Amzn-RequestId``, ``X-Amzn-Trace-Id`` and ``CF-Ray``.
+        """
+        return request_id(self.headers)
 
 
 @frozen(kw_only=True, slots=False, repr=False)

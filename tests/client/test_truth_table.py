@@ -173,6 +173,8 @@ def check_error(error: SendblueError, row: Row, operation: Operation, scene: Sce
         "retry_after": 7.0 if row.heeded == "Y" else None,
         "timed_out": scene.timed_out,
         "maybe_ours": unknown,
+        "retryable": row.again != "N" and not (unknown and operation.kind == "neither"),
+        "request_id": None,
     }
     assert url.startswith(f"{scene.url}/api/v2/contacts")
     assert (snippet is None) == (scene.status is None)

@@ -50,6 +50,8 @@ FIELDS: dict[str, Any] = {
     "cause": "ClientOSError: gone",
     "timed_out": True,
     "maybe_ours": True,
+    "retryable": True,
+    "request_id": "4f5e6d",
 }
 DEFAULTS = {
     "outcome": "not_sent",
@@ -62,6 +64,8 @@ DEFAULTS = {
     "cause": None,
     "timed_out": False,
     "maybe_ours": False,
+    "retryable": False,
+    "request_id": None,
 }
 
 

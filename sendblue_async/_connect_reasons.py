@@ -1,0 +1,119 @@
+"""Why no connection was made, in plain words: from an error's type and number, not its text."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import ssl
+import traceback
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from ._wire import show_seconds
+
+_SYSTEM = {
+    errno.EACCES: "not permitted",
+    errno.EADDRNOTAVAIL: "no local address available",
+    errno.ECONNABORTED: "connection closed",
+    errno.ECONNREFUSED: "connection refused",
+    errno.ECONNRESET: "connection reset",
+    errno.EHOSTUNREACH: "host unreachable",
+    errno.EMFILE: "too many open files",
+    errno.ENETDOWN: "network down",
+    errno.ENETUNREACH: "network unreachable",
+    errno.ENFILE: "too many open files",
+    errno.EPERM: "not permitted",
+    errno.EPIPE: "connection closed",
+    errno.ETIMEDOUT: "timed out",
+}
+_NAME_NOT_FOUND = "name not found"
+_NAMES = {socket.EAI_AGAIN: f"{_NAME_NOT_FOUND}, as no name server answered"}
+# X509_V_ERR_… of OpenSSL.
+_CERTIFICATES = {
+    2: "certificate of an unknown authority",
+    9: "certificate not valid yet",
+    10: "certificate expired",
+    18: "self-signed certificate",
+    19: "self-signed certificate in the chain",
+    20: "certificate of an unknown authority",
+    21: "certificate of an unknown authority",
+    23: "certificate revoked",
+    62: "certificate for another host name",
+    64: "certificate for another address",
+}
+_NO_TLS = ("HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE", "WRONG_VERSION_NUMBER")
+_NO_COMMON_VERSION = ("TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL")
+
+
+def why_not_connected(error: BaseException, base_url: str, proxy: str | None, limit: float) -> str:
+    """What could not be connected to, and why.
+
+    Args:
+        error: What aiohttp raised.
+        base_url: The URL of the server.
+        proxy: The URL of the proxy on the way to it, if there is one.
+        limit: How many seconds connecting was given.
+    """
+    by_way = f"the proxy {_address(proxy)}" if proxy else "the proxy"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        reason = f"{by_way} refused the tunnel with status {error.status}"
+    elif isinstance(error, aiohttp.ClientProxyConnectionError):
+        reason = f"cannot reach {by_way}: {_reason_of(error)}"
+    elif isinstance(error, asyncio.TimeoutError):
+        what = "TLS handshake timed out" if _was_in_handshake(error) else "timed out"
+        reason = f"{what} after {show_seconds(limit)}" + (f", by way of {by_way}" if proxy else "")
+    else:
+        reason = _reason_of(error)
+    return f"cannot connect to {_address(base_url)}: {reason}"
+
+
+def _address(url: str) -> str:
+    """The host and the port of a URL, without its user name and password."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2].removesuffix(f":{parts.port}")
+    return f"{host}:{parts.port or {'http': 80, 'https': 443}[parts.scheme]}"
+
+
+def _reason_of(error: BaseException) -> str:
+    looking_up = False
+    while isinstance(error, aiohttp.ClientConnectorError):
+        looking_up = looking_up or isinstance(error, aiohttp.ClientConnectorDNSError)
+        error = error.os_error
+    if isinstance(error, aiohttp.ServerFingerprintMismatch):
+        return "certificate with another fingerprint than the one given"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _CERTIFICATES.get(getattr(error, "verify_code", 0), "certificate not acceptable")
+    if isinstance(error, ssl.SSLError):
+        if error.reason in _NO_TLS:
+            return "the server does not speak TLS"
+        if error.reason in _NO_COMMON_VERSION:
+            return "no version of TLS in common"
+        return f"TLS failed ({error.reason})" if error.reason else "TLS failed"
+    if looking_up or isinstance(error, socket.gaierror):
+        number = error.errno if isinstance(error, OSError) else None
+        return _NAMES.get(number or 0, _NAME_NOT_FOUND)
+    if isinstance(error, OSError) and error.errno is not None:
+        return _SYSTEM.get(error.errno, f"system error {errno.errorcode.get(error.errno, '?')}")
+    if isinstance(error, ConnectionError):
+        return "connection closed"
+    if type(error) is OSError:
+        # That is how several errors are reported, one for each address of the host.
+        return "none of its addresses answers"
+    return type(error).__name__
+
+
+def _was_in_handshake(error: BaseException) -> bool:
+    """Whether time ran out in the TLS handshake: the connection itself stood already.
+
+    Nothing but the frames that were left tells: the socket is connected before ``asyncio`` makes
+    it a connection.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        names = [frame.f_code.co_name for frame, _ in traceback.walk_tb(link.__traceback__)]
+        if {"create_connection", "start_tls"} & {*names}:
+            return True
+        link = link.__cause__ or link.__context__
+    return False

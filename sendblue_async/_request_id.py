@@ -1,0 +1,30 @@
+"""What a server calls a request, for those who ask its support about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+# The application's own before those of what stands in front of it.
+HEADERS = (
+    "x-request-id",
+    "request-id",
+    "x-correlation-id",
+    "x-amzn-requestid",
+    "x-amzn-trace-id",
+    "cf-ray",
+)
+_LONGEST = 128
+_NOT_SHOWN = re.compile(r"[^!-~]+")
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """The identifier that an answer gives its request: printable ASCII, 128 characters at most.
+
+    Args:
+        headers: The answer's headers, their names in lower case.
+    """
+    for name in HEADERS:
+        if value := _NOT_SHOWN.sub("", headers.get(name, ""))[:_LONGEST]:
+            return value
+    return None
