@@ -1,8 +1,10 @@
 """The one converter between models and JSON: wire spellings, dates, unknown keys.
 
 Models are attrs classes whose field names are the API's preferred (snake_case) spellings.
-Reading is lenient, because a call that succeeded must never fail on its answer: both spellings
-are taken, and whatever is unknown or of the wrong type is kept in the model's ``extra``.
+Reading is lenient, because a call that succeeded must never fail on its answer: a field is taken
+in snake_case and in camelCase, and whatever is unknown or of the wrong type is kept in the
+model's ``extra``. A live answer has many fields in both spellings; of such a double nothing is
+kept, unless it differs.
 Writing leaves out what was not given.
 """
 
@@ -199,15 +201,31 @@ def _string_mapping(value: object, _: Any) -> dict[str, str]:
     return value
 
 
+def _read_or_none(value: object, hint: Any, hook: Callable[[Any, Any], Any]) -> Any:
+    """The value of a field, or ``None`` if it is not of the field's type."""
+    if type(value) is hint:
+        return value
+    try:
+        return hook(value, hint)
+    except (TypeError, ValueError):
+        return None
+
+
+# A field's name, its type, the hook that reads it, and the spelling of which this one is a double.
+_Field = tuple[str, Any, Callable[[Any, Any], Any], str | None]
+
+
 def _reader(cls: type) -> Callable[..., Any]:
     """The structure hook of one model, compiled once."""
     (extra_name,) = _fields(cls, "extra")
-    fields: dict[str, tuple[str, Any, Callable[[Any, Any], Any]]] = {}
-    for name, hint in _fields(cls).items():
+    preferred, hints = _wire_names(cls), _fields(cls)
+    fields: dict[str, _Field] = {}
+    for key, name in spellings(cls).items():
+        hint = hints[name]
         if get_origin(hint) in (Union, types.UnionType):
             (hint,) = (kind for kind in get_args(hint) if kind is not type(None))
-        fields[name] = (name, hint, converter.get_structure_hook(hint))
-    fields |= {key: fields[name] for key, name in spellings(cls).items()}
+        repeated = None if key == preferred[name] else preferred[name]
+        fields[key] = (name, hint, converter.get_structure_hook(hint), repeated)
 
     def read(payload: object, _: Any, **local: Any) -> Any:
         if type(payload) is not dict:
@@ -221,10 +239,16 @@ def _reader(cls: type) -> Callable[..., Any]:
                 continue
             if value is None:
                 continue
-            name, hint, hook = field
-            if key != name and payload.get(name) is not None:
-                extra[key] = value
-            elif type(value) is hint:
+            name, hint, hook, repeated = field
+            if repeated is not None and (first := payload.get(repeated)) is not None:
+                if type(value) is type(first) and value == first:
+                    continue
+                read_first = _read_or_none(first, hint, hook)
+                if read_first is not None:
+                    if _read_or_none(value, hint, hook) != read_first:
+                        extra[key] = value
+                    continue
+            if type(value) is hint:
                 values[name] = value
             else:
                 try:
@@ -255,7 +279,11 @@ def _writer(cls: type) -> Callable[[Any], dict[str, Any]]:
             else:
                 body[spelling] = converter.unstructure(value)
         for name in extra_names:
-            body.update(getattr(model, name))
+            if extra := getattr(model, name):
+                # Where a field's own spelling held something unreadable, its double was read.
+                for spelling in extra.keys() & body.keys():
+                    body[camel_case(spelling)] = body.pop(spelling)
+                body.update(extra)
         return body
 
     return write

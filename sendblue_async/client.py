@@ -40,6 +40,7 @@ from .models import (
     StatusResponse,
     e164,
 )
+from .models._fields import OrderBy
 from .models._requests import BulkCreate, BulkDelete, ContactQuery, OptOut
 
 if sys.version_info >= (3, 11):
@@ -342,7 +343,7 @@ class SendblueClient(ApiClient):
         *,
         limit: int | None = None,
         offset: int | None = None,
-        order_by: str | None = None,
+        order_by: OrderBy | None = None,
         order_direction: Literal["asc", "desc"] | None = None,
         number: str | None = None,
         contact_id: str | None = None,
@@ -355,14 +356,15 @@ class SendblueClient(ApiClient):
         Args:
             limit: How many contacts at most, 1 to 1,000. The server's default is 100.
             offset: How many to skip, 0 to 10,000. Default 0.
-            order_by: The field to sort by, such as ``"created_at"``.
-            order_direction: ``"asc"`` or ``"desc"``.
+            order_by: The field to sort by: ``"created_at"``, which is the default,
+                ``"first_name"``, ``"last_name"`` or ``"phone"``.
+            order_direction: ``"asc"``, or ``"desc"``, which is the default.
             number: Only the contact with this phone number.
             contact_id: Only the contact with this identifier of Sendblue's.
             created_at_gte: Only contacts created at this time or later; with a time zone.
 
         Raises:
-            ValidationError: If a value is out of range; nothing was sent.
+            ValidationError: If a value cannot be sent; nothing was.
             SendblueError: If the call failed.
         """
         query = ContactQuery(

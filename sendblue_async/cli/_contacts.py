@@ -14,6 +14,7 @@ import typer
 from .._converter import CLEAR, parse_datetime
 from ..exceptions import ValidationError
 from ..models import ContactUpdate, e164
+from ..models._fields import OrderBy, sort_field
 from ._app import AsJson, InSandbox, app, command, connected_client, exit_codes
 from ._listing import listing
 from ._output import print_aside, print_json, print_note, print_response
@@ -90,6 +91,16 @@ class Order(str, Enum):
         return "asc" if self is Order.ASCENDING else "desc"
 
 
+_SORT_FIELDS = "created_at, first_name, last_name or phone"
+
+
+def _sort_field(words: str) -> str:
+    try:
+        return sort_field(words)
+    except ValidationError:
+        raise typer.BadParameter(f"{words!a} is not {_SORT_FIELDS}.") from None
+
+
 def _time(words: str) -> datetime:
     try:
         return parse_datetime(words)
@@ -116,10 +127,15 @@ async def list_contacts(
     ] = None,
     offset: Annotated[int | None, typer.Option(min=0, max=10_000, help="How many to skip.")] = None,
     order_by: Annotated[
-        str | None, typer.Option(metavar="FIELD", help="Field to sort by, such as created_at.")
+        OrderBy | None,
+        typer.Option(
+            metavar="FIELD",
+            parser=_sort_field,
+            help=f"Field to sort by: {_SORT_FIELDS}. The first one by default.",
+        ),
     ] = None,
     order: Annotated[
-        Order | None, typer.Option(help="Which way to sort. Newest first by default.")
+        Order | None, typer.Option(help="Which way to sort. Downwards by default: newest first.")
     ] = None,
     since: Annotated[
         datetime | None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,14 @@ from ._app import AsJson, app, command
 from ._output import print_json, print_note
 
 _DIALS = ", ".join(dial.name for dial in attrs.fields(Faults))
+
+
+class Spelling(str, Enum):
+    """Which names the fields of a contact have in answers."""
+
+    BOTH = "both"
+    SNAKE = "snake"
+    CAMEL = "camel"
 
 
 @asynccontextmanager
@@ -46,6 +55,13 @@ async def serve_sandbox(
             metavar="NAME=VALUE", help=f"A fault dial; may be given often. The dials: {_DIALS}."
         ),
     ] = None,
+    spelling: Annotated[
+        Spelling,
+        typer.Option(
+            help="The names of a contact's fields in answers. Live answers have both spellings, "
+            "first_name as well as firstName."
+        ),
+    ] = Spelling.BOTH,
     as_json: AsJson = False,
 ) -> None:
     """Serve a local Sendblue on this machine until Ctrl-C."""
@@ -53,7 +69,8 @@ async def serve_sandbox(
         faults = Faults.parse(fault or [])
     except ValueError as error:
         raise ValidationError(str(error), field="fault") from None
-    async with _started(Sandbox(port=port, db=db, seed=seed, faults=faults)) as server:
+    sandbox = Sandbox(port=port, db=db, seed=seed, faults=faults, spelling=spelling.value)
+    async with _started(sandbox) as server:
         environment = {
             "SENDBLUE_API_BASE_URL": server.base_url,
             "SENDBLUE_API_KEY": server.api_key,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from attrs import Attribute, fields
 
@@ -201,6 +201,25 @@ def one_of(*choices: str) -> Callable[[Any, Attribute[Any], object], None]:
             )
 
     return check
+
+
+OrderBy = Literal["created_at", "first_name", "firstName", "last_name", "lastName", "phone"]
+"""The fields that a list can be sorted by; names may be spelled as the API does."""
+
+_SORT_FIELDS: dict[str, str] = {name: name for name in get_args(OrderBy)} | {
+    "first_name": "firstName",
+    "last_name": "lastName",
+}
+
+
+def sort_field(value: object) -> str:
+    """The field to sort a list by, as the API spells it."""
+    if not isinstance(value, str) or value not in _SORT_FIELDS:
+        raise ValidationError(
+            f"order_by must be one of {', '.join(_SORT_FIELDS)}, not {shown(value)}.",
+            field="order_by",
+        )
+    return _SORT_FIELDS[value]
 
 
 def is_aware(instance: object, attribute: Attribute[Any], value: object) -> None:

@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 from attrs import asdict, converters, field, fields_dict, frozen, validators
 
-from .._converter import CLEAR, EXTRA, Clear, preferred_spellings, unstructure, wire
+from .._converter import CLEAR, EXTRA, Clear, preferred_spellings, spellings, unstructure, wire
 from .._redaction import shortened
 from ..exceptions import ValidationError
 from ._fields import (
+    OrderBy,
     e164,
     extra_keys,
     is_aware,
@@ -26,6 +27,7 @@ from ._fields import (
     one_of,
     shown,
     shown_fields,
+    sort_field,
     tag_list,
     variables,
 )
@@ -124,13 +126,15 @@ class ContactCreate:
         """Whether a stored contact has every value that this one sends.
 
         Tags may come back in any order, blank and missing are the same, the number counts
-        where it is shown, and a key of ``extra_body`` agrees only if the server shows it.
+        where it is shown, and a key of ``extra_body`` agrees only if the server shows it. What
+        was not sent counts for nothing: the server may fill in a company of the account's.
         """
         sent = self.to_dict()
         sent.pop("update_if_exists", None)
         there = stored.to_dict()
         there["number"] = there.get("phone", self.number)
-        return all(_agree(value, there.get(key)) for key, value in sent.items())
+        names = spellings(Contact)
+        return all(_agree(value, there.get(names.get(key, key))) for key, value in sent.items())
 
 
 _BLANK: tuple[Any, ...] = (None, "", [], {})
@@ -347,8 +351,9 @@ class ContactQuery:
     Attributes:
         limit: How many contacts at most, 1 to 1,000; the server's default is 100.
         offset: How many to skip, 0 to 10,000.
-        order_by: The field to sort by, such as ``"created_at"``.
-        order_direction: ``"asc"`` or ``"desc"``; newest first is the server's default.
+        order_by: The field to sort by, ``"created_at"`` by default; or ``"first_name"``,
+            ``"last_name"`` or ``"phone"``. Kept as the API spells it.
+        order_direction: ``"asc"``, or ``"desc"`` as is the server's default.
         number: Only the contact with this phone number.
         contact_id: Only the contact with this identifier of Sendblue's.
         created_at_gte: Only contacts created at this time or later; with a time zone.
@@ -359,7 +364,7 @@ class ContactQuery:
 
     limit: int | None = field(default=None, validator=validators.optional(number_in(1, 1000)))
     offset: int | None = field(default=None, validator=validators.optional(number_in(0, 10_000)))
-    order_by: str | None = field(default=None, validator=validators.optional(is_text))
+    order_by: OrderBy | None = field(default=None, converter=converters.optional(sort_field))
     order_direction: Literal["asc", "desc"] | None = field(
         default=None, validator=validators.optional(one_of("asc", "desc"))
     )

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Literal
 
 from attrs import evolve, field, fields, frozen
 
-__all__ = ["CONTACT_FIELDS", "Refusal", "StoredContact", "normalized_number"]
+__all__ = [
+    "CONTACT_FIELDS",
+    "Refusal",
+    "Spelling",
+    "StoredContact",
+    "normalized_number",
+]
+
+Spelling = Literal["both", "snake", "camel"]
+"""Which names the fields of a contact have in answers."""
 
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}")
 _DROPPED = str.maketrans("", "", " -.()")
@@ -64,6 +73,17 @@ class StoredContact:
         """The 12 fields under the camelCase keys of the provider's contacts guide."""
         return {_CAMEL[name]: value for name, value in self.as_dict().items()}
 
+    def as_doubled_dict(self) -> dict[str, Any]:
+        """The 12 fields in snake_case, and those again in camelCase that a live answer doubles."""
+        fields = self.as_dict()
+        return {**fields, **{_CAMEL[name]: fields[name] for name in _DOUBLED}}
+
+    def shown(self, spelling: Spelling) -> dict[str, Any]:
+        """The 12 fields as answers with this spelling show them."""
+        if spelling == "both":
+            return self.as_doubled_dict()
+        return self.as_dict() if spelling == "snake" else self.as_camel_dict()
+
     def merged(self, changes: dict[str, Any]) -> StoredContact:
         """This contact after an update: absent fields stay, None clears, variables are merged."""
         variables = changes.get("custom_variables")
@@ -82,6 +102,14 @@ def _camel(name: str) -> str:
 
 
 _CAMEL = {name: _camel(name) for name in CONTACT_FIELDS}
+_DOUBLED = (
+    "first_name",
+    "last_name",
+    "company_name",
+    "assigned_to_email",
+    "sendblue_number",
+    "custom_variables",
+)
 
 
 def normalized_number(text: str) -> str:

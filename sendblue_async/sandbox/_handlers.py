@@ -22,7 +22,7 @@ from ._bodies import (
     read_update,
     read_verify,
 )
-from ._contact import Refusal, StoredContact, normalized_number
+from ._contact import Refusal, Spelling, StoredContact, normalized_number
 from ._query import read_list_query
 from ._replica import ReplicatedStore
 
@@ -53,14 +53,14 @@ class Desk:
 
     store: ReplicatedStore
     seed: int
-    camel_case: bool
+    spelling: Spelling
     created_status: int
     clock: Callable[[], float]
     counts: Counter[str] = field(repr=False)
 
     def shown(self, contact: StoredContact) -> dict[str, Any]:
         """A contact as answers show it."""
-        return contact.as_camel_dict() if self.camel_case else contact.as_dict()
+        return contact.shown(self.spelling)
 
     def envelope(self, contact: StoredContact) -> dict[str, Any]:
         """The body of an answer about one contact."""

@@ -12,11 +12,12 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, get_args
 
 from aiohttp import web
 
 from ._answer import Answer, dated, error_answer, fault_answer
+from ._contact import Spelling
 from ._delivery import BREAKERS, send, send_slowly
 from ._faults import Faults
 from ._handlers import Desk, answer_call, find_handler
@@ -52,7 +53,9 @@ class Sandbox:
         faults: the dials; none is on by default.
         api_key: the value that ``sb-api-key-id`` must have.
         api_secret: the value that ``sb-api-secret-key`` must have.
-        camel_case: answer with camelCase keys, as the provider's older pages show.
+        spelling: the names of a contact's fields in answers: ``"snake"`` as the provider's
+            reference shows them, ``"camel"`` as its guide does, or ``"both"`` as live answers do.
+        camel_case: the same as ``spelling="camel"``.
         created_status: the status of a create that made a contact; an update always gets 200.
         ssl: serve TLS with this context.
         clock: seconds since the epoch; tells when a contact was created, the ``Date`` of answers,
@@ -65,7 +68,8 @@ class Sandbox:
         requests: the last 1,000 requests as they came, newest last, without the two keys.
 
     Raises:
-        ValueError: ``port`` is out of range, or ``created_status`` is not a 2xx with a body.
+        ValueError: ``port`` is out of range, ``created_status`` is not a 2xx with a body, or
+            ``spelling`` is none of the three.
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class Sandbox:
         faults: Faults | None = None,
         api_key: str = "sandbox-key",
         api_secret: str = "sandbox-secret",
+        spelling: Spelling = "both",
         camel_case: bool = False,
         created_status: int = 200,
         ssl: tls.SSLContext | None = None,
@@ -86,6 +91,8 @@ class Sandbox:
             raise ValueError(
                 f"created_status is a 2xx status that has a body, not {created_status!r}."
             )
+        if spelling not in get_args(Spelling):
+            raise ValueError(f"spelling is one of {get_args(Spelling)}, not {spelling!r}.")
         if not 0 <= port <= 65535:
             raise ValueError(f"port is a number from 0 to 65535, not {port!r}.")
         self.api_key = api_key
@@ -102,7 +109,7 @@ class Sandbox:
         self._desk = Desk(
             store=self._store,
             seed=seed,
-            camel_case=camel_case,
+            spelling="camel" if camel_case else spelling,
             created_status=created_status,
             clock=clock,
             counts=self.counts,

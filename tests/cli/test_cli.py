@@ -140,7 +140,7 @@ FAILURES: dict[str, tuple[int, str, str, dict[str, str] | None]] = {
     "no time": (2, "list --since yesterday", "'yesterday' is no ISO 8601 ", None),
     "no such day": (2, "list --since 2026-02-30", "--since.*'2026-02-30'", None),
     "all and yet not": (
-        *(2, "list --all --sandbox --limit 5 --offset 0 --order asc --order-by tags"),
+        *(2, "list --all --sandbox --limit 5 --offset 0 --order asc --order-by phone"),
         "--since alone; leave out --limit and --offset and --order-by and --order[.]",
         None,
     ),

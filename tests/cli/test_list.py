@@ -132,6 +132,8 @@ def test_no_contacts_is_an_answer(
             "--limit 7 --offset 3 --order-by phone --order asc",
             {"limit": "7", "offset": "3", "order_by": "phone", "order_direction": "asc"},
         ),
+        ("--order-by last_name", {"limit": "100", "order_by": "lastName"}),
+        ("--order-by firstName", {"limit": "100", "order_by": "firstName"}),
         ("--limit 1000 --order desc", {"limit": "1000", "order_direction": "desc"}),
         (
             "--since 2026-01-31T10:30:00.5+02:00",
@@ -158,6 +160,18 @@ def test_options_arrive_at_the_server(
     assert done == (0, "", "")
     [request] = sandbox.requests
     assert dict(parse_qsl(request.path.partition("?")[2])) == query
+
+
+@pytest.mark.parametrize("name", ["tags", "created", "First_Name", ""])
+def test_a_list_is_sorted_by_what_the_service_knows(
+    home: dict[str, str], sandbox: Sandbox, name: str, run_here: Run
+) -> None:
+    """Another field than the four is refused before anything is sent, and the four are named."""
+    done = run_here(home | account(sandbox), "list", "--order-by", name)
+    assert (done.code, done.out) == (2, "")
+    assert "--order-by" in done.err
+    assert "created_at, first_name, last_name or phone" in " ".join(done.err.split())
+    assert not sandbox.requests
 
 
 def test_list_prints_a_page_and_all_prints_the_rest(

@@ -63,6 +63,28 @@ def test_sandbox_prints_lines_for_a_shell_and_fails_on_demand(home: dict[str, st
     assert statuses == {404, 501}
 
 
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ([], {"first_name", "firstName"}),
+        (["--spelling", "both"], {"first_name", "firstName"}),
+        (["--spelling", "snake"], {"first_name"}),
+        (["--spelling", "camel"], {"firstName"}),
+    ],
+)
+def test_sandbox_spells_names_as_told(
+    home: dict[str, str], options: list[str], names: set[str]
+) -> None:
+    """--spelling says which names the fields of a contact have in answers."""
+    with (
+        sandbox_command(home, *options, "--json") as printed,
+        client_of(one_document(printed)) as client,
+    ):
+        client.create_contact(NUMBER, first_name="Ada")
+        answer = client.request("GET", f"/api/v2/contacts/%2B{NUMBER[1:]}")
+    assert answer.data["contact"].keys() & {"first_name", "firstName"} == names
+
+
 def test_sandbox_says_that_its_port_is_taken(home: dict[str, str]) -> None:
     """A port that somebody else has is a failure, with the port in the message."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -230,17 +230,6 @@ async def test_any_2xx_is_a_success(start_sandbox: Any, connect: Any, status: in
     assert response.contact.phone == NUMBER
 
 
-async def test_camel_case_answers_read_the_same(start_sandbox: Any, connect: Any) -> None:
-    """A server that answers in camelCase gives an equal response."""
-    seen = []
-    for camel_case in (False, True):
-        client = connect(await start_sandbox(camel_case=camel_case))
-        response = await client.create_contact(NUMBER, **EVERYTHING)
-        seen.append({**response.to_dict()["contact"], "created_at": None})
-    assert seen[0] == seen[1]
-    assert seen[0]["assigned_to_email"] == "agent1@example.com"
-
-
 AT = datetime(2024, 1, 15, 10, 30, tzinfo=timezone.utc)
 
 

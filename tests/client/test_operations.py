@@ -69,7 +69,7 @@ OPERATIONS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], Sent, Any, Any
         {
             "limit": 1000,
             "offset": 10_000,
-            "order_by": "last name",
+            "order_by": "last_name",
             "order_direction": "asc",
             "number": "+1 415 555-0123",
             "contact_id": "c&1",
@@ -77,7 +77,7 @@ OPERATIONS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], Sent, Any, Any
         },
         (
             "GET",
-            f"{ALL}?limit=1000&offset=10000&order_by=last+name&order_direction=asc"
+            f"{ALL}?limit=1000&offset=10000&order_by=lastName&order_direction=asc"
             "&phone_number=%2B14155550123&cid=c%261&created_at_gte=2026-01-31T10%3A00%3A00Z",
             None,
         ),
@@ -480,6 +480,9 @@ BAD_INPUT: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], str | None]] = 
     "no such direction": ("list_contacts", (), {"order_direction": "up"}, "order_direction"),
     "a field that is no text": ("list_contacts", (), {"order_by": 1}, "order_by"),
     "a field to clear": ("list_contacts", (), {"order_by": CLEAR}, "order_by"),
+    "a field it cannot sort by": ("list_contacts", (), {"order_by": "tags"}, "order_by"),
+    "a field of no name": ("list_contacts", (), {"order_by": ""}, "order_by"),
+    "fields to sort by": ("list_contacts", (), {"order_by": ["phone"]}, "order_by"),
     "a filter to clear": ("list_contacts", (), {"contact_id": CLEAR}, "contact_id"),
     "a filter that is no number": ("list_contacts", (), {"number": "555"}, "number"),
     "a time without a zone": (

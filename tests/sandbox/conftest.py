@@ -17,6 +17,23 @@ from yarl import URL
 
 from sendblue_async.sandbox import Sandbox
 
+# What a live answer has in both spellings.
+DOUBLES = {
+    "first_name": "firstName",
+    "last_name": "lastName",
+    "company_name": "companyName",
+    "assigned_to_email": "assignedToEmail",
+    "sendblue_number": "sendblueNumber",
+    "custom_variables": "customVariables",
+}
+
+
+def without_doubles(contact: dict[str, Any]) -> dict[str, Any]:
+    """The same in snake_case alone; each double that a contact has must equal its field."""
+    doubles = {name: contact[camel] for name, camel in DOUBLES.items() if camel in contact}
+    assert doubles == {name: contact[name] for name in doubles}
+    return {name: value for name, value in contact.items() if name not in DOUBLES.values()}
+
 
 @frozen(kw_only=True)
 class Reply:
@@ -33,8 +50,15 @@ class Reply:
 
     @property
     def contact(self) -> Any:
-        """The contact in the body."""
-        return self.json["contact"]
+        """The contact in the body, without its doubles."""
+        return without_doubles(self.json["contact"])
+
+    @property
+    def contacts(self) -> list[Any]:
+        """The contacts in the body, a list or a bulk create's answer, without their doubles."""
+        answer = self.json
+        found = answer if isinstance(answer, list) else answer["contacts"]
+        return [without_doubles(contact) for contact in found]
 
     @property
     def refusal(self) -> tuple[int, str]:

@@ -35,7 +35,7 @@ async def test_a_bulk_create_makes_whole_contacts(each_api: Any) -> None:
     assert reply.status == 200
     assert set(reply.json) == {"contacts", "status"}
     assert reply.json["status"] == "OK"
-    first, second = reply.json["contacts"]
+    first, second = reply.contacts
     assert first.items() >= {**full, "phone": "+14155550199"}.items()
     assert dict(each_api.sandbox.contacts) == {"+14155550199": first, "+14155550123": second}
     assert list(each_api.sandbox.contacts) == ["+14155550199", "+14155550123"]
@@ -63,7 +63,7 @@ async def test_a_number_twice_counts_once(each_api: Any) -> None:
         {"phone": "+14155550123", "first_name": "Ada"},
         {"phone": "+1-415-555-0123", "first_name": "Eve"},
     )
-    [contact] = reply.json["contacts"]
+    [contact] = reply.contacts
     assert contact["first_name"] == "Ada"
     assert dict(each_api.sandbox.contacts) == {"+14155550123": contact}
     assert each_api.sandbox.counts == {"requests": 1, "created": 1}
@@ -83,7 +83,7 @@ async def test_a_bulk_create_of_nothing_new_is_no_error(each_api: Any) -> None:
 async def test_an_entry_has_no_other_spellings(each_api: Any) -> None:
     """What a single create or update would take is ignored where the contract does not have it."""
     ignored = {"firstName": "Ada", "opt_out": True, "sendblue_number": "+19875550100", "x": [1]}
-    [contact] = (await create(each_api, {"phone": "+14155550123", **ignored})).json["contacts"]
+    [contact] = (await create(each_api, {"phone": "+14155550123", **ignored})).contacts
     assert contact["first_name"] is contact["sendblue_number"] is None
     assert contact["opt_out"] is False
 
@@ -159,9 +159,9 @@ async def test_a_thousand_contacts_fit_one_request(each_api: Any) -> None:
 
 async def test_a_bulk_create_answers_in_camel_case(start: Any) -> None:
     """On demand each contact has camelCase keys, while the request keeps its names."""
-    api = await start(camel_case=True)
+    api = await start(spelling="camel")
     reply = await create(api, {"phone": "+14155550123", "company_name": "Example"})
-    assert reply.json["contacts"] == [(await api.get()).contact]
+    assert reply.json["contacts"] == [(await api.get()).json["contact"]]
     assert reply.json["contacts"][0]["companyName"] == "Example"
 
 

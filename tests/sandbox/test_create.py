@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from sendblue_async.sandbox import Sandbox
+
 pytestmark = pytest.mark.anyio
 
 FIELDS = {
@@ -294,27 +296,60 @@ async def test_any_text_survives(api: Any) -> None:
     assert (await api.get()).contact["first_name"] == name
 
 
-async def test_camel_case_answers(start: Any) -> None:
-    """On demand the contact's keys are camelCase, and what is stored stays snake_case."""
-    api = await start(camel_case=True)
-    reply = await api.create(first_name="Ada")
-    assert set(reply.contact) == {
-        "phone",
-        "firstName",
-        "lastName",
-        "companyName",
-        "assignedToEmail",
-        "sendblueNumber",
-        "tags",
-        "verified",
-        "createdAt",
-        "customVariables",
-        "optOut",
-        "contactId",
-    }
-    assert reply.contact["firstName"] == "Ada"
-    assert (await api.get()).json == reply.json
-    assert api.sandbox.contacts["+14155550123"]["first_name"] == "Ada"
+SNAKE = {
+    "phone",
+    "first_name",
+    "last_name",
+    "company_name",
+    "assigned_to_email",
+    "sendblue_number",
+    "tags",
+    "verified",
+    "created_at",
+    "custom_variables",
+    "opt_out",
+    "contact_id",
+}
+DOUBLES = {
+    "firstName",
+    "lastName",
+    "companyName",
+    "assignedToEmail",
+    "sendblueNumber",
+    "customVariables",
+}
+CAMEL = {"phone", "tags", "verified", "createdAt", "optOut", "contactId"} | DOUBLES
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({}, SNAKE | DOUBLES),
+        ({"spelling": "both"}, SNAKE | DOUBLES),
+        ({"spelling": "snake"}, SNAKE),
+        ({"spelling": "camel"}, CAMEL),
+        ({"camel_case": True}, CAMEL),
+    ],
+)
+async def test_answers_are_spelled_as_the_dial_says(
+    start: Any, options: dict[str, Any], names: set[str]
+) -> None:
+    """An answer has both spellings, as live ones do, or either; what is stored has snake_case."""
+    api = await start(**options)
+    contact = (await api.create(first_name="Ada", custom_variables={"a_b": "1"})).json["contact"]
+    assert set(contact) == names
+    assert {contact.get("first_name", "Ada"), contact.get("firstName", "Ada")} == {"Ada"}
+    for name in ("custom_variables", "customVariables"):
+        assert contact.get(name, {"a_b": "1"}) == {"a_b": "1"}
+    assert (await api.get()).json["contact"] == contact
+    assert (await api.list()).json == [contact]
+    assert set(api.sandbox.contacts["+14155550123"]) == SNAKE
+
+
+def test_a_spelling_is_one_of_three() -> None:
+    """Another word for the dial is refused by name."""
+    with pytest.raises(ValueError, match=r"spelling is one of .*, not 'kebab'"):
+        Sandbox(spelling="kebab")  # type: ignore[arg-type]
 
 
 async def test_the_status_of_a_create_can_be_201(start: Any) -> None:

@@ -67,7 +67,8 @@ async def test_the_async_client_creates_upserts_and_fetches(api: Any) -> None:
         updated = await client.contacts.create(
             number="+14155550123", body_first_name_1="Augusta", update_if_exists=True
         )
-        assert updated.contact == created.contact.model_copy(update={"first_name": "Augusta"})
+        renamed = {"first_name": "Augusta", "firstName": "Augusta"}
+        assert updated.contact == created.contact.model_copy(update=renamed)
         fetched = await client.contacts.retrieve("+14155550123")
         assert fetched.contact == updated.contact
 
@@ -194,7 +195,7 @@ async def test_the_sync_client_has_every_operation(api: Any) -> None:
             created_at_gte=early,
             limit=1,
             offset=0,
-            order_by="first_name",
+            order_by="firstName",
             order_direction="asc",
         )
         assert numbers(listed) == ["1"]

@@ -18,7 +18,14 @@ from sendblue_async._converter import (
     structure,
     unstructure,
 )
-from sendblue_async.models import Contact, ContactCreate, ContactResponse, ResponseMeta
+from sendblue_async.models import (
+    BulkCreateResponse,
+    Contact,
+    ContactCreate,
+    ContactResponse,
+    OptOutResponse,
+    ResponseMeta,
+)
 
 relaxed = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
@@ -120,18 +127,119 @@ def test_a_whole_answer_is_read_in_both_spellings(wire: dict[str, Any]) -> None:
     assert response.meta is meta
 
 
+EITHER_ORDER = pytest.mark.parametrize("camel_first", [True, False])
+OTHERS: dict[str, Any] = {
+    "created_at": "2020-02-02T00:00:00Z",
+    "custom_variables": {"Plan": "red"},
+    "opt_out": True,
+}
+
+
+def doubled(name: str, value: Any, double: Any, camel_first: bool) -> dict[str, Any]:
+    """A contact that has a field in both spellings, in this order."""
+    pair = [(CAMEL[name], double), (name, value)]
+    return dict(pair if camel_first else reversed(pair))
+
+
 @pytest.mark.parametrize("name", CAMEL)
-@pytest.mark.parametrize("camel_first", [True, False])
-def test_the_preferred_spelling_wins(name: str, camel_first: bool) -> None:
-    """If both spellings are there, snake_case is read and camelCase kept; a null is no value."""
+@EITHER_ORDER
+def test_a_double_that_equals_its_field_is_dropped(name: str, camel_first: bool) -> None:
+    """A field that comes in both spellings with equal values is read, and leaves nothing over."""
     wire, value = FIELDS[name]
-    other = "2020-02-02T00:00:00Z" if name == "created_at" else wire
-    pair = [(CAMEL[name], other), (name, wire)]
-    payload = dict(pair if camel_first else reversed(pair))
-    assert structure(payload, Contact) == Contact(**{name: value}, extra={CAMEL[name]: other})
-    assert structure({**payload, name: None}, Contact).extra == {}
-    assert getattr(structure({**payload, name: None}, Contact), name) is not None
-    assert structure({**payload, CAMEL[name]: None}, Contact) == Contact(**{name: value})
+    contact = structure(doubled(name, wire, wire, camel_first), Contact)
+    assert contact == Contact(**{name: value})
+    assert contact.to_dict() == {name: wire}
+
+
+@pytest.mark.parametrize("name", CAMEL)
+@EITHER_ORDER
+def test_a_double_that_differs_is_kept(name: str, camel_first: bool) -> None:
+    """If both spellings differ, snake_case is read and camelCase kept, whatever it holds."""
+    wire, value = FIELDS[name]
+    for other in (OTHERS.get(name, "other"), 1, 0.0, [], {"a": 1}, "soon"):
+        payload = doubled(name, wire, other, camel_first)
+        contact = structure(payload, Contact)
+        assert contact == Contact(**{name: value}, extra={CAMEL[name]: other})
+        assert type(contact.extra[CAMEL[name]]) is type(other)
+        assert contact.to_dict() == payload
+
+
+@pytest.mark.parametrize("name", CAMEL)
+@EITHER_ORDER
+def test_a_null_is_no_value_and_no_double(name: str, camel_first: bool) -> None:
+    """A null in one spelling leaves the field to the other one, and in both it is nothing."""
+    wire, value = FIELDS[name]
+    whole = Contact(**{name: value})
+    assert structure(doubled(name, wire, None, camel_first), Contact) == whole
+    assert structure(doubled(name, None, wire, camel_first), Contact) == whole
+    assert structure(doubled(name, None, None, camel_first), Contact) == Contact()
+    wrong = structure(doubled(name, None, [1], camel_first), Contact)
+    assert wrong == Contact(extra={CAMEL[name]: [1]})
+
+
+@pytest.mark.parametrize("name", CAMEL)
+@EITHER_ORDER
+def test_a_double_is_read_where_its_field_cannot_be(name: str, camel_first: bool) -> None:
+    """If snake_case is of the wrong type, camelCase is read; what cannot be read is kept once."""
+    wire, value = FIELDS[name]
+    for wrong in (1, 1.5, [], [1], {"a": 1}):
+        payload = doubled(name, wrong, wire, camel_first)
+        contact = structure(payload, Contact)
+        assert contact == Contact(**{name: value}, extra={name: wrong})
+        assert contact.to_dict() == payload
+        assert structure(contact.to_dict(), Contact) == contact
+        both = structure(doubled(name, wrong, wrong, camel_first), Contact)
+        assert both == Contact(extra={name: wrong})
+        payload = doubled(name, wrong, [2], camel_first)
+        assert structure(payload, Contact) == Contact(extra=payload)
+
+
+@EITHER_ORDER
+def test_two_forms_of_one_value_are_equal(camel_first: bool) -> None:
+    """A double may write the same time in the other form, or variables in another order."""
+    forms = ("2024-01-15T10:30:00Z", "2024-01-15T10:30:00.000Z")
+    for wire, other in (forms, reversed(forms)):
+        contact = structure(doubled("created_at", wire, other, camel_first), Contact)
+        assert contact == Contact(created_at=CREATED)
+    one, two = {"a": "1", "my_label": "x"}, {"my_label": "x", "a": "1"}
+    contact = structure(doubled("custom_variables", one, two, camel_first), Contact)
+    assert contact == Contact(custom_variables=one)
+
+
+def test_labels_of_variables_are_no_spellings() -> None:
+    """The labels in custom_variables are the account's own words, doubled or not."""
+    variables = {"first_name": "a", "firstName": "a", "plan_b": "c", "planB": "c"}
+    for key in ("custom_variables", "customVariables"):
+        contact = structure({key: variables}, Contact)
+        assert contact == Contact(custom_variables=variables)
+
+
+def test_a_live_answer_leaves_nothing_over() -> None:
+    """An answer as seen live, with every name that has two spellings in both, reads as one has."""
+    document = {"contact": {**CAMEL_WIRE, **WIRE}, "status": "OK"}
+    for payload in (document, {**document, "contact": {**WIRE, **CAMEL_WIRE}}):
+        response = structure(payload, ContactResponse)
+        assert response == ContactResponse(contact=WHOLE, status="OK")
+        assert response.to_dict() == {"contact": WIRE, "status": "OK"}
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "value"),
+    [(OptOutResponse, "opted_out", True), (BulkCreateResponse, "contacts", ())],
+)
+def test_other_answers_may_be_doubled_as_well(cls: type, name: str, value: Any) -> None:
+    """The answers of other operations, and the contacts in them, are read by the same rule."""
+    wire = [] if value == () else value
+    payload = {name: wire, camel_case(name): wire, "status": "OK"}
+    assert structure(payload, cls) == cls(**{name: value}, status="OK")
+
+
+def test_contacts_in_a_list_may_be_doubled() -> None:
+    """Each contact of a bulk create's answer is read as one of its own."""
+    one, two = {**WIRE, **CAMEL_WIRE}, {"firstName": "Ada", "first_name": "Grace"}
+    response = structure({"contacts": [one, two]}, BulkCreateResponse)
+    grace = Contact(first_name="Grace", extra={"firstName": "Ada"})
+    assert response.contacts == (WHOLE, grace)
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -217,12 +325,14 @@ def test_any_document_is_read_or_is_no_object(document: Any) -> None:
 @relaxed
 @given(st.dictionaries(st.sampled_from([*WIRE, *CAMEL_WIRE]), json_values, max_size=6))
 def test_no_value_is_lost(payload: dict[str, Any]) -> None:
-    """Each value of an object is found in its field, or unchanged in extra, or was null."""
+    """Each value is found in its field, or in extra, there only once if doubled; or was null."""
     contact = structure(payload, Contact)
     for key, value in payload.items():
         name = key if key in FIELDS else next(n for n, camel in CAMEL.items() if camel == key)
         if key in contact.extra:
             assert contact.extra[key] == value
+        elif key != name and name in contact.extra and contact.extra[name] == value:
+            assert getattr(contact, name) is None
         elif name == "created_at":
             assert contact.created_at == (value if value is None else parse_datetime(value))
         elif value is not None:

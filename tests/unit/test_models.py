@@ -551,6 +551,9 @@ SENT = made(**FIELDS)
         (made(extra_body={"new": (1, 2)}), Contact(extra={"new": [1, 2]}), True),
         (made(extra_body={"company_name": "X"}), Contact(company_name="X"), True),
         (made(extra_body={"company_name": "X"}), Contact(company_name="Y"), False),
+        (made(extra_body={"companyName": "X"}), Contact(company_name="X"), True),
+        (made(extra_body={"companyName": "X"}), Contact(company_name="Y"), False),
+        (made(extra_body={"optOut": True}), Contact(opt_out=True), True),
         (made(extra_body={"verified": True}), Contact(verified=True), True),
     ],
 )  # fmt: skip

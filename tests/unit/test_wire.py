@@ -115,6 +115,14 @@ def test_an_envelope_that_is_odd_is_still_a_success(body: bytes) -> None:
     assert isinstance(read(body=body), ContactResponse)
 
 
+def test_doubles_nested_as_deeply_as_can_be_parsed_never_raise() -> None:
+    """Comparing two deep values ends in an answer or in a failure, whatever the depth."""
+    for depth in (*range(1, 1100, 7), 5_000, 50_000):
+        deep = b"[" * depth + b"]" * depth
+        body = b'{"contact": {"first_name": %b, "firstName": %b}}' % (deep, deep)
+        assert isinstance(read(body=body), (ContactResponse, Failure))
+
+
 NO_ENVELOPE = [
     b"", b" ", b"\n", HTML, b"OK", b"{}", b"[]", b"null", b"true", b"1", b'"OK"', b'{"a": 1}',
     b'{"Contact": {}}', b'{"data": {"contact": {}}}', b'[{"contact": {}}]', b"{'status': 'OK'}",

@@ -1,0 +1,148 @@
+"""What is known of the live service, and how the client takes it: spellings, order, company."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio.to_thread
+import pytest
+
+from sendblue_async import BulkContact, Contact, SyncSendblueClient, ValidationError
+from sendblue_async.sandbox import Faults, Sandbox
+
+from .servers import contact, hang_up, refusal, reply
+
+pytestmark = pytest.mark.anyio
+
+NUMBER = "+14155550123"
+OTHER = "+14155550124"
+EVERYTHING: dict[str, Any] = {
+    "first_name": "Ada",
+    "last_name": "Lovelace",
+    "assigned_to_email": "agent@example.com",
+    "sendblue_number": "+19876543210",
+    "tags": ["vip"],
+    "custom_variables": {"plan_b": "gold", "planB": "gold"},
+}
+SPELLINGS = pytest.mark.parametrize("spelling", ["both", "snake", "camel"])
+
+
+def fields(found: Contact) -> dict[str, Any]:
+    """What a contact says, but for when it was made; nothing of it may be left over."""
+    assert found.extra == {}
+    assert found.created_at is not None
+    return {**found.to_dict(), "created_at": None}
+
+
+@SPELLINGS
+async def test_every_operation_reads_every_spelling(
+    start_sandbox: Any, connect: Any, spelling: str
+) -> None:
+    """Whichever names answers have, each operation reads the same contact and leaves none over."""
+    sandbox: Sandbox = await start_sandbox(spelling=spelling)
+    client = connect(sandbox)
+    created = await client.create_contact(NUMBER, **EVERYTHING)
+    stored = {**sandbox.contacts[NUMBER], "created_at": None}
+    assert stored.items() >= EVERYTHING.items()
+    expected = {key: value for key, value in stored.items() if value is not None}
+    expected["created_at"] = None
+    assert fields(created.contact) == expected
+    upserted = await client.create_contact(NUMBER, tags=["vip"], update_if_exists=True)
+    assert fields(upserted.contact) == expected
+    assert fields((await client.get_contact(NUMBER)).contact) == expected
+    (listed,) = await client.list_contacts()
+    assert fields(listed) == expected
+    assert [fields(found) async for found in client.iter_contacts()] == [expected]
+    updated = await client.update_contact(NUMBER, company_name="Example Corp")
+    assert fields(updated.contact) == {**expected, "company_name": "Example Corp"}
+    made = await client.create_contacts_bulk([BulkContact(number=OTHER, company_name="Other")])
+    (other,) = made.contacts or ()
+    assert fields(other).items() >= {"phone": OTHER, "company_name": "Other"}.items()
+    opted = await client.opt_out_contact(NUMBER)
+    assert (opted.number, opted.opted_out, opted.extra) == (NUMBER, True, {})
+    assert (await client.get_contact(NUMBER)).contact.opt_out is True
+
+
+@SPELLINGS
+async def test_a_lost_answer_is_settled_in_every_spelling(
+    start_sandbox: Any, connect: Any, timer: Any, spelling: str
+) -> None:
+    """A look-up knows the contact again that a lost create has stored, whatever its spelling."""
+    sandbox: Sandbox = await start_sandbox(spelling=spelling, faults=Faults(drop_after_commit=1))
+    timer.on_wait = lambda: setattr(sandbox, "faults", Faults())
+    response = await connect(sandbox, timer=timer).create_contact(NUMBER, **EVERYTHING)
+    assert response.meta.settled
+    assert response.contact.extra == {}
+
+
+async def test_a_company_of_the_accounts_does_not_hinder_a_look_up(
+    serve: Any, connect: Any, timer: Any
+) -> None:
+    """The company that the account fills in was not sent, so a stored contact agrees without it."""
+    stored = contact(**EVERYTHING, company_name="Account Ltd", companyName="Account Ltd")
+    server = await serve(POST=[hang_up, refusal(409)], GET=stored)
+    response = await connect(server, timer=timer).create_contact(NUMBER, **EVERYTHING)
+    assert (response.meta.settled, response.contact.company_name) == (True, "Account Ltd")
+
+
+async def test_a_double_that_differs_is_kept_in_every_answer(serve: Any, connect: Any) -> None:
+    """Of two spellings that differ, snake_case is the field, and camelCase is in ``extra``."""
+    torn = {"phone": NUMBER, "firstName": "Grace", "first_name": "Ada"}
+    client = connect(await serve(GET=reply(200, [torn]), PUT=reply(200, {"contact": torn})))
+    (listed,) = await client.list_contacts()
+    updated = (await client.update_contact(NUMBER, first_name="Ada")).contact
+    for found in (listed, updated):
+        assert (found.first_name, found.extra) == ("Ada", {"firstName": "Grace"})
+
+
+PEOPLE = [("+14155550103", "Ada", "Zuse"), ("+14155550101", "Grace", "Hopper"),
+          ("+14155550102", "Zoe", "Abel")]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("order_by", "names"),
+    [
+        (None, "Ada Grace Zoe"),
+        ("created_at", "Ada Grace Zoe"),
+        ("first_name", "Ada Grace Zoe"),
+        ("firstName", "Ada Grace Zoe"),
+        ("last_name", "Zoe Grace Ada"),
+        ("lastName", "Zoe Grace Ada"),
+        ("phone", "Grace Zoe Ada"),
+    ],
+)
+async def test_a_list_is_sorted_as_asked(
+    sandbox: Sandbox, connect: Any, order_by: Any, names: str
+) -> None:
+    """Names may be spelled our way or the API's; unless told otherwise the order is descending."""
+    client = connect(sandbox)
+    for number, first_name, last_name in PEOPLE:
+        await client.create_contact(number, first_name=first_name, last_name=last_name)
+    rising = await client.list_contacts(order_by=order_by, order_direction="asc")
+    falling = await client.list_contacts(order_by=order_by)
+    assert [found.first_name for found in rising] == names.split()
+    assert [found.first_name for found in falling] == names.split()[::-1]
+
+
+async def test_another_order_is_refused_by_name(sandbox: Sandbox, connect: Any) -> None:
+    """What the service cannot sort by is refused before anything is sent, with what it can."""
+    with pytest.raises(
+        ValidationError, match=r"created_at, first_name.* last_name.* phone"
+    ) as caught:
+        await connect(sandbox).list_contacts(order_by="company_name")
+    assert caught.value.field == "order_by"
+    assert not sandbox.requests
+
+
+async def test_the_blocking_client_deletes_what_may_be_missing(sandbox: Sandbox) -> None:
+    """``missing_ok`` is an argument of the blocking client as well."""
+
+    def delete() -> tuple[int, int]:
+        keys = sandbox.api_key, sandbox.api_secret
+        with SyncSendblueClient(*keys, base_url=sandbox.base_url) as client:
+            client.create_contact(NUMBER)
+            first = client.delete_contact(NUMBER, missing_ok=True)
+            second = client.delete_contact(NUMBER, missing_ok=True)
+        return first.meta.status_code, second.meta.status_code
+
+    assert await anyio.to_thread.run_sync(delete) == (200, 404)
