@@ -16,7 +16,7 @@ from ._credentials import find_credentials, hidden
 from ._event_loop import require_asyncio
 from ._options import DEFAULT_BASE_URL, Timeouts
 from ._pace import Pace
-from ._pool import ClientSession, TraceConfig
+from ._pool import ClientSession, TraceConfig, closing_unless_in_use
 from ._redaction import show_path
 from ._retry import Effect, RetryPolicy
 from ._transport import Transport
@@ -52,7 +52,25 @@ def check_types(**options: tuple[object, type]) -> None:
             raise ConfigurationError(f"{name} must be a {kind.__name__}, not {value!r}.")
 
 
-class ApiClient:
+class Shared:
+    """What stands for connections: its copies share them, and nobody can pickle it."""
+
+    def __copy__(self) -> Self:
+        copied = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        raise TypeError(
+            f"A {type(self).__name__} is not pickled, as that would write its keys down; "
+            "make one in each process."
+        )
+
+
+class ApiClient(Shared):
     """Sends calls with the keys, retries and errors that all endpoints share."""
 
     def __init__(
@@ -110,6 +128,7 @@ class ApiClient:
 
     async def __aenter__(self) -> Self:
         require_asyncio()
+        self._transport.enter()
         return self
 
     async def __aexit__(
@@ -118,12 +137,16 @@ class ApiClient:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.close()
+        if self._transport.leave():
+            with closing_unless_in_use():
+                await self.close()
 
     async def close(self) -> None:
-        """Close the connections; the client and every view of it are unusable afterwards.
+        """Close the connections; the client and every view of it refuse calls afterwards.
 
-        A session that was given to the client stays open. Closing twice does no harm.
+        The end of an ``async with`` block closes them too, unless another block of the same client
+        lasts; to begin one opens the client again. A session that was given to the client stays
+        open. Closing twice does no harm.
         """
         await self._transport.close()
 

@@ -18,6 +18,10 @@ class Place(NamedTuple):
     line: int
     module: dict[str, Any]
 
+    def __repr__(self) -> str:
+        # The globals of the caller's module are nobody's business where locals are shown.
+        return f"{self.filename}:{self.line}"
+
     @classmethod
     def of(cls, frame: FrameType) -> Place:
         """Where a frame is now."""

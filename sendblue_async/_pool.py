@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import threading
 import warnings
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from weakref import WeakSet
 
 import aiohttp
@@ -55,9 +58,26 @@ class Pools:
         self._places = places
         self._trace_configs = trace_configs
         self._session = session
+        # The loop of that session, once it was used.
+        self._home: asyncio.AbstractEventLoop | None = None
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
+        self._blocks = 0
         self._closed = False
+        # Its holder may enter it again, as a signal handler does that comes in between.
+        self._changing = threading.RLock()
         _every.add(self)
+
+    def enter(self) -> None:
+        """Begin a block that needs sessions, also after a close."""
+        with self._changing:
+            self._blocks += 1
+            self._closed = False
+
+    def leave(self) -> bool:
+        """End a block, and tell whether it was the last one, so that it is time to close."""
+        with self._changing:
+            self._blocks = max(0, self._blocks - 1)
+            return self._blocks == 0
 
     def of_running_loop(self) -> Pool | None:
         """The pool of the running event loop, if there is one yet.
@@ -74,7 +94,9 @@ class Pools:
             ConfigurationError: If the client, or the session given to it, is closed.
         """
         if self._closed:
-            raise ConfigurationError("This client is closed. Make a new one.")
+            raise ConfigurationError(
+                "This client is closed. Make a new one, or enter it again with a `with` block."
+            )
         # One by one, as loops on other threads may be adding their pools meanwhile.
         for loop in list(self._pools):
             if loop.is_closed():
@@ -91,12 +113,13 @@ class Pools:
             await guard.asend(None)
         elif session.closed or session.connector is None:
             raise ConfigurationError("The aiohttp session given to this client is closed.")
-        elif self._pools:
+        elif self._home not in (None, asyncio.get_running_loop()):
             raise ConfigurationError(
                 "The aiohttp session given to this client belongs to another event loop. "
                 "Leave the session out, and the client makes one for each loop."
             )
         else:
+            self._home = asyncio.get_running_loop()
             # Zero is no limit.
             limits = session.connector.limit, session.connector.limit_per_host
             places = min([places, *filter(None, limits)])
@@ -106,11 +129,15 @@ class Pools:
         return pool
 
     async def close(self) -> None:
-        """Close the sessions that were made here, and open no more."""
+        """Close the sessions that were made here, and open no more until a block begins."""
         here = require_asyncio()
-        self._closed = True
-        while self._pools:
-            loop, pool = self._pools.popitem()
+        with self._changing:
+            if self._blocks and _unless_in_use.get():
+                return
+            self._blocks = 0
+            self._closed = True
+            pools, self._pools = self._pools, {}
+        for loop, pool in pools.items():
             if pool.guard is None or loop.is_closed():
                 continue
             if loop is here:
@@ -120,6 +147,7 @@ class Pools:
 
     def forget(self) -> None:
         """Drop every pool as it is: after a fork, its loop and sockets are the parent's."""
+        self._changing = threading.RLock()
         for pool in self._pools.values():
             if pool.guard is not None:
                 # Closing would reach into an event loop that does not run here.
@@ -217,6 +245,19 @@ async def _closing(session: ClientSession) -> AsyncGenerator[None, None]:
 
 async def _finish(guard: AsyncGenerator[None, None]) -> None:
     await guard.aclose()
+
+
+_unless_in_use: ContextVar[bool] = ContextVar("_unless_in_use", default=False)
+
+
+@contextmanager
+def closing_unless_in_use() -> Iterator[None]:
+    """Meanwhile, a close does nothing if another thread has begun a block."""
+    before = _unless_in_use.set(True)
+    try:
+        yield
+    finally:
+        _unless_in_use.reset(before)
 
 
 _every: WeakSet[Pools] = WeakSet()

@@ -347,8 +347,16 @@ class Transport:
             timed_out=timed_out,
         )
 
+    def enter(self) -> None:
+        """Begin a block that makes calls, also after a close."""
+        self._pools.enter()
+
+    def leave(self) -> bool:
+        """End a block, and tell whether it was the last one, so that it is time to close."""
+        return self._pools.leave()
+
     async def close(self) -> None:
-        """Close the sessions of this transport's own, and refuse further calls."""
+        """Close the sessions of this transport's own, and refuse calls until a block begins."""
         await self._pools.close()
 
 

@@ -23,12 +23,12 @@ from ssl import SSLContext
 from types import FunctionType, TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
-from ._api import check_types
+from ._api import Shared, check_types
 from ._credentials import hidden
 from ._deprecation import Place, blocking_caller
 from ._event_loop import find_blocked_loop
 from ._options import Timeouts
-from ._pool import ClientSession, TraceConfig
+from ._pool import ClientSession, TraceConfig, closing_unless_in_use
 from ._portal import portal
 from ._retry import RetryPolicy
 from .batch._workers import rows_of
@@ -244,7 +244,7 @@ def blocking_iterator(
     return _made_like(method, call)
 
 
-class SyncSendblueClient:
+class SyncSendblueClient(Shared):
     """The blocking client of Sendblue's contacts API, for Flask, Django, Celery and scripts.
 
     It has the methods, arguments, results and errors of :class:`SendblueClient`, whose
@@ -314,6 +314,7 @@ class SyncSendblueClient:
         return f"<{type(self).__name__} of {getattr(self, '_client', None)!r}>"
 
     def __enter__(self) -> Self:
+        self._client._transport.enter()
         return self
 
     def __exit__(
@@ -322,7 +323,9 @@ class SyncSendblueClient:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        if self._client._transport.leave():
+            with closing_unless_in_use():
+                self.close()
 
     def with_options(
         self, *, timeouts: Timeouts | None = None, retry: RetryPolicy | None = None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import gc
+import pickle
 import sys
 import threading
 import time
@@ -28,6 +30,7 @@ from sendblue_async import (
     RetryPolicy,
     SendblueClient,
     SendblueError,
+    SyncSendblueClient,
     Timeouts,
 )
 from sendblue_async.sandbox import Sandbox
@@ -268,6 +271,16 @@ def test_a_given_session_belongs_to_one_event_loop() -> None:
                 get = client.get_contact(NUMBER)
                 with pytest.raises(ConfigurationError, match="another event loop"):
                     await asyncio.wrap_future(thread.submit(asyncio.run, get))
+                await client.close()
+                async with client:
+                    pass
+
+                async def enter_again() -> None:
+                    async with client:
+                        await client.get_contact(NUMBER)
+
+                with pytest.raises(ConfigurationError, match="another event loop"):
+                    await asyncio.wrap_future(thread.submit(asyncio.run, enter_again()))
 
         asyncio.run(main())
         assert sandbox.counts["requests"] == 1
@@ -560,3 +573,109 @@ async def test_cancellation_of_many_holds_no_slot(serve: Any, connect: Any) -> N
     for task in tasks:
         await cancel(task)
     await server.until(lambda: server.open == 0)
+
+
+STILL = contextlib.nullcontext()
+
+
+def test_a_block_may_be_entered_again(far_sandbox: Sandbox) -> None:
+    """One client serves block after block, each in a loop of its own, and is closed between."""
+    client = SendblueClient(*KEYS, base_url=far_sandbox.base_url)
+    view = client.with_options()
+
+    async def serve(number: str) -> None:
+        with pytest.raises(ConfigurationError, match="closed") if number[-1] > "0" else STILL:
+            await client.create_contact(number, update_if_exists=True)
+        async with view if number[-1] == "2" else client:
+            await client.create_contact(number, update_if_exists=True)
+            await view.get_contact(number)
+
+    for n in range(4):
+        asyncio.run(serve(f"+1415555010{n}"))
+    assert len(far_sandbox.contacts) == 4
+    with pytest.raises(ConfigurationError, match="closed"):
+        asyncio.run(view.get_contact(NUMBER))
+
+
+@pytest.mark.anyio
+async def test_blocks_may_overlap(serve: Any) -> None:
+    """The client stays open until the last of its blocks ends."""
+    server = await serve(contact())
+    client = SendblueClient(*KEYS, base_url=server.base_url)
+    async with client:
+        async with client.with_options() as view:
+            await view.get_contact(NUMBER)
+        await client.get_contact(NUMBER)
+        assert (server.accepted, server.open) == (1, 1)
+    await server.until(lambda: server.open == 0)
+    with pytest.raises(ConfigurationError, match="closed"):
+        await view.get_contact(NUMBER)
+
+
+@pytest.mark.anyio
+async def test_a_close_inside_a_block_closes(serve: Any) -> None:
+    """It is at once the end of every block; the next one opens the client again."""
+    server = await serve(contact())
+    client = SendblueClient(*KEYS, base_url=server.base_url)
+    async with client, client:
+        await client.get_contact(NUMBER)
+        await client.close()
+        await server.until(lambda: server.open == 0)
+        with pytest.raises(ConfigurationError, match="closed"):
+            await client.get_contact(NUMBER)
+    async with client:
+        await client.get_contact(NUMBER)
+    await server.until(lambda: server.open == 0)
+    with pytest.raises(ConfigurationError, match="closed"):
+        await client.get_contact(NUMBER)
+
+
+@pytest.mark.anyio
+async def test_a_subclass_may_add_to_the_close(serve: Any) -> None:
+    """The end of a block closes as the subclass does."""
+    closes: list[str] = []
+
+    class Client(SendblueClient):
+        async def close(self) -> None:
+            closes.append("close")
+            await super().close()
+
+    server = await serve(contact())
+    async with Client(*KEYS, base_url=server.base_url) as client:
+        await client.get_contact(NUMBER)
+    assert closes == ["close"]
+    await server.until(lambda: server.open == 0)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("cls", [SendblueClient, SyncSendblueClient])
+async def test_copies_of_a_client_share_its_connections(serve: Any, cls: Any) -> None:
+    """Before its use and after, a deep copy is the client itself, and a copy is a view of it."""
+    server = await serve(contact())
+    client = cls(*KEYS, base_url=server.base_url)
+
+    async def call(client: Any) -> Any:
+        if cls is SendblueClient:
+            return await client.get_contact(NUMBER)
+        return await anyio.to_thread.run_sync(client.get_contact, NUMBER)
+
+    for _ in range(2):
+        settings = copy.deepcopy({"client": client, "calls": [client.get_contact]})
+        assert settings["client"] is client
+        assert settings["calls"][0].__self__ is client
+        view = copy.copy(client)
+        assert type(view) is cls
+        assert view is not client
+        with pytest.raises(TypeError, match="Client is not pickled"):
+            pickle.dumps(client)
+        for one in (client, view):
+            assert (await call(one)).contact.phone == NUMBER
+    assert server.accepted == 1
+    if cls is SendblueClient:
+        await view.close()
+    else:
+        await anyio.to_thread.run_sync(view.close)
+    with pytest.raises(ConfigurationError, match="closed"):
+        await call(client)
+    del settings, view, one
+    gc.collect()

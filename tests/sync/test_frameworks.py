@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -17,10 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 from jupyter_client.manager import KernelManager, start_new_kernel
 
 from sendblue_async.sandbox import Faults, Sandbox
 
+from ..test_documents import BLOCKS
 from .programs import Programs
 
 pytestmark = pytest.mark.timeout(120)
@@ -73,6 +77,49 @@ def ended_during_a_call(
         until(lambda: sandbox.counts["requests"] > before)
         assert not result.done()
     return result.result()
+
+
+@pytest.fixture
+def fastapi_app(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
+    """The FastAPI program of the docs, imported as a web server does."""
+    for name in ("SENDBLUE_API_KEY", "SENDBLUE_API_SECRET", "SENDBLUE_API_BASE_URL"):
+        monkeypatch.setenv(name, programs.environment[name])
+    [source] = [
+        block.source
+        for block in BLOCKS
+        if block.page.name == "usage.md" and "FastAPI(lifespan=lifespan)" in block.source
+    ]
+    app: FastAPI = runpy.run_path(str(programs.write("application.py", source)))["app"]
+    return app
+
+
+def sign_up_at(browser: TestClient, number: str) -> None:
+    """Sign up at the program of the docs."""
+    answer = browser.post("/signups", params={"number": number, "name": "Ada"})
+    assert answer.json() == {"stored": number}
+
+
+def test_the_fastapi_program_of_the_docs_serves_many_lifespans(
+    fastapi_app: FastAPI, sandbox: Sandbox
+) -> None:
+    """Every test of an application may start it anew, as a server's reload does."""
+    numbers = [f"+1415555010{n}" for n in range(3)]
+    for number in numbers:
+        with TestClient(fastapi_app) as browser:
+            sign_up_at(browser, number)
+    assert [*sandbox.contacts] == numbers
+
+
+def test_lifespans_of_the_fastapi_program_of_the_docs_may_overlap(
+    fastapi_app: FastAPI, sandbox: Sandbox
+) -> None:
+    """The end of one leaves the client open for the other."""
+    with TestClient(fastapi_app) as one:
+        sign_up_at(one, "+14155550100")
+        with TestClient(fastapi_app) as other:
+            sign_up_at(other, "+14155550101")
+        sign_up_at(one, "+14155550102")
+    assert len(sandbox.contacts) == 3
 
 
 FLASK_APP = """

@@ -255,6 +255,25 @@ def test_a_with_block_closes_the_client(options: dict[str, Any]) -> None:
         client.get_contact(NUMBER)
 
 
+def test_with_blocks_of_many_threads_share_a_client(
+    sandbox: Sandbox, options: dict[str, Any]
+) -> None:
+    """Threads may each have a block of their own, and none closes the client of another."""
+    client = SyncSendblueClient(**options)
+
+    def work(thread: int) -> None:
+        for call in range(40):
+            with client as entered:
+                entered.create_contact(f"+14155{thread:03}{call:03}")
+
+    in_threads(8, work)
+    assert len(sandbox.contacts) == sandbox.counts["requests"] == 320
+    with pytest.raises(ConfigurationError, match="closed"):
+        client.count_contacts()
+    with client:
+        assert client.count_contacts().count == 320
+
+
 @pytest.mark.parametrize("used", [False, True])
 def test_a_closed_client_refuses_calls_and_sends_nothing(
     sandbox: Sandbox, options: dict[str, Any], used: bool
