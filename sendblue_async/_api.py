@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from . import _log
+from ._arguments import NoOthers, misspelt, without_others
 from ._converter import encode_json
 from ._credentials import find_credentials, hidden
 from ._event_loop import require_asyncio
@@ -25,9 +26,9 @@ from .exceptions import ConfigurationError, ConnectError, SendblueError
 from .models import RawResponse
 
 if sys.version_info >= (3, 11):
-    from typing import Self
+    from typing import Self, Unpack
 else:
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
 _T = TypeVar("_T")
 
@@ -73,6 +74,7 @@ class Shared:
 class ApiClient(Shared):
     """Sends calls with the keys, retries and errors that all endpoints share."""
 
+    @without_others
     def __init__(
         self,
         api_key: str | None = None,
@@ -89,9 +91,12 @@ class ApiClient(Shared):
         trace_configs: Sequence[TraceConfig] | None = None,
         session: ClientSession | None = None,
         allow_http: bool = False,
+        **others: Unpack[NoOthers],
     ) -> None:
         # No key is to be seen in a traceback that shows the locals of this frame.
         api_key, api_secret = hidden(api_key), hidden(api_secret)
+        if others:
+            raise misspelt(ApiClient.__init__, others, name=type(self).__name__)
         check_types(
             timeouts=(timeouts, Timeouts),
             retry=(retry, RetryPolicy),
@@ -150,8 +155,13 @@ class ApiClient(Shared):
         """
         await self._transport.close()
 
+    @without_others
     def with_options(
-        self, *, timeouts: Timeouts | None = None, retry: RetryPolicy | None = None
+        self,
+        *,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        **others: Unpack[NoOthers],
     ) -> Self:
         """A view of this client with other timeouts or another retry policy.
 
@@ -161,6 +171,8 @@ class ApiClient(Shared):
             timeouts: Replaces the client's timeouts. Unchanged by default.
             retry: Replaces the client's retry policy. Unchanged by default.
         """
+        if others:
+            raise misspelt(ApiClient.with_options, others)
         check_types(timeouts=(timeouts, Timeouts), retry=(retry, RetryPolicy))
         view = copy.copy(self)
         view._timeouts = timeouts or self._timeouts
@@ -173,6 +185,7 @@ class ApiClient(Shared):
         view._pace = pace
         return view
 
+    @without_others
     async def request(
         self,
         method: str,
@@ -180,6 +193,7 @@ class ApiClient(Shared):
         *,
         json: Any = None,
         params: Mapping[str, str | int | float | None] | None = None,
+        **others: Unpack[NoOthers],
     ) -> RawResponse:
         """The answer to any call of the API, with the same auth, retries and errors.
 
@@ -195,6 +209,8 @@ class ApiClient(Shared):
             ValidationError: If the path, the parameters or the document cannot be sent.
             SendblueError: If the call failed.
         """
+        if others:
+            raise misspelt(ApiClient.request, others)
         call = Call(
             method=checked_method(method),
             path=path_with_query(path, params),
@@ -256,3 +272,8 @@ class ApiClient(Shared):
                 f"{call.method} {path} was not sent, as most calls fail.", retryable=True
             )
         return await self._attempt(call, started)
+
+
+for _method in (ApiClient.__init__, ApiClient.request, ApiClient.with_options):
+    # Errors of Python's own, such as for too many arguments, name what users know.
+    _method.__qualname__ = f"SendblueClient.{_method.__name__}"

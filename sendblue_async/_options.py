@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from attrs import field, frozen
 
+from ._arguments import names_arguments
 from ._checks import is_limit
 from ._credentials import Credentials, Secret
 from ._version import __version__
@@ -31,6 +32,7 @@ _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
 _FRAMING = {"content-length", "content-type", "host", "transfer-encoding"}
 
 
+@names_arguments
 @frozen(kw_only=True)
 class Timeouts:
     """How long things may take, in seconds.

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from attrs import field, frozen
 
+from ._arguments import names_arguments
 from ._checks import is_count, is_duration, is_flag
 from .exceptions import (
     APIError,
@@ -136,6 +137,7 @@ def is_retryable(rule: Rule, effect: Effect, *, doubtful: bool) -> bool:
     return passes and not (doubtful and effect is Effect.NEITHER)
 
 
+@names_arguments
 @frozen(kw_only=True)
 class RetryPolicy:
     """How often and how patiently a call is attempted.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from attrs import evolve
 
 from ._api import ApiClient
+from ._arguments import NoOthers, misspelt, without_others
 from ._converter import Clear, preferred_spellings, spellings, structure, unstructure
 from ._pace import pace_for
 from ._pages import Walk, every_contact
@@ -179,6 +180,9 @@ class SendblueClient(ApiClient):
             TLSError: If the server's certificate is not acceptable.
             OutcomeUnknownError: If the contact may have been stored, and could not be found.
         """
+        others = [name for name in deprecated if name not in DeprecatedSpellings.__annotations__]
+        if others:
+            raise misspelt(SendblueClient.create_contact, dict.fromkeys(others))
         fields: dict[str, Any] = {
             "first_name": first_name,
             "last_name": last_name,
@@ -198,6 +202,7 @@ class SendblueClient(ApiClient):
             fields = preferred_spellings({**fields, **deprecated}, ContactCreate)
         return await self._create(ContactCreate(**fields))
 
+    @without_others
     def create_contacts(
         self,
         source: Iterable[_Row] | AsyncIterable[_Row],
@@ -207,6 +212,7 @@ class SendblueClient(ApiClient):
         rate_limit: float | None = None,
         give_up_after: float = 600.0,
         bulk: bool = False,
+        **others: Unpack[NoOthers],
     ) -> AsyncGenerator[ContactResult[_Row], None]:
         """What becomes of each of many contacts, as they finish; use it with ``async for``.
 
@@ -246,10 +252,13 @@ class SendblueClient(ApiClient):
                 accepted, or there was no success for too long. It comes after the results of
                 what was under way.
         """
+        if others:
+            raise misspelt(SendblueClient.create_contacts, others)
         in_bulk = checked_bulk(bulk, update_if_exists)
         workers = self._workers(rate_limit, give_up_after, concurrency, in_bulk, read=True)
         return workers.results(rows_of(source), partial(job_of, update_if_exists=update_if_exists))
 
+    @without_others
     async def import_contacts(
         self,
         path: str | os.PathLike[str],
@@ -267,6 +276,7 @@ class SendblueClient(ApiClient):
         bulk: bool = False,
         resume: bool = False,
         progress: Callable[[ImportProgress], object] | None = None,
+        **others: Unpack[NoOthers],
     ) -> ImportReport:
         """What became of a file of contacts: CSV, JSON Lines or vCard, every row accounted for.
 
@@ -306,6 +316,8 @@ class SendblueClient(ApiClient):
                 ``"unknown"`` if this run may have sent contacts before.
             SendblueError: As from :meth:`create_contacts`; the journal is kept.
         """
+        if others:
+            raise misspelt(SendblueClient.import_contacts, others)
         job = self._import(
             path,
             concurrency=concurrency,
@@ -338,6 +350,7 @@ class SendblueClient(ApiClient):
         """
         return await self._send(_GET.call(number=e164(number)))
 
+    @without_others
     async def list_contacts(
         self,
         *,
@@ -348,6 +361,7 @@ class SendblueClient(ApiClient):
         number: str | None = None,
         contact_id: str | None = None,
         created_at_gte: datetime | None = None,
+        **others: Unpack[NoOthers],
     ) -> ContactPage:
         """One page of contacts, newest first unless asked otherwise.
 
@@ -367,6 +381,8 @@ class SendblueClient(ApiClient):
             ValidationError: If a value cannot be sent; nothing was.
             SendblueError: If the call failed.
         """
+        if others:
+            raise misspelt(SendblueClient.list_contacts, others)
         query = ContactQuery(
             limit=limit,
             offset=offset,
@@ -378,8 +394,13 @@ class SendblueClient(ApiClient):
         )
         return await self._list(query)
 
+    @without_others
     def iter_contacts(
-        self, *, created_at_gte: datetime | None = None, page_size: int = 1000
+        self,
+        *,
+        created_at_gte: datetime | None = None,
+        page_size: int = 1000,
+        **others: Unpack[NoOthers],
     ) -> AsyncGenerator[Contact, None]:
         """All contacts, oldest first, none twice; use it with ``async for``.
 
@@ -398,6 +419,8 @@ class SendblueClient(ApiClient):
             APIError: If the API cannot list any further, or as below.
             SendblueError: If fetching a page failed; it comes after the contacts before it.
         """
+        if others:
+            raise misspelt(SendblueClient.iter_contacts, others)
         walk = Walk(page_size=page_size, created_at_gte=created_at_gte)
         return every_contact(walk, self._list)
 
@@ -461,6 +484,7 @@ class SendblueClient(ApiClient):
     async def _list(self, query: ContactQuery) -> ContactPage:
         return await self._send(_LIST.call(query=unstructure(query)))
 
+    @without_others
     async def update_contact(
         self,
         number: str,
@@ -475,6 +499,7 @@ class SendblueClient(ApiClient):
         tags: Iterable[str] | Clear | None = None,
         custom_variables: Mapping[str, str] | Clear | None = None,
         extra_body: Mapping[str, Any] | None = None,
+        **others: Unpack[NoOthers],
     ) -> ContactResponse:
         """The stored contact after these changes.
 
@@ -499,6 +524,8 @@ class SendblueClient(ApiClient):
             NotFoundError: If there is no such contact.
             SendblueError: If the call failed otherwise.
         """
+        if others:
+            raise misspelt(SendblueClient.update_contact, others)
         fields: dict[str, Any] = {
             "first_name": first_name,
             "last_name": last_name,
@@ -519,7 +546,10 @@ class SendblueClient(ApiClient):
             raise ValidationError("A ContactUpdate holds every change; give no others with it.")
         return await self._send(_UPDATE.call(changes, number=number))
 
-    async def delete_contact(self, number: str, *, missing_ok: bool = False) -> StatusResponse:
+    @without_others
+    async def delete_contact(
+        self, number: str, *, missing_ok: bool = False, **others: Unpack[NoOthers]
+    ) -> StatusResponse:
         """Remove the contact with this number.
 
         If an attempt ended without a usable answer and the next one finds no such contact, the
@@ -536,6 +566,8 @@ class SendblueClient(ApiClient):
             NotFoundError: If there was no such contact.
             SendblueError: If the call failed otherwise.
         """
+        if others:
+            raise misspelt(SendblueClient.delete_contact, others)
 
         async def settle(error: SendblueError, started: float) -> StatusResponse:
             if not isinstance(error, NotFoundError):

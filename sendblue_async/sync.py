@@ -24,6 +24,7 @@ from types import FunctionType, TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from ._api import Shared, check_types
+from ._arguments import NoOthers, misspelt, without_others
 from ._credentials import hidden
 from ._deprecation import Place, blocking_caller
 from ._event_loop import find_blocked_loop
@@ -36,9 +37,9 @@ from .client import SendblueClient
 from .exceptions import ConfigurationError
 
 if sys.version_info >= (3, 11):
-    from typing import Self
+    from typing import Self, Unpack
 else:
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
 __all__ = ["SyncSendblueClient", "blocking", "blocking_iterator"]
 
@@ -268,6 +269,7 @@ class SyncSendblueClient(Shared):
             block.
     """
 
+    @without_others
     def __init__(
         self,
         api_key: str | None = None,
@@ -285,9 +287,12 @@ class SyncSendblueClient(Shared):
         session: ClientSession | None = None,
         allow_http: bool = False,
         allow_blocking_loop: bool = False,
+        **others: Unpack[NoOthers],
     ) -> None:
         # No key is to be seen in a traceback that shows the locals of this frame.
         api_key, api_secret = hidden(api_key), hidden(api_secret)
+        if others:
+            raise misspelt(SyncSendblueClient.__init__, others, name=type(self).__name__)
         if session is not None:
             raise ConfigurationError(
                 "A session belongs to an event loop, and the blocking client has its own; "
@@ -327,8 +332,13 @@ class SyncSendblueClient(Shared):
             with closing_unless_in_use():
                 self.close()
 
+    @without_others
     def with_options(
-        self, *, timeouts: Timeouts | None = None, retry: RetryPolicy | None = None
+        self,
+        *,
+        timeouts: Timeouts | None = None,
+        retry: RetryPolicy | None = None,
+        **others: Unpack[NoOthers],
     ) -> Self:
         """A view of this client with other timeouts or another retry policy.
 
@@ -338,6 +348,8 @@ class SyncSendblueClient(Shared):
             timeouts: Replaces the client's timeouts. Unchanged by default.
             retry: Replaces the client's retry policy. Unchanged by default.
         """
+        if others:
+            raise misspelt(SyncSendblueClient.with_options, others)
         view = copy.copy(self)
         view._client = self._client.with_options(timeouts=timeouts, retry=retry)
         return view

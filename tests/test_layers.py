@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "sendblue_async"
 # a subpackage counts as one module, and is free inside as long as no cycle arises. Models stand
 # above the converter, because their from_dict and to_dict use it.
 LAYERS = (
-    {"exceptions", "_version", "_deprecation", "_redaction", "_request_id"},
+    {"exceptions", "_version", "_arguments", "_deprecation", "_redaction", "_request_id"},
     {"_checks", "_converter", "_credentials", "_event_loop", "_pace", "_portal"},
     {"_retry"},
     {"models", "_options", "_pool"},

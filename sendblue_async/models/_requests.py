@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from attrs import asdict, converters, field, fields_dict, frozen, validators
 
+from .._arguments import names_arguments
 from .._converter import CLEAR, EXTRA, Clear, preferred_spellings, spellings, unstructure, wire
 from .._redaction import shortened
 from ..exceptions import ValidationError
@@ -52,6 +53,7 @@ class DeprecatedSpellings(TypedDict, total=False):
 
 
 # No model has slots: attrs makes a frozen class faster without them.
+@names_arguments
 @frozen(kw_only=True, slots=False, repr=False)
 class ContactCreate:
     """A contact to be created, checked when it is made.
@@ -150,6 +152,7 @@ def _agree(sent: Any, there: Any) -> bool:
     return bool(sent == there)
 
 
+@names_arguments
 @frozen(kw_only=True, slots=False, repr=False)
 class ContactUpdate:
     """Changes to a stored contact, checked when they are made; at least one.
@@ -199,6 +202,7 @@ class ContactUpdate:
         return unstructure(self)
 
 
+@names_arguments
 @frozen(kw_only=True, slots=False, repr=False)
 class BulkContact:
     """One contact of a bulk create, checked when it is made.
