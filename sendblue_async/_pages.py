@@ -51,6 +51,9 @@ class Walk:
     _expected: int = field(default=0, init=False)
     _largest: int = field(default=0, init=False)
     _given: set[Any] = field(factory=set, init=False)
+    # How many pages in a row have shown nothing new, and where the last one ended that did.
+    _idle: int = field(default=0, init=False)
+    _reach: int = field(default=0, init=False)
     # How many contacts stood before each one, from ``created_at_gte`` on, when a page showed it.
     _shown: dict[Any, int] = field(factory=dict, init=False)
 
@@ -77,14 +80,31 @@ class Walk:
         )
 
     def take(self, page: Sequence[Contact]) -> list[Contact]:
-        """The contacts of the page just asked for that were not given before; moves on."""
+        """The contacts of the page just asked for that were not given before; moves on.
+
+        Raises:
+            APIError: If the API shows the same contacts whatever it is asked for.
+        """
         fresh = []
         for contact in page:
             key = _key(contact)
             if key not in self._given:
                 self._given.add(key)
                 fresh.append(contact)
+        if fresh:
+            self._idle, self._reach = 0, self.offset + len(page)
+        else:
+            self._idle += 1
         self._move_on(page)
+        # As many as it takes to go back to the beginning and forth again, a few times over.
+        step = max(1, min(self._largest, self.page_size) // 2)
+        if not self.ended and self._idle > 10 + 5 * (self._reach // step):
+            raise APIError(
+                "The API lists the same contacts again and again, as if it took no notice of "
+                "offset and created_at_gte. The contacts given so far are right, but they may "
+                "not be all.",
+                outcome="rejected",
+            )
         return fresh
 
     def _move_on(self, page: Sequence[Contact]) -> None:

@@ -10,6 +10,8 @@ import warnings
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from inspect import signature
+from typing import Any
 from weakref import WeakSet
 
 import aiohttp
@@ -18,10 +20,19 @@ import anyio
 # Passed on to the client for its signatures, as no other module may import aiohttp.
 from aiohttp import ClientSession as ClientSession
 from aiohttp import TraceConfig as TraceConfig
+from aiohttp.abc import AbstractStreamWriter
 from attrs import define
 
 from ._event_loop import require_asyncio
 from .exceptions import ConfigurationError
+
+LARGEST_HEADER = 64 * 2**10
+"""Bytes that one header of an answer may have."""
+
+# The setting is newer than the oldest aiohttp that will do; that one counts no headers.
+_MANY_HEADERS: dict[str, Any] = (
+    {"max_headers": 1000} if "max_headers" in signature(ClientSession).parameters else {}
+)
 
 
 @define(eq=False)
@@ -108,6 +119,7 @@ class Pools:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=self._trace_configs,
                 request_class=_Request,
+                **_MANY_HEADERS,
             )
             guard = _closing(session)
             await guard.asend(None)
@@ -168,7 +180,21 @@ class Pools:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """A connector that does not complain when it is dropped, as :class:`Pools` does."""
+    """A connector that does not complain when it is dropped, as :class:`Pools` does.
+
+    A connection on which something came while nothing was asked is not used again: aiohttp would
+    take it for the answer to the next request.
+    """
+
+    async def connect(self, *args: Any, **options: Any) -> aiohttp.connector.Connection:
+        connection = await super().connect(*args, **options)
+        # There are no more idle connections than this, and a new one may greet, too.
+        for _ in range(self.limit):
+            if connection.protocol is None or not connection.protocol.should_close:
+                break
+            connection.close()
+            connection = await super().connect(*args, **options)
+        return connection
 
     def __del__(self, _: object = None) -> None:
         pass
@@ -182,6 +208,27 @@ class _Request(aiohttp.ClientRequest):
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         self.sent = True
         return await super().send(conn)
+
+
+class RequestBody(aiohttp.BytesPayload):
+    """A request body that knows whether any of it was given to a connection."""
+
+    sent = False
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        self.sent = True
+        await super().write_with_length(writer, content_length)
+
+
+def hang_up(response: aiohttp.ClientResponse) -> None:
+    """Close the connection of an answer, though it has ended and others may use it by now."""
+    # There is no public way from an answer that has ended to its connection.
+    protocol = getattr(response, "_protocol", None)
+    transport = getattr(protocol, "transport", None)
+    if transport is not None:
+        transport.close()
 
 
 class Interrupted(aiohttp.ClientConnectionError):

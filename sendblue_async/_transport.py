@@ -17,12 +17,13 @@ from typing import Any, TypeVar
 
 import aiohttp
 import anyio
-from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_exceptions import LineTooLong
 from attrs import evolve
 from multidict import CIMultiDict
 from yarl import URL
 
 from . import _log
+from ._answer import ACCEPT_ENCODING, Body, Reply, join_headers
 from ._checks import checked_count
 from ._connect_reasons import why_not_connected
 from ._credentials import Credentials, Secret, masked
@@ -36,34 +37,23 @@ from ._options import (
     trusted_certificates,
 )
 from ._pace import Pace
-from ._pool import ClientSession, Interrupted, Pool, Pools, Sending, TraceConfig
+from ._pool import (
+    LARGEST_HEADER,
+    ClientSession,
+    Interrupted,
+    Pool,
+    Pools,
+    RequestBody,
+    Sending,
+    TraceConfig,
+    hang_up,
+)
 from ._redaction import shortened
 from ._retry import RULES, Again, Ending, RetryPolicy, RetryThrottle, Rule
-from ._wire import (
-    Call,
-    Failure,
-    Reply,
-    error_for,
-    read_reply,
-    shown_request_id,
-    snippet,
-    told_of,
-)
+from ._wire import Call, Failure, error_for, read_reply, shown_request_id, snippet, told_of
 from .exceptions import ConfigurationError, ConnectError, RateLimitError
 
 T = TypeVar("T")
-
-
-class _Body(aiohttp.BytesPayload):
-    """A request body that knows whether any of it was given to a connection."""
-
-    sent = False
-
-    async def write_with_length(
-        self, writer: AbstractStreamWriter, content_length: int | None
-    ) -> None:
-        self.sent = True
-        await super().write_with_length(writer, content_length)
 
 
 class Transport:
@@ -104,6 +94,7 @@ class Transport:
         self.base_url = checked_base_url(base_url, allow_http=allow_http)
         self._credentials = credentials
         self._headers = CIMultiDict(checked_headers(credentials, default_headers or {}))
+        self._headers.setdefault("Accept-Encoding", ACCEPT_ENCODING)
         self._headers_with_body = CIMultiDict(self._headers)
         self._headers_with_body["Content-Type"] = "application/json"
         # A session of the caller's own keeps its own ideas of proxies and certificates.
@@ -251,39 +242,39 @@ class Transport:
             left = deadline - now
             if left <= 0:
                 return _no_time("had no time left")
-            reply = await self._exchange(pool.session, call, timeouts, left)
+            limits = _aiohttp_timeout(min(timeouts.attempt, left), timeouts.connect)
+            return await self._exchange(pool.session, call, limits, started, attempt)
         finally:
             pool.places.release()
-        if isinstance(reply, Failure):
-            return reply
-        return read_reply(
-            call,
-            reply,
-            attempts=attempt,
-            elapsed=self._clock() - started,
-            redact=self._credentials.redact,
-        )
 
     async def _exchange(
-        self, session: ClientSession, call: Call[Any], timeouts: Timeouts, left: float
-    ) -> Reply | Failure:
+        self,
+        session: ClientSession,
+        call: Call[T],
+        limits: aiohttp.ClientTimeout,
+        started: float,
+        attempt: int,
+    ) -> T | Failure:
+        """One request and what its answer says."""
         if session.closed:
             return _CLOSED
-        body = None if call.body is None else _Body(call.body)
-        timeout = _aiohttp_timeout(min(timeouts.attempt, left), timeouts.connect)
+        body = None if call.body is None else RequestBody(call.body)
         # A body knows whether it was sent, and a POST is not sent twice by aiohttp.
         watched = body is None or call.method not in _SENT_ONCE
         sending = Sending(session) if watched else None
-        chunks: list[bytes] = []
         try:
             response = await session.request(
                 call.method,
                 URL(self.base_url + call.path, encoded=True),
                 data=body,
                 headers=self._headers if body is None else self._headers_with_body,
-                timeout=timeout,
+                timeout=limits,
                 allow_redirects=False,
                 raise_for_status=False,
+                # Unpacked here, where it is known how much of it is wanted.
+                auto_decompress=False,
+                max_line_size=LARGEST_HEADER,
+                max_field_size=LARGEST_HEADER,
                 proxy=self._proxy,
                 ssl=self._ssl,
                 middlewares=None if sending is None else sending.middlewares,
@@ -292,23 +283,34 @@ class Transport:
             cause = error.__cause__ if isinstance(error, Interrupted) else error
             request = sending if body is None else body
             sent = request is None or request.sent
-            return self._failure(cause or error, sent=sent, limit=timeout.connect or 0.0)
-        headers = {name.lower(): value for name, value in response.headers.items()}
+            return self._failure(cause or error, sent=sent, limit=limits.connect or 0.0)
+        headers = join_headers(response.headers)
+        received = Body(response.status, headers)
         try:
-            while chunk := await response.content.readany():
-                chunks.append(chunk)
+            while (chunk := await response.content.readany()) and received.take(chunk):
+                pass
         except _ERRORS as error:
+            # Of a refusal the status alone says what it means, however little came of its body.
             if 200 <= response.status < 300:
                 return evolve(
                     self._failure(error, sent=True),
                     status=response.status,
-                    snippet=snippet(b"".join(chunks), self._credentials.redact),
+                    snippet=snippet(received.content, self._credentials.redact),
                     request_id=shown_request_id(headers, self._credentials.redact),
                 )
-            # The status alone says what a refusal means, however little came of its body.
         finally:
+            # Closes the connection if anything is left to be read.
             response.release()
-        return Reply(response.status, headers, b"".join(chunks))
+        answer = read_reply(
+            call,
+            Reply(response.status, headers, received.content, received.fault),
+            attempts=attempt,
+            elapsed=self._clock() - started,
+            redact=self._credentials.redact,
+        )
+        if isinstance(answer, Failure) and answer.rule in _OUT_OF_STEP:
+            hang_up(response)
+        return answer
 
     def _failure(self, error: BaseException, *, sent: bool, limit: float = 0.0) -> Failure:
         """What one of aiohttp's errors means; the order matters, as its classes overlap.
@@ -328,6 +330,9 @@ class Transport:
             ending, message = Ending.TIMED_OUT, "got no answer in time"
         elif isinstance(error, aiohttp.ClientPayloadError):
             ending, message = Ending.UNREADABLE, "got an answer that was cut short"
+        elif any(isinstance(link, LineTooLong) for link in (error, error.__cause__)):
+            ending = Ending.UNREADABLE
+            message = f"got an answer with a header of more than {LARGEST_HEADER // 2**10} kB"
         elif isinstance(error, aiohttp.ClientResponseError):
             ending, message = Ending.UNREADABLE, "got an answer that is not HTTP"
         else:
@@ -378,6 +383,9 @@ _NOT_CONNECTED = (
 
 # The methods that aiohttp does not send twice by itself.
 _SENT_ONCE = ("POST", "PATCH")
+
+# After these, what comes next on the connection may be the answer to another request.
+_OUT_OF_STEP = (RULES[Ending.UNREADABLE], RULES[408])
 
 # An event loop without a thread pool, as in an interpreter that exits, is a RuntimeError.
 _ERRORS = (aiohttp.ClientError, OSError, asyncio.TimeoutError, RuntimeError)

@@ -18,7 +18,9 @@ from urllib.parse import quote, urlencode
 
 from attrs import evolve, frozen
 
+from ._answer import NO_CONTENT, Reply
 from ._converter import encode_json, spellings, structure, unstructure
+from ._phone_numbers import shows_another
 from ._redaction import shortened, show_path
 from ._request_id import request_id
 from ._retry import RULES, Effect, Ending, Rule, is_retryable, parse_retry_after, rule_for
@@ -43,15 +45,6 @@ _REFUSED = ("ERROR", "error", "Error")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _PATH = re.compile(r"/(?!/)(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*")
 _decode = json.JSONDecoder().decode
-
-
-@frozen(slots=False)
-class Reply:
-    """An HTTP answer, whole; the names of its headers in lower case."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
 
 
 @frozen(kw_only=True)
@@ -183,17 +176,22 @@ def _segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def reader(cls: type[T], *, may_be_empty: bool = False) -> Callable[[Any, ResponseMeta], T]:
+def reader(
+    cls: type[T], *, may_be_empty: bool = False, may_have_no_body: bool = False
+) -> Callable[[Any, ResponseMeta], T]:
     """The ``read`` of a call whose answer is a model with an ``extra`` and a ``meta`` field.
 
     Args:
         cls: The model.
         may_be_empty: Whether an object without any key is an answer too.
+        may_have_no_body: Whether a status that means "no content" is an answer too.
     """
 
     known = frozenset(spellings(cls))
 
     def read(document: Any, meta: ResponseMeta) -> T:
+        if may_have_no_body and meta.status_code in NO_CONTENT:
+            return structure({}, cls, meta=meta)
         model = structure(document, cls, meta=meta)
         if known.isdisjoint(document) and not (may_be_empty and not document):
             raise TypeError(f"not the JSON object of a {cls.__name__}")
@@ -240,10 +238,12 @@ def read_reply(
         if reply.status == 404 and call.read_missing is not None and type(document) is dict:
             return call.read_missing(meta)
         return _failed(reply, document, redact)
+    if reply.fault is not None:
+        return _unreadable(reply, redact, reply.fault)
     try:
         document = _document(reply.body)
     except (ValueError, RecursionError):
-        if reply.body or call.read is not read_raw:
+        if reply.body or not (call.read is read_raw or reply.status in NO_CONTENT):
             return _unreadable(reply, redact)
         document = None
     if type(document) is dict and document.get("status") in _REFUSED:
@@ -254,10 +254,24 @@ def read_reply(
             snippet=snippet(reply.body, redact),
             request_id=shown_request_id(reply.headers, redact),
         )
+    if _is_about_another(document, call):
+        return _unreadable(reply, redact, "is about another contact")
     try:
         return call.read(document, meta)
     except TypeError:
         return _unreadable(reply, redact)
+
+
+def _is_about_another(document: Any, call: Call[Any]) -> bool:
+    """Whether an answer belongs to another request; for most it takes one comparison."""
+    if call.read is read_raw or not (call.number or call.body):
+        return False
+    if type(document) is dict:
+        contact = document.get("contact")
+        if type(contact) is dict and contact.get("phone") == call.number:
+            return False
+    sent = None if call.body is None else _document(call.body)
+    return shows_another(document, number=call.number, sent=sent)
 
 
 def told_of(failure: Failure, before: Failure) -> Failure:
@@ -349,10 +363,12 @@ def _document(body: bytes) -> Any:
         return json.loads(body)
 
 
-def _unreadable(reply: Reply, redact: Callable[[str], str]) -> Failure:
+def _unreadable(
+    reply: Reply, redact: Callable[[str], str], why: str = "is not the JSON expected"
+) -> Failure:
     return Failure(
         rule=RULES[Ending.UNREADABLE],
-        message=f"got an answer ({reply.status}) that is not the JSON expected",
+        message=f"got an answer ({reply.status}) that {why}",
         status=reply.status,
         snippet=snippet(reply.body, redact),
         request_id=shown_request_id(reply.headers, redact),

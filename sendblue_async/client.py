@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from attrs import evolve
 
+from ._answer import NO_CONTENT
 from ._api import ApiClient
 from ._arguments import NoOthers, misspelt, without_others
 from ._converter import Clear, preferred_spellings, spellings, structure, unstructure
@@ -74,13 +75,19 @@ def _read_contact(document: Any, meta: ResponseMeta) -> ContactResponse:
     return structure(document, ContactResponse, meta=meta)
 
 
+def _read_updated(document: Any, meta: ResponseMeta) -> ContactResponse:
+    if meta.status_code in NO_CONTENT:
+        return ContactResponse(meta=meta)
+    return _read_contact(document, meta)
+
+
 _ALL = "/api/v2/contacts"
 _ONE = f"{_ALL}/{{number}}"
 _BULK = f"{_ALL}/bulk"
-_read_status = reader(StatusResponse, may_be_empty=True)
-_read_opt_out = reader(OptOutResponse, may_be_empty=True)
+_read_status = reader(StatusResponse, may_be_empty=True, may_have_no_body=True)
+_read_opt_out = reader(OptOutResponse, may_be_empty=True, may_have_no_body=True)
 _read_created = reader(BulkCreateResponse, may_be_empty=True)
-_read_deleted = reader(BulkDeleteResponse, may_be_empty=True)
+_read_deleted = reader(BulkDeleteResponse, may_be_empty=True, may_have_no_body=True)
 
 # What each endpoint is, and what it does: the retries follow from that alone.
 _CREATE = Operation(method="POST", path=_ALL, effect=Effect.SETTLED, read=_read_contact)
@@ -89,7 +96,7 @@ _CREATE_UNREAD = Operation(method="POST", path=_ALL, effect=Effect.SETTLED, read
 _UPSERT_UNREAD = Operation(method="POST", path=_ALL, effect=Effect.IDEMPOTENT, read=_check_stored)
 _GET = Operation(method="GET", path=_ONE, effect=Effect.SAFE, read=_read_contact)
 _LIST = Operation(method="GET", path=_ALL, effect=Effect.SAFE, read=read_page)
-_UPDATE = Operation(method="PUT", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_contact)
+_UPDATE = Operation(method="PUT", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_updated)
 _DELETE = Operation(method="DELETE", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_status)
 _DELETE_IF_THERE = evolve(_DELETE, read_missing=lambda meta: StatusResponse(meta=meta))
 _COUNT = Operation(
@@ -482,7 +489,8 @@ class SendblueClient(ApiClient):
         )
 
     async def _list(self, query: ContactQuery) -> ContactPage:
-        return await self._send(_LIST.call(query=unstructure(query)))
+        call = _LIST.call(query=unstructure(query), number=query.number or "")
+        return await self._send(call)
 
     @without_others
     async def update_contact(
@@ -680,7 +688,8 @@ class SendblueClient(ApiClient):
             except SendblueError:
                 # Its context tells that the look-up failed, and its cause stays its own.
                 raise error from error.__cause__
-            if found.contact.phone != contact.number or not contact.agrees_with(found.contact):
+            # One that shows another number is refused as an answer.
+            if found.contact.phone is None or not contact.agrees_with(found.contact):
                 raise error
             return evolve(found, meta=evolve(found.meta, attempts=error.attempts, settled=True))
 

@@ -14,7 +14,16 @@ PACKAGE = Path(__file__).parents[1] / "sendblue_async"
 # above the converter, because their from_dict and to_dict use it.
 LAYERS = (
     {"exceptions", "_version", "_arguments", "_deprecation", "_redaction", "_request_id"},
-    {"_checks", "_converter", "_credentials", "_event_loop", "_pace", "_portal"},
+    {
+        "_answer",
+        "_checks",
+        "_converter",
+        "_credentials",
+        "_event_loop",
+        "_pace",
+        "_phone_numbers",
+        "_portal",
+    },
     {"_retry"},
     {"models", "_options", "_pool"},
     {"_pages", "_wire"},

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from attrs import define, evolve
 
+from .._phone_numbers import digits_of
 from ..exceptions import SendblueError, ValidationError
 from ..models import BulkContact, BulkCreateResponse, ContactCreate, ContactResponse
 from ._outage import was_answered
@@ -132,10 +133,10 @@ class BulkCreates:
                 place.doubtful = lost
                 place.error = None if lost or refused else error
             return
-        created = {contact.phone: contact for contact in answer.contacts or ()}
+        created = {digits_of(contact.phone): contact for contact in answer.contacts or ()}
         for place in places:
             place.doubtful = answer.contacts is None
-            contact = created.get(place.entry.number)
+            contact = created.get(digits_of(place.entry.number))
             if contact is not None:
                 place.response = ContactResponse(
                     contact=contact, status=answer.status, meta=answer.meta

@@ -32,7 +32,7 @@ from sendblue_async.batch._journal import Journal
 from sendblue_async.batch._table import Row, Table
 from sendblue_async.sandbox import Faults, Sandbox
 
-from ..client.servers import contact, reply, running
+from ..client.servers import echo, reply, running
 from ..sync.programs import Programs
 from .kills import CONCURRENCY, INVALID, run_killed
 
@@ -478,7 +478,7 @@ async def test_an_answer_without_a_contact_stores_nothing(tmp_path: Path) -> Non
     """A row that was answered with 200 and nothing in it is sent again."""
     path = written(tmp_path, [f"{number(0)},Ada,"])
     async with (
-        running(reply(200, {}), contact()) as said,
+        running(reply(200, {}), echo()) as said,
         SendblueClient("key", "secret", base_url=said.base_url) as client,
     ):
         report = await client.import_contacts(path, update_if_exists=True, rate_limit=1e6)

@@ -9,6 +9,7 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import anyio
@@ -45,6 +46,15 @@ def reply(status: int = 200, body: Any = b"", headers: Mapping[str, str] | None 
 def contact(phone: str = "+14155550123", status: int = 200, **fields: Any) -> Step:
     """The answer that a stored contact gets."""
     return reply(status, {"contact": {"phone": phone, **fields}, "status": "OK"})
+
+
+def echo(**fields: Any) -> Step:
+    """The answer that a stored contact gets, about the number that the request's body names."""
+
+    async def step(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await contact(_current.get().json["number"], **fields)(reader, writer)
+
+    return step
 
 
 def refusal(status: int, message: str = "No", **headers: str) -> Step:
@@ -152,6 +162,7 @@ class Server:
             while not writer.is_closing():
                 request = await _read(reader)
                 self.requests.append(request)
+                _current.set(request)
                 steps = self.steps.get(request.method) or self.steps["*"]
                 step = steps.pop(0) if len(steps) > 1 else steps[0]
                 await step(reader, writer)
@@ -163,6 +174,10 @@ class Server:
             writer.close()
             with contextlib.suppress(asyncio.CancelledError, OSError):
                 await writer.wait_closed()
+
+
+# What the step that runs answers.
+_current: ContextVar[Request] = ContextVar("_current")
 
 
 async def _read(reader: asyncio.StreamReader) -> Request:

@@ -99,7 +99,7 @@ async def test_updates_in_bulk_are_refused(sandbox: Sandbox, connect: Any) -> No
 
 async def test_a_refused_request_costs_only_the_contact_at_fault(serve: Any, connect: Any) -> None:
     """Where a request as a whole is refused, each of its contacts is asked for on its own."""
-    server = await serve(refusal(400), refusal(422), contact())
+    server = await serve(refusal(400), refusal(422), reply(200, {"contact": {}, "status": "OK"}))
     found = await results(connect(server), [{"number": number(n)} for n in range(4)])
     assert outcomes(found) == {"created": 3, "rejected": 1}
     assert len(server.requests) == 5

@@ -23,7 +23,7 @@ from sendblue_async import (
 )
 from sendblue_async.sandbox import Faults, Sandbox
 
-from .servers import contact, hang, late, refusal, refused_url, reset
+from .servers import contact, echo, hang, late, refusal, refused_url, reset
 
 pytestmark = pytest.mark.anyio
 
@@ -124,7 +124,7 @@ async def test_no_more_rows_are_pulled_than_are_under_way(
     serve: Any, connect: Any, concurrency: int, slow_reader: bool
 ) -> None:
     """The source is asked for a row when there is room for it, however slow the reader is."""
-    server = await serve(late(0.001, contact()))
+    server = await serve(late(0.001, echo()))
     pulled = given = 0
 
     def source() -> Iterator[dict[str, Any]]:
@@ -147,7 +147,7 @@ async def test_no_more_rows_are_pulled_than_are_under_way(
 
 async def test_one_number_is_never_under_way_twice(serve: Any, connect: Any) -> None:
     """Rows of one number, however it is spelled, are sent one after another."""
-    server = await serve(late(0.02, contact()))
+    server = await serve(late(0.02, echo()))
     rows = [{"number": text} for text in ("+14155550123", "+1 (415) 555-0123") * 3]
     assert outcomes(await results(connect(server), rows)) == {"created": 6}
     assert (server.most_open, len(server.requests)) == (1, 6)
@@ -214,7 +214,7 @@ async def test_a_batch_that_stops_wants_nothing_more(serve: Any, connect: Any) -
 
 async def test_leaving_early_cancels_what_is_under_way(serve: Any, connect: Any) -> None:
     """After the block is left nothing is under way, and the client works on."""
-    server = await serve(contact(), hang, POST=[contact(), hang])
+    server = await serve(echo(), hang, POST=[echo(), hang])
     client = connect(server)
     rows = ({"number": number(n)} for n in range(100))
     async with aclosing(client.create_contacts(rows, concurrency=4)) as found:
@@ -227,7 +227,7 @@ async def test_leaving_early_cancels_what_is_under_way(serve: Any, connect: Any)
 @pytest.mark.parametrize("status", [401, 402, 403])
 async def test_refused_keys_stop_the_batch_at_once(serve: Any, connect: Any, status: int) -> None:
     """What every further contact would meet as well ends the batch; nothing more is pulled."""
-    server = await serve(contact(), contact(), refusal(status))
+    server = await serve(echo(), echo(), refusal(status))
     pulled = []
 
     def source() -> Iterator[dict[str, Any]]:
@@ -245,7 +245,7 @@ async def test_refused_keys_stop_the_batch_at_once(serve: Any, connect: Any, sta
 
 async def test_a_contact_that_the_server_refuses_is_rejected(serve: Any, connect: Any) -> None:
     """A 400 for one row is that row's result and nobody else's."""
-    server = await serve(contact(), refusal(400), refusal(501), contact())
+    server = await serve(echo(), refusal(400), refusal(501), echo())
     rows = [{"number": number(n)} for n in range(4)]
     found = await results(connect(server), rows, concurrency=1)
     assert [result.outcome for result in found] == ["created", "rejected", "rejected", "created"]
@@ -255,7 +255,7 @@ async def test_a_contact_that_the_server_refuses_is_rejected(serve: Any, connect
 
 async def test_in_an_outage_nothing_is_lost(serve: Any, connect: Any, timer: Any) -> None:
     """While the server is down the batch waits and asks now and then; then it goes on."""
-    server = await serve(contact(), *[refusal(500)] * 12, contact())
+    server = await serve(echo(), *[refusal(500)] * 12, echo())
     client = connect(server, timer=timer, retry=ONCE)
     rows = [{"number": number(n)} for n in range(20)]
     found = await results(client, rows, update_if_exists=True, concurrency=4)
@@ -267,8 +267,8 @@ async def test_in_an_outage_nothing_is_lost(serve: Any, connect: Any, timer: Any
 
 async def test_waits_begin_anew_after_a_success(serve: Any, connect: Any, timer: Any) -> None:
     """A second outage is met as the first one was."""
-    ups_and_downs = [contact(), *[refusal(502)] * 3] * 2
-    server = await serve(*ups_and_downs, contact())
+    ups_and_downs = [echo(), *[refusal(502)] * 3] * 2
+    server = await serve(*ups_and_downs, echo())
     rows = [{"number": number(n)} for n in range(5)]
     client = connect(server, timer=timer, retry=ONCE)
     found = await results(client, rows, update_if_exists=True, concurrency=1)
@@ -311,7 +311,7 @@ async def test_a_row_that_fails_while_others_succeed_does_not_hold_them_up(
 
     async def step(reader: Any, writer: Any) -> None:
         bad = poison in server.requests[-1].body.decode() or server.requests[-1].method == "GET"
-        await (refusal(500) if bad else contact())(reader, writer)
+        await (refusal(500) if bad else echo())(reader, writer)
 
     server = await serve(step)
     client = connect(server, timer=timer, retry=ONCE)
@@ -377,7 +377,7 @@ async def test_a_429_slows_the_whole_batch_down(serve: Any, connect: Any, timer:
             await refusal(429, Retry_After="1")(reader, writer)
         else:
             tokens -= 1
-            await contact()(reader, writer)
+            await echo()(reader, writer)
 
     server = await serve(limited)
     client = connect(server, timer=timer)

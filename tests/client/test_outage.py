@@ -9,7 +9,7 @@ import pytest
 
 from sendblue_async import SendblueError
 
-from .servers import Step, contact, refusal, reset
+from .servers import Step, echo, refusal, reset
 
 pytestmark = pytest.mark.anyio
 
@@ -51,9 +51,9 @@ async def test_an_outage_costs_hardly_more_requests_than_calls(
     assert (await call_many(client, CALLS, update=update))["unknown"] == CALLS
     assert CALLS < len(server.requests) <= 1.02 * CALLS
 
-    server.steps["*"] = [contact()]
+    server.steps["*"] = [echo()]
     assert (await call_many(client, 200))["ok"] == 200
-    server.steps["*"] = [refusal(500), refusal(500), contact()]
+    server.steps["*"] = [refusal(500), refusal(500), echo()]
     response = await client.create_contact(NUMBER, update_if_exists=True)
     assert response.meta.attempts == 3
 
@@ -66,7 +66,7 @@ async def test_retries_come_back_while_the_server_does(
     server = await serve(refusal(500))
     client = connect(server, timer=timer)
     await call_many(client, 200)
-    server.steps["*"] = [contact()]
+    server.steps["*"] = [echo()]
     await call_many(client, 60)
-    server.steps["*"] = [refusal(500), contact(), contact()] * 200 + [contact()]
+    server.steps["*"] = [refusal(500), echo(), echo()] * 200 + [echo()]
     assert (await call_many(client, 300))["ok"] == 300

@@ -142,7 +142,6 @@ OTHERS = {
     "more tags": {**SENT, "tags": ["vip", "new", "old"]},
     "no tags": {name: value for name, value in SENT.items() if name != "tags"},
     "another variable": {**SENT, "custom_variables": {"plan": "free"}},
-    "another number": {**SENT, "phone": "+14155550124"},
     "nothing of what was sent": {},
 }
 

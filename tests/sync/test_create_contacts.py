@@ -18,7 +18,7 @@ from anyio.from_thread import start_blocking_portal
 from sendblue_async import AuthenticationError, SyncSendblueClient
 from sendblue_async.sandbox import Sandbox
 
-from ..client.servers import Server, Step, contact, hang, late, refusal, running
+from ..client.servers import Server, Step, echo, hang, late, refusal, running
 
 Serve = Callable[..., tuple[Server, SyncSendblueClient]]
 
@@ -143,7 +143,7 @@ def test_an_asynchronous_source_is_read_by_the_event_loop(client: SyncSendblueCl
 @pytest.mark.parametrize("concurrency", [1, 5])
 def test_no_more_rows_are_pulled_than_are_under_way(serve: Serve, concurrency: int) -> None:
     """A row is pulled when there is room for it and a result is waited for, and not before."""
-    server, client = serve(late(0.001, contact()))
+    server, client = serve(late(0.001, echo()))
     source = Watched(rows_of(range(60)))
     given = 0
     for _ in client.create_contacts(source, concurrency=concurrency, rate_limit=1e6):
@@ -159,7 +159,7 @@ def test_no_more_rows_are_pulled_than_are_under_way(serve: Serve, concurrency: i
 
 def test_rows_are_under_way_together(serve: Serve) -> None:
     """While results are waited for, as many contacts are under way as may be."""
-    server, client = serve(late(0.1, contact()))
+    server, client = serve(late(0.1, echo()))
     results = client.create_contacts(rows_of(range(40)), concurrency=20, rate_limit=1e6)
     assert outcomes(results) == {"created": 40}
     assert server.most_open == 20
@@ -216,7 +216,7 @@ def test_a_batch_that_stops_waits_for_no_further_row(serve: Serve) -> None:
 
 def test_leaving_early_cancels_what_is_under_way(serve: Serve) -> None:
     """After a break nothing is under way, and the source is closed on the caller's thread."""
-    server, client = serve(contact(), hang)
+    server, client = serve(echo(), hang)
     closed_on = []
 
     def source() -> Iterator[dict[str, Any]]:
@@ -284,7 +284,7 @@ def test_ctrl_c_during_the_wait_ends_the_batch_at_once(serve: Serve, reaches: st
 
 def test_a_second_thread_is_refused_and_does_no_harm(serve: Serve) -> None:
     """Where one thread waits, another cannot, nor the source itself, as with a generator."""
-    _, client = serve(late(0.05, contact()))
+    _, client = serve(late(0.05, echo()))
     refused: list[Exception] = []
 
     def try_next() -> None:
@@ -308,7 +308,7 @@ def test_a_second_thread_is_refused_and_does_no_harm(serve: Serve) -> None:
 
 def test_a_batch_may_move_to_another_thread(serve: Serve) -> None:
     """A row that was wanted when nobody waited is pulled by whoever waits next."""
-    _, client = serve(contact())
+    _, client = serve(echo())
     source = Watched(rows_of(range(10)))
     results = client.create_contacts(source, concurrency=1, rate_limit=1e6)
     found = [next(results)]

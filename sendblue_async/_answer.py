@@ -1,0 +1,185 @@
+"""An HTTP answer as it comes in. No I/O.
+
+Its headers are joined, and its body is unpacked and kept, both up to a limit.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+
+from attrs import frozen
+
+ACCEPT_ENCODING = "gzip, deflate"
+"""What a request offers: the codings that :class:`Body` undoes."""
+
+LARGEST_ANSWER = 32 * 2**20
+"""Bytes of a success that are read at most, unpacked; 1,000 contacts take some 300 kB."""
+
+LARGEST_REFUSAL = 64 * 2**10
+"""Bytes of any other answer that are read at most: its status says what it means."""
+
+NO_CONTENT = (204, 205)
+"""The statuses whose answers have no body."""
+
+_WINDOWS = {
+    "gzip": 16 + zlib.MAX_WBITS,
+    "x-gzip": 16 + zlib.MAX_WBITS,
+    "deflate": zlib.MAX_WBITS,
+}
+# Nobody packs an answer more often than this, nor into more gzip members than that.
+_MOST_CODINGS = 3
+_MOST_MEMBERS = 1000
+_STEP = 2**18
+
+
+@frozen(slots=False)
+class Reply:
+    """An HTTP answer.
+
+    Attributes:
+        status: Its status.
+        headers: Its headers, as :func:`join_headers` has them.
+        body: Its body, unpacked.
+        fault: What is wrong with the body, as in :class:`Body`.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    fault: str | None = None
+
+
+def join_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers of an answer, their names in lower case.
+
+    The values of one that came several times are joined with commas, as RFC 9110 §5.3 has it; of
+    ``Set-Cookie``, which may not be joined, the last one stands.
+
+    Args:
+        headers: The headers, in a mapping that may have a name several times.
+    """
+    joined = {name.lower(): value for name, value in headers.items()}
+    if len(joined) == len(headers):
+        return joined
+    joined = {}
+    for name, value in headers.items():
+        key = name.lower()
+        several = key in joined and key != "set-cookie"
+        joined[key] = f"{joined[key]}, {value}" if several else value
+    return joined
+
+
+class _TooLarge(Exception):
+    """There is more than the limit allows."""
+
+
+class _Coding:
+    """One content coding that is being undone."""
+
+    def __init__(self, window: int, limit: int) -> None:
+        self._window = window
+        self._room = limit
+        self._members = 0
+        self._inflate: zlib._Decompress | None = None
+
+    def unpack(self, data: bytes) -> Iterator[bytes]:
+        """Unpack the next bytes, piece by piece.
+
+        Raises:
+            zlib.error: If they are damaged.
+            _TooLarge: If more comes out than the limit allows.
+        """
+        full = False
+        while data or full:
+            if self._inflate is None or (self._inflate.eof and data):
+                self._inflate = self._begin(data)
+            piece = self._inflate.decompress(data, _STEP)
+            self._room -= len(piece)
+            if self._room < 0:
+                raise _TooLarge
+            full = len(piece) == _STEP and not self._inflate.eof
+            data = self._inflate.unconsumed_tail or self._inflate.unused_data
+            yield piece
+
+    def _begin(self, data: bytes) -> zlib._Decompress:
+        self._members += 1
+        if self._members > _MOST_MEMBERS:
+            raise _TooLarge
+        # Some servers leave the header of "deflate" out; its lower half is always 8.
+        bare = self._window == zlib.MAX_WBITS and data[0] & 0x0F != 8
+        return zlib.decompressobj(-zlib.MAX_WBITS if bare else self._window)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that began has come to its end."""
+        return self._inflate is None or self._inflate.eof
+
+
+class Body:
+    """A body as it comes in.
+
+    Args:
+        status: The status of the answer, which decides how much of it is read.
+        headers: Its headers. A ``Content-Encoding`` that is none of :data:`ACCEPT_ENCODING` is
+            left as it is.
+    """
+
+    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
+        self._limit = LARGEST_ANSWER if 200 <= status < 300 else LARGEST_REFUSAL
+        self._room = self._packed_room = self._limit
+        self._pieces: list[bytes] = []
+        self._codings: Sequence[_Coding] = ()
+        if "content-encoding" in headers:
+            self._codings = _find_codings(headers["content-encoding"], self._limit)
+        self._fault: str | None = None
+
+    def take(self, data: bytes) -> bool:
+        """Take the next bytes of the body; return whether any more can be taken."""
+        self._packed_room -= len(data)
+        try:
+            if self._packed_room < 0 and self._codings:
+                raise _TooLarge
+            for piece in _unpack(data, self._codings) if self._codings else (data,):
+                self._pieces.append(piece)
+                self._room -= len(piece)
+                if self._room < 0:
+                    raise _TooLarge
+        except _TooLarge:
+            self._fault = f"is larger than {_shown(self._limit)}, the most that is read"
+        except zlib.error:
+            self._fault = "is damaged and cannot be unpacked"
+        return self._fault is None
+
+    @property
+    def fault(self) -> str | None:
+        """What is wrong with it, in words that follow "an answer that"; ``None`` if nothing."""
+        if self._fault is None and not all(coding.is_whole for coding in self._codings):
+            return "was cut short"
+        return self._fault
+
+    @property
+    def content(self) -> bytes:
+        """What was kept of it, unpacked."""
+        return b"".join(self._pieces)[: self._limit]
+
+
+def _find_codings(header: str, limit: int) -> list[_Coding]:
+    """The codings to undo, the outermost first."""
+    names = [name.strip().lower() for name in header.split(",")]
+    names = [name for name in names if name not in ("", "identity")]
+    if len(names) > _MOST_CODINGS or not _WINDOWS.keys() >= set(names):
+        return []
+    return [_Coding(_WINDOWS[name], limit) for name in reversed(names)]
+
+
+def _unpack(data: bytes, codings: Sequence[_Coding]) -> Iterator[bytes]:
+    if not codings:
+        yield data
+        return
+    for piece in codings[0].unpack(data):
+        yield from _unpack(piece, codings[1:])
+
+
+def _shown(size: int) -> str:
+    return f"{size // 2**20} MB" if size >= 2**20 else f"{size // 2**10} kB"
