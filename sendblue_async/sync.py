@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
-import os
 import sys
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Callable,
-    Coroutine,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
-from functools import update_wrapper
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from functools import partial, update_wrapper
 from inspect import signature
-from itertools import chain, islice
 from ssl import SSLContext
-from types import FunctionType, TracebackType
-from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
+from types import FunctionType, MethodType, TracebackType
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ._api import Shared, check_types
 from ._arguments import NoOthers, misspelt, without_others
@@ -32,7 +20,7 @@ from ._options import Timeouts
 from ._pool import ClientSession, TraceConfig, closing_unless_in_use
 from ._portal import portal
 from ._retry import RetryPolicy
-from .batch._workers import rows_of
+from ._source_bridge import BatchIterator, BlockingIterator, run_gathered, run_import
 from .client import SendblueClient
 from .exceptions import ConfigurationError
 
@@ -46,8 +34,6 @@ __all__ = ["SyncSendblueClient", "blocking", "blocking_iterator"]
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _C = TypeVar("_C", bound=Callable[..., Any])
-# A row, or none at the end.
-_Answer: TypeAlias = "asyncio.Future[list[Any]]"
 
 
 def _check_may_block(client: SyncSendblueClient, name: str) -> None:
@@ -70,28 +56,36 @@ def _check_may_block(client: SyncSendblueClient, name: str) -> None:
 
 def blocking(
     method: Callable[Concatenate[SendblueClient, _P], Coroutine[Any, Any, _R]],
+    run: Callable[..., Any] = portal.run,
 ) -> Callable[Concatenate[SyncSendblueClient, _P], _R]:
-    """The same method for callers that cannot await: same arguments, results and errors."""
-    run = _run
+    """The same method for callers that cannot await: same arguments, results and errors.
+
+    Args:
+        method: The method.
+        run: Runs the coroutine of a function, its arguments and keyword arguments.
+    """
+    carry_out = _carry_out
 
     def call(self: SyncSendblueClient, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        return run(method, self, args, kwargs)
+        result: _R = carry_out(run, method, self, args, kwargs)
+        return result
 
     return _made_like(method, call)
 
 
-def _run(
-    method: Callable[..., Coroutine[Any, Any, _R]],
+def _carry_out(
+    run: Callable[..., Any],
+    method: Callable[..., Any],
     client: SyncSendblueClient,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-) -> _R:
+) -> Any:
     _check_may_block(client, method.__name__)
     # The first function of a thread or greenlet has no caller.
     place = Place.of(sys._getframe(1).f_back or sys._getframe(1))
     caller = blocking_caller.set(place)
     try:
-        return portal.run(method, (client._client, *args), kwargs)
+        return run(method, (client._client, *args), kwargs)
     finally:
         blocking_caller.reset(caller)
 
@@ -118,131 +112,36 @@ def _made_like(method: Callable[..., Any], call: _C) -> _C:
     return made
 
 
-class _Items(Iterator[_R]):
-    """The items of an asynchronous generator, for a thread that waits for each of them.
-
-    Left early, the generator is closed by the event loop that it runs on: a loop is told when
-    one goes. To wait for that here could wait for ever, as the garbage collector may do the
-    leaving on that loop's own thread.
-    """
-
-    def __init__(
-        self,
-        method: Callable[..., AsyncGenerator[_R, None]],
-        client: SyncSendblueClient,
-        *args: Any,
-        **kwargs: Any,
-    ) -> None:
-        self._name = method.__name__
-        self._client = client
-        self._generator = method(client._client, *args, **kwargs)
-        self._process = os.getpid()
-
-    def __next__(self) -> _R:
-        _check_may_block(self._client, self._name)
-        if os.getpid() != self._process:
-            raise ConfigurationError(
-                f"This iteration belongs to the process that called {self._name}; "
-                "call it again in this one."
-            )
-        for item in self._wait():
-            return item
-        raise StopIteration
-
-    def _wait(self) -> list[_R]:
-        return portal.run(self._following, (), {})
-
-    async def _following(self) -> list[_R]:
-        async for item in self._generator:
-            return [item]
-        return []
-
-
-class _Results(_Items[_R]):
-    """What becomes of the rows of a source, which the thread pulls that waits for the results.
-
-    A database cursor or a session often belongs to that thread, and the source may call a
-    blocking client.
-    """
-
-    def __init__(
-        self,
-        method: Callable[..., AsyncGenerator[_R, None]],
-        client: SyncSendblueClient,
-        source: Any,
-        **options: Any,
-    ) -> None:
-        rows = _Rows()
-        # What is asynchronous as well, as Django's query sets are, is at home on this thread.
-        given = rows if isinstance(rows_of(source), Iterable) else source
-        super().__init__(method, client, given, **options)
-        self._steps = _steps(self._generator, rows, source)
-
-    def _wait(self) -> list[_R]:
-        return next(self._steps, [])
-
-
-def _steps(results: AsyncGenerator[_R, None], rows: _Rows, source: Any) -> Iterator[list[_R]]:
-    """Wait for each result, and meanwhile pull each row that is wanted.
-
-    As a generator it is never run twice at a time. The event loop's side knows nothing of the
-    source, so that it is also left on the thread that it belongs to.
-    """
-    # Not even iter() is called before a row is wanted: that alone may query a database.
-    pulled: Iterator[Any] = chain.from_iterable([source])
-
-    def pull(answer: _Answer) -> None:
-        soon = answer.get_loop().call_soon_threadsafe
-        try:
-            row = list(islice(pulled, 1))
-        except Exception as error:
-            soon(answer.set_exception, error)
-        else:
-            soon(answer.set_result, row)
-
-    async def following(ask: Callable[[_Answer], object]) -> list[_R]:
-        rows.ask_with(ask)
-        async for result in results:
-            return [result]
-        return []
-
-    while True:
-        yield portal.run(following, (), {}, serve=pull)
-
-
-class _Rows(AsyncIterator[Any]):
-    """Rows for the event loop, each of them asked for at the thread that waits for a result."""
-
-    def __init__(self) -> None:
-        self._ask: Callable[[_Answer], object]
-        self._answer: _Answer | None = None
-
-    async def __anext__(self) -> Any:
-        self._answer = asyncio.get_running_loop().create_future()
-        self._ask(self._answer)
-        for row in await self._answer:
-            return row
-        raise StopAsyncIteration
-
-    def ask_with(self, ask: Callable[[_Answer], object]) -> None:
-        """Ask with this from now on, also for a row that nobody was there to pull."""
-        self._ask = ask
-        if self._answer is not None and not self._answer.done():
-            ask(self._answer)
-
-
 def blocking_iterator(
     method: Callable[Concatenate[SendblueClient, _P], AsyncGenerator[_R, None]],
-    items: Callable[..., Iterator[Any]] = _Items,
-) -> Callable[Concatenate[SyncSendblueClient, _P], Iterator[_R]]:
-    """The same items for callers that cannot await: same arguments, results and errors."""
-    check = _check_may_block
+    items: Callable[..., BlockingIterator[Any]] = BlockingIterator,
+) -> Callable[Concatenate[SyncSendblueClient, _P], BlockingIterator[_R]]:
+    """The same items for callers that cannot await: same arguments, results and errors.
 
-    def call(self: SyncSendblueClient, /, *args: _P.args, **kwargs: _P.kwargs) -> Iterator[_R]:
-        check(self, method.__name__)
-        return items(method, self, *args, **kwargs)
+    Args:
+        method: The method.
+        items: Makes the iterator from a check, the bound method and its arguments.
+    """
+    iterate = _iterate
+
+    def call(
+        self: SyncSendblueClient, /, *args: _P.args, **kwargs: _P.kwargs
+    ) -> BlockingIterator[_R]:
+        return iterate(items, method, self, args, kwargs)
 
     return _made_like(method, call)
+
+
+def _iterate(
+    items: Callable[..., BlockingIterator[Any]],
+    method: Callable[..., Any],
+    client: SyncSendblueClient,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> BlockingIterator[Any]:
+    check = partial(_check_may_block, client, method.__name__)
+    check()
+    return items(check, MethodType(method, client._client), *args, **kwargs)
 
 
 class SyncSendblueClient(Shared):
@@ -253,8 +152,10 @@ class SyncSendblueClient(Shared):
     between threads, may be made at import time, and works in a process that was forked after
     its use. Ctrl-C during a call cancels the request.
 
-    The rows of :meth:`create_contacts` are pulled on the thread that iterates over the results,
-    and only while it waits for one: the source may be a database cursor, or call this client.
+    What is handed over is used on the calling thread: rows of :meth:`create_contacts` are pulled
+    there, and only while it waits for a result, other iterables are iterated over and ``progress``
+    is called there. So a source may be a database cursor, and all of them may call this client.
+    Iterators have a ``close()``, which cancels what is in flight.
 
     The arguments are those of :class:`SendblueClient`, and one more. A ``session``, which belongs
     to an event loop of yours, cannot be given.
@@ -356,16 +257,16 @@ class SyncSendblueClient(Shared):
 
     close = blocking(SendblueClient.close)
     count_contacts = blocking(SendblueClient.count_contacts)
-    create_contact = blocking(SendblueClient.create_contact)
-    create_contacts = blocking_iterator(SendblueClient.create_contacts, _Results)
-    create_contacts_bulk = blocking(SendblueClient.create_contacts_bulk)
+    create_contact = blocking(SendblueClient.create_contact, run_gathered)
+    create_contacts = blocking_iterator(SendblueClient.create_contacts, BatchIterator)
+    create_contacts_bulk = blocking(SendblueClient.create_contacts_bulk, run_gathered)
     delete_contact = blocking(SendblueClient.delete_contact)
-    delete_contacts_bulk = blocking(SendblueClient.delete_contacts_bulk)
+    delete_contacts_bulk = blocking(SendblueClient.delete_contacts_bulk, run_gathered)
     get_contact = blocking(SendblueClient.get_contact)
-    import_contacts = blocking(SendblueClient.import_contacts)
+    import_contacts = blocking(SendblueClient.import_contacts, run_import)
     iter_contacts = blocking_iterator(SendblueClient.iter_contacts)
     list_contacts = blocking(SendblueClient.list_contacts)
     opt_out_contact = blocking(SendblueClient.opt_out_contact)
     request = blocking(SendblueClient.request)
-    update_contact = blocking(SendblueClient.update_contact)
+    update_contact = blocking(SendblueClient.update_contact, run_gathered)
     verify_contact = blocking(SendblueClient.verify_contact)

@@ -30,7 +30,7 @@ LAYERS = (
     {"_connect_reasons", "_log"},
     {"_transport"},
     {"_api", "batch"},
-    {"client"},
+    {"_source_bridge", "client"},
     {"sync"},
     {"cli", "pytest_plugin"},
     {"__init__"},

@@ -102,9 +102,11 @@ def job_of(row: T, *, update_if_exists: bool | None) -> Job[T]:
     """The job of a contact, or of a mapping of its fields.
 
     Args:
-        row: The contact or the mapping.
+        row: The contact or the mapping, or the job itself.
         update_if_exists: Whether it is updated, where it does not say so itself.
     """
+    if isinstance(row, Job):
+        return row
     try:
         contact = row if isinstance(row, ContactCreate) else ContactCreate.from_dict(row)  # type: ignore[arg-type]
     except ValidationError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import signal
 import sqlite3
@@ -15,7 +16,8 @@ from typing import Any
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from sendblue_async import AuthenticationError, SyncSendblueClient
+from sendblue_async import AuthenticationError, ConfigurationError, SyncSendblueClient
+from sendblue_async._portal import portal
 from sendblue_async.sandbox import Sandbox
 
 from ..client.servers import Server, Step, echo, hang, late, refusal, running
@@ -317,3 +319,163 @@ def test_a_batch_may_move_to_another_thread(serve: Serve) -> None:
     thread.start()
     thread.join()
     assert (outcomes(found), len(source.threads)) == ({"created": 10}, 2)
+
+
+class Thread(threading.Thread):
+    """A thread that gives what its function returns or raises."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        super().__init__(daemon=True)
+        self._function = function
+        self.start()
+
+    def run(self) -> None:
+        """Call the function."""
+        try:
+            self._end = self._function()
+        except BaseException as error:
+            self._end = error
+
+    def end(self) -> Any:
+        """What the function returned or raised; fail if it does not end."""
+        self.join(timeout=20)
+        assert not self.is_alive()
+        return self._end
+
+
+def test_close_cancels_what_is_in_flight_and_waits_for_it(serve: Serve) -> None:
+    """When close returns, nothing runs any more, and the source is left on this thread."""
+    server, client = serve(late(0.3, contact()), hang)
+    closed_on = []
+
+    def source() -> Iterator[dict[str, Any]]:
+        try:
+            yield from rows_of(range(100))
+        finally:
+            closed_on.append(threading.get_ident())
+
+    with closing(client.create_contacts(source(), concurrency=4, rate_limit=1e6)) as results:
+        next(results)
+        assert server.open == 4
+    assert closed_on == [threading.get_ident()]
+    assert list(results) == []
+    results.close()
+    until(lambda: server.open <= 1)
+    assert len(server.requests) <= 5
+    assert not [task for task in portal_tasks(client) if "_work" in repr(task)]
+
+
+def portal_tasks(client: SyncSendblueClient) -> set[Any]:
+    """What runs on the event loop of the blocking clients, but for the look at it."""
+
+    async def look() -> set[Any]:
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    return portal.run(look, (), {})
+
+
+def test_close_waits_for_an_asynchronous_source(client: SyncSendblueClient) -> None:
+    """A source that takes its time to end has ended when close returns."""
+    ended = []
+
+    async def source() -> AsyncIterator[dict[str, Any]]:
+        try:
+            for row in rows_of(range(10)):
+                yield row
+                await asyncio.sleep(0)
+        finally:
+            ended.append(True)
+
+    results = client.create_contacts(source(), concurrency=1, rate_limit=1e6)
+    next(results)
+    results.close()
+    gc.collect()
+    assert list(results) == []
+    client.count_contacts()
+    assert ended
+
+
+@pytest.mark.parametrize("consumed", ["not at all", "in part", "to its end"])
+def test_any_iterator_can_be_closed(client: SyncSendblueClient, consumed: str) -> None:
+    """Begun or not, an iterator can be closed more than once, and gives nothing afterwards."""
+    pulled = Watched(rows_of(range(30)))
+    for items in (client.create_contacts(pulled, rate_limit=1e6), client.iter_contacts()):
+        if consumed == "to its end":
+            assert len(list(items)) == 30
+        elif consumed == "in part":
+            next(items)
+        items.close()
+        items.close()
+        assert list(items) == []
+    assert bool(pulled.threads) == (consumed != "not at all")
+
+
+@pytest.mark.parametrize("of", ["contacts", "results"])
+def test_close_from_another_thread_ends_the_wait(serve: Serve, of: str) -> None:
+    """A thread that waits for an item gets none, and what it waited for is cancelled."""
+    server, client = serve(hang)
+    source = Watched(rows_of(range(5)))
+    items: Any = (
+        client.iter_contacts()
+        if of == "contacts"
+        else client.create_contacts(source, concurrency=2, rate_limit=1e6)
+    )
+    waiting = Thread(lambda: list(items))
+    until(lambda: server.open)
+    closers = [Thread(items.close) for _ in range(3)]
+    assert [closer.end() for closer in closers] == [None] * 3
+    assert waiting.end() == []
+    until(lambda: server.open == 0)
+    assert list(items) == []
+
+
+def test_the_source_may_close_its_batch(serve: Serve) -> None:
+    """A source that has seen enough ends the batch from inside, and is left where it runs."""
+    _, client = serve(contact())
+    closed_on = []
+
+    def source() -> Iterator[dict[str, Any]]:
+        try:
+            for row in rows_of(range(10)):
+                yield row
+                if row["number"][-1] == "3":
+                    results.close()
+        finally:
+            closed_on.append(threading.get_ident())
+
+    results = client.create_contacts(source(), concurrency=1, rate_limit=1e6)
+    assert outcomes(results)["created"] <= 4
+    assert closed_on == [threading.get_ident()]
+
+
+def test_a_row_that_comes_after_the_close_is_dropped(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Closed while a slow source is at it, the batch ends with the row, and nobody complains."""
+    _, client = serve(contact())
+    at_it, closed = threading.Event(), threading.Event()
+
+    def source() -> Iterator[dict[str, Any]]:
+        at_it.set()
+        assert closed.wait(timeout=20)
+        yield from rows_of(range(10))
+
+    results = client.create_contacts(source(), concurrency=1, rate_limit=1e6)
+    waiting = Thread(lambda: list(results))
+    assert at_it.wait(timeout=20)
+    assert Thread(results.close).end() is None
+    closed.set()
+    assert waiting.end() == []
+    assert not caplog.records
+
+
+def test_close_is_refused_where_it_would_block(client: SyncSendblueClient) -> None:
+    """On a thread where an event loop runs a close is refused, and works elsewhere."""
+    contacts = client.iter_contacts()
+
+    async def main() -> None:
+        with pytest.raises(ConfigurationError, match="iter_contacts would block"):
+            contacts.close()
+        await asyncio.to_thread(contacts.close)
+
+    asyncio.run(main())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
 from ssl import SSLContext
@@ -47,6 +48,7 @@ from sendblue_async import (
     Timeouts,
     ValidationError,
 )
+from sendblue_async._source_bridge import BlockingIterator
 from sendblue_async.cli import main
 from sendblue_async.sandbox import Faults, ReceivedRequest, Sandbox
 
@@ -208,10 +210,13 @@ def synchronous(number: str, contact: ContactCreate) -> None:
     page = client.list_contacts(limit=10, created_at_gte=datetime.now(timezone.utc))
     assert_type(page, ContactPage)
     assert_type([one.phone for one in page], "list[str | None]")
-    assert_type(client.iter_contacts(page_size=100), Iterator[Contact])
+    assert_type(client.iter_contacts(page_size=100), BlockingIterator[Contact])
     results = client.create_contacts(iter([contact]), update_if_exists=True, rate_limit=5)
-    assert_type(results, Iterator[ContactResult[ContactCreate]])
+    assert_type(results, BlockingIterator[ContactResult[ContactCreate]])
     assert_type([result.row.number for result in results], list[str])
+    as_iterator: Iterator[ContactResult[ContactCreate]] = results
+    with closing(results) as closed:
+        assert_type([next(closed), next(as_iterator)], list[ContactResult[ContactCreate]])
     assert_type(client.import_contacts("a.csv", progress=print, resume=True), ImportReport)
     assert_type(client.update_contact(number, first_name="Ada"), ContactResponse)
     assert_type(client.delete_contact(number, missing_ok=True), StatusResponse)

@@ -1,0 +1,275 @@
+"""The code that a blocking caller hands over, run on the caller's own thread.
+
+A database cursor, a session or a progress bar often belongs to that thread, and any of them may
+call the client itself. So the event loop asks for rows and reports progress, and the caller's
+thread answers while it waits for the outcome.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from contextlib import suppress
+from itertools import chain, islice
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from ._portal import portal
+from .batch._workers import Job, job_of, rows_of
+from .exceptions import ConfigurationError
+
+R = TypeVar("R")
+# The arguments that may be any iterable, such as a query.
+_ITERATED = {"contacts", "numbers", "tags"}
+# A row, or none at the end.
+_Answer: TypeAlias = "asyncio.Future[list[Any]]"
+
+
+class _Stream(Generic[R]):
+    """An asynchronous generator as its event loop sees it: items one by one, and an end."""
+
+    def __init__(self, generator: AsyncGenerator[R, None]) -> None:
+        self._generator = generator
+        self._steps: set[asyncio.Task[Any]] = set()
+        self._closed = False
+        self._closing = asyncio.Lock()
+
+    async def next(self) -> list[R]:
+        """Return the next item, or none at the end or after a close."""
+        step = asyncio.current_task()
+        assert step is not None
+        self._steps.add(step)
+        try:
+            if not self._closed:
+                async for item in self._generator:
+                    return [item]
+        except asyncio.CancelledError:
+            if not self._closed:
+                raise
+        finally:
+            self._steps.discard(step)
+        return []
+
+    async def close(self) -> None:
+        """Cancel what is in flight, and wait for its end."""
+        self._closed = True
+        async with self._closing:
+            for step in self._steps:
+                step.cancel()
+            if self._steps:
+                await asyncio.wait(self._steps)
+            await self._generator.aclose()
+
+
+class BlockingIterator(Iterator[R]):
+    """The items of an asynchronous generator, for a thread that waits for each of them.
+
+    Leave it early with :meth:`close`, or :func:`contextlib.closing`. If it is only dropped, the
+    event loop closes the generator later: to wait for that could wait for ever, as the garbage
+    collector may do the dropping on that loop's own thread.
+
+    Args:
+        check: Raises if the calling thread may not wait.
+        method: Makes the generator.
+        args, kwargs: Its arguments.
+    """
+
+    def __init__(
+        self,
+        check: Callable[[], object],
+        method: Callable[..., AsyncGenerator[R, None]],
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        self._check = check
+        self._name = method.__name__
+        self._stream = _Stream(method(*args, **kwargs))
+        self._process = os.getpid()
+
+    def __next__(self) -> R:
+        self._check()
+        if os.getpid() != self._process:
+            raise ConfigurationError(
+                f"This iteration belongs to the process that called {self._name}; "
+                "call it again in this one."
+            )
+        for item in self._wait():
+            return item
+        raise StopIteration
+
+    def _wait(self) -> list[R]:
+        return portal.run(self._stream.next, (), {})
+
+    def close(self) -> None:
+        """End the iteration: cancel what is in flight, and wait until it has ended.
+
+        No item follows, not even on another thread that waits for one. Closing twice, or at the
+        end, does no harm.
+
+        Raises:
+            ConfigurationError: If that would block an event loop.
+        """
+        self._check()
+        if os.getpid() == self._process:
+            portal.run(self._stream.close, (), {})
+
+
+class BatchIterator(BlockingIterator[R]):
+    """What becomes of the rows of a source, which the thread pulls that waits for the results.
+
+    Args:
+        check: Raises if the calling thread may not wait.
+        method: Makes the generator of the results from the source and the options.
+        source: The rows.
+        options: Keyword arguments of the method.
+    """
+
+    def __init__(
+        self,
+        check: Callable[[], object],
+        method: Callable[..., AsyncGenerator[R, None]],
+        source: Any,
+        **options: Any,
+    ) -> None:
+        rows = _Rows()
+        # What is asynchronous as well, as Django's query sets are, is at home on this thread.
+        given = rows if isinstance(rows_of(source), Iterable) else source
+        super().__init__(check, method, given, **options)
+        self._steps = _step(self._stream, rows, source, options.get("update_if_exists"))
+
+    def _wait(self) -> list[R]:
+        return next(self._steps, [])
+
+    def close(self) -> None:
+        """End the iteration, as of any such iterator, and leave the source."""
+        super().close()
+        # A thread that is at it, which may be this one inside the source, leaves it by itself.
+        with suppress(ValueError):
+            self._steps.close()
+
+
+def _step(
+    stream: _Stream[R], rows: _Rows, source: Any, update_if_exists: bool | None
+) -> Generator[list[R], None, None]:
+    """Wait for each result, and meanwhile pull each row that is wanted.
+
+    As a generator it is never run twice at a time. The event loop's side knows nothing of the
+    source, so that it is also left on the thread that it belongs to.
+    """
+    # Not even iter() is called before a row is wanted: that alone may query a database.
+    pulled: Iterator[Any] = chain.from_iterable([source])
+
+    def pull(answer: _Answer) -> None:
+        settle = answer.get_loop().call_soon_threadsafe
+        try:
+            # The fields of a row may be lazy as well.
+            jobs = [job_of(row, update_if_exists=update_if_exists) for row in islice(pulled, 1)]
+        except Exception as error:
+            settle(_settle, answer, [], error)
+        else:
+            settle(_settle, answer, jobs, None)
+
+    async def next_result(ask: Callable[[_Answer], object]) -> list[R]:
+        rows.ask_with(ask)
+        return await stream.next()
+
+    while results := portal.run(next_result, (), {}, serve=pull):
+        yield results
+
+
+def _settle(answer: _Answer, jobs: list[Job[Any]], error: Exception | None) -> None:
+    if answer.done():
+        # The batch has ended meanwhile.
+        return
+    if error is None:
+        answer.set_result(jobs)
+    else:
+        answer.set_exception(error)
+
+
+class _Rows(AsyncIterator[Any]):
+    """Rows for the event loop, each of them asked for at the thread that waits for a result."""
+
+    def __init__(self) -> None:
+        self._ask: Callable[[_Answer], object]
+        self._answer: _Answer | None = None
+
+    async def __anext__(self) -> Any:
+        self._answer = asyncio.get_running_loop().create_future()
+        self._ask(self._answer)
+        for row in await self._answer:
+            return row
+        raise StopAsyncIteration
+
+    def ask_with(self, ask: Callable[[_Answer], object]) -> None:
+        """Ask with this from now on, also for a row that nobody was there to pull."""
+        self._ask = ask
+        if self._answer is not None and not self._answer.done():
+            ask(self._answer)
+
+
+def run_gathered(
+    method: Callable[..., Coroutine[Any, Any, R]], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> R:
+    """Run a method, and iterate on this thread over what it is to iterate over."""
+    for name in _ITERATED & kwargs.keys():
+        kwargs[name] = _gather(kwargs[name])
+    return portal.run(method, tuple(map(_gather, args)), kwargs)
+
+
+def _gather(argument: Any) -> Any:
+    if isinstance(argument, (str, list, tuple, set, frozenset, bytes, Mapping)):
+        return argument
+    return list(argument) if isinstance(argument, Iterable) else argument
+
+
+def run_import(
+    method: Callable[..., Coroutine[Any, Any, R]], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> R:
+    """Run an import, and show its progress on this thread meanwhile.
+
+    The import does not wait for that: of what it shows in the meantime the last is shown next. If
+    this raises, be it from ``progress`` or Ctrl-C, the import has ended and its journal is free.
+    """
+    progress: Any = kwargs.get("progress")
+    latest: deque[Any] = deque(maxlen=1)
+    task: asyncio.Task[Any] | None = None
+    process = os.getpid()
+
+    async def run(ask: Callable[[None], object]) -> R:
+        nonlocal task
+        task = asyncio.current_task()
+
+        def show(shown: Any) -> None:
+            latest.append(shown)
+            ask(None)
+
+        options = kwargs if progress is None else {**kwargs, "progress": show}
+        return await method(*args, **options)
+
+    def serve(_: None) -> None:
+        if latest:
+            progress(latest.popleft())
+
+    try:
+        return portal.run(run, (), {}, serve=serve)
+    except BaseException:
+        if task is not None and not task.done() and process == os.getpid():
+            portal.run(_end, (task,), {})
+        raise
+
+
+async def _end(task: asyncio.Task[Any]) -> None:
+    """Cancel a task, and wait for its end, however it ends."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
