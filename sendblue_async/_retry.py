@@ -77,6 +77,7 @@ class Rule(NamedTuple):
     error: type[SendblueError]
 
 
+CAPPED = Rule("rejected", Again.NO, False, PermissionDeniedError)
 _UNREACHED = Rule("rejected", Again.YES, True, ServerError)
 
 # By the ending, the status, or the class of a status that has no row of its own.
@@ -90,6 +91,7 @@ RULES: Mapping[Ending | int | str, Rule] = {
     "3xx": Rule("rejected", Again.NO, False, UnexpectedRedirectError),
     400: Rule("rejected", Again.NO, False, BadRequestError),
     401: Rule("rejected", Again.NO, False, AuthenticationError),
+    "400 that names a cap": CAPPED,
     402: Rule("rejected", Again.NO, False, PermissionDeniedError),
     403: Rule("rejected", Again.NO, False, PermissionDeniedError),
     404: Rule("rejected", Again.NO, False, NotFoundError),
@@ -110,14 +112,17 @@ RULES: Mapping[Ending | int | str, Rule] = {
 }
 
 
-def rule_for(status: int, *, names_a_time: bool) -> Rule:
+def rule_for(status: int, *, names_a_time: bool, names_a_cap: bool = False) -> Rule:
     """The row for an HTTP status that is not 2xx.
 
     Args:
         status: The status.
         names_a_time: Whether the answer has a usable ``Retry-After``. A 503 that has one was
             turned away before any work was done; one that has none may come from anywhere.
+        names_a_cap: Whether the answer's body says that a cap of the account's plan is reached.
     """
+    if names_a_cap:
+        return CAPPED
     if status == 503 and names_a_time:
         return RULES["503 that names a time"]
     # A 1xx or 6xx that arrives as a final answer tells as little as a 5xx.

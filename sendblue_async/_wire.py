@@ -12,7 +12,6 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -20,14 +19,17 @@ from attrs import evolve, frozen
 
 from ._answer import NO_CONTENT, Reply
 from ._converter import encode_json, spellings, structure, unstructure
+from ._options import DEFAULT_BASE_URL
 from ._phone_numbers import shows_another
 from ._redaction import shortened, show_path
+from ._refusal import Meaning, is_refusal, read_refusal
 from ._request_id import request_id
-from ._retry import RULES, Effect, Ending, Rule, is_retryable, parse_retry_after, rule_for
+from ._retry import CAPPED, RULES, Effect, Ending, Rule, is_retryable, parse_retry_after, rule_for
 from .exceptions import (
     AuthenticationError,
     ConnectError,
     ContactExistsError,
+    Outcome,
     OutcomeUnknownError,
     PermissionDeniedError,
     SendblueError,
@@ -41,7 +43,6 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 _SNIPPET = 200
-_REFUSED = ("ERROR", "error", "Error")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _PATH = re.compile(r"/(?!/)(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*")
 _decode = json.JSONDecoder().decode
@@ -64,6 +65,8 @@ class Failure:
     timed_out: bool = False
     made: bool = True
     request_id: str | None = None
+    code: str | None = None
+    meaning: Meaning | None = None
 
 
 @frozen(kw_only=True, slots=False)
@@ -246,13 +249,16 @@ def read_reply(
         if reply.body or not (call.read is read_raw or reply.status in NO_CONTENT):
             return _unreadable(reply, redact)
         document = None
-    if type(document) is dict and document.get("status") in _REFUSED:
+    if is_refusal(document):
+        refusal = read_refusal(reply.status, document, redact)
         return Failure(
-            rule=RULES[Ending.REFUSED],
-            message=f"was refused: {_reason(reply, document, redact)}",
+            rule=CAPPED if refusal.meaning is Meaning.CAPPED else RULES[Ending.REFUSED],
+            message=f"was refused: {refusal.reason}",
             status=reply.status,
             snippet=snippet(reply.body, redact),
             request_id=shown_request_id(reply.headers, redact),
+            code=refusal.code,
+            meaning=refusal.meaning,
         )
     if _is_about_another(document, call):
         return _unreadable(reply, redact, "is about another contact")
@@ -283,6 +289,7 @@ def told_of(failure: Failure, before: Failure) -> Failure:
         cause=before.cause,
         cause_text=before.cause_text,
         request_id=before.request_id,
+        code=before.code,
     )
 
 
@@ -321,14 +328,8 @@ def error_for(
     if attempts > 1 or not_connected:
         message += f" ({attempts} attempt{'s' if attempts > 1 else ''})"
     message += "."
-    changes = call.effect is not Effect.SAFE
-    advice = None if cls is ConnectError and outcome != "not_sent" else _ADVICE.get(cls)
-    if outcome == "unknown" and changes:
-        advice = _REPEAT if call.effect is Effect.IDEMPOTENT else _LOOK_FIRST
-    elif cls is ContactExistsError and call.effect is Effect.SETTLED:
-        advice = "Pass update_if_exists=True to update it."
     return cls(
-        f"{message} {advice}" if advice else message,
+        " ".join([message, *_advice(call, failure, cls, outcome, base_url)]),
         outcome=outcome,
         method=call.method,
         url=base_url + show_path(call.path),
@@ -341,9 +342,38 @@ def error_for(
         maybe_ours=doubtful,
         retryable=is_retryable(failure.rule, call.effect, doubtful=doubtful),
         request_id=failure.request_id,
+        code=failure.code,
     )
 
 
+def _advice(
+    call: Call[Any], failure: Failure, cls: type[SendblueError], outcome: Outcome, base_url: str
+) -> list[str]:
+    """What there is to do about a failure, in sentences."""
+    advice = []
+    if failure.meaning is Meaning.CAPPED:
+        advice.append(_CAPPED)
+    elif failure.meaning is Meaning.NO_KEYS:
+        other = DEFAULT_BASE_URL if base_url == _OTHER_BASE_URL else _OTHER_BASE_URL
+        advice.append(_NO_KEYS.format(other))
+    if outcome == "unknown" and call.effect is not Effect.SAFE:
+        advice.append(_REPEAT if call.effect is Effect.IDEMPOTENT else _LOOK_FIRST)
+    elif cls is ContactExistsError and call.effect is Effect.SETTLED:
+        advice.append("Pass update_if_exists=True to update it.")
+    elif not advice and cls in _ADVICE and (cls is not ConnectError or outcome == "not_sent"):
+        advice.append(_ADVICE[cls])
+    return advice
+
+
+_OTHER_BASE_URL = "https://api.sendblue.com"
+_NO_KEYS = (
+    "The headers with the keys did not arrive: a proxy dropped them, or the host is the wrong "
+    "one. Have the proxy let them through, or set base_url (SENDBLUE_API_BASE_URL) to {}."
+)
+_CAPPED = (
+    "This is a cap of the account's plan and no rate limit, so waiting does not help: make room, "
+    "or have the plan extended."
+)
 _LOOK_FIRST = "It may have been done all the same; look before you send it again."
 _REPEAT = "It may have been done all the same; to send it again does no harm."
 _ADVICE: Mapping[type[SendblueError], str] = {
@@ -385,11 +415,16 @@ def _document_or_none(reply: Reply) -> Any:
 
 def _failed(reply: Reply, document: Any, redact: Callable[[str], str]) -> Failure:
     retry_after = parse_retry_after(reply.headers, time.time())
-    rule = rule_for(reply.status, names_a_time=retry_after is not None)
+    refusal = read_refusal(reply.status, document, redact)
+    rule = rule_for(
+        reply.status,
+        names_a_time=retry_after is not None,
+        names_a_cap=refusal.meaning is Meaning.CAPPED,
+    )
     if not rule.heeds_retry_after:
         retry_after = None
     verb = "was redirected" if rule.error is UnexpectedRedirectError else "was answered"
-    message = f"{verb} with {reply.status}: {_reason(reply, document, redact)}"
+    message = f"{verb} with {reply.status}: {refusal.reason}"
     if retry_after is not None:
         message += f"; the server asks to wait {show_seconds(retry_after)}"
     return Failure(
@@ -399,6 +434,8 @@ def _failed(reply: Reply, document: Any, redact: Callable[[str], str]) -> Failur
         retry_after=retry_after,
         snippet=snippet(reply.body, redact),
         request_id=shown_request_id(reply.headers, redact),
+        code=refusal.code,
+        meaning=refusal.meaning,
     )
 
 
@@ -417,21 +454,3 @@ def snippet(body: bytes, redact: Callable[[str], str]) -> str:
     """The first 200 characters of a body, the keys in it masked and phone numbers cut."""
     # Some more than that, so that no part of a key which is cut in two remains.
     return shortened(redact(body[: 16 * _SNIPPET].decode("utf-8", "replace")))[:_SNIPPET]
-
-
-def _reason(reply: Reply, document: Any, redact: Callable[[str], str]) -> str:
-    """The server's own words, or those of the status."""
-    if isinstance(document, Mapping):
-        for key in ("message", "error_message", "error"):
-            value = document.get(key)
-            if isinstance(value, str):
-                printable = "".join(char if char.isprintable() else " " for char in redact(value))
-                reason = shortened(" ".join(printable.split()))[:_SNIPPET].rstrip(".")
-                if reason:
-                    return reason
-    if 200 <= reply.status < 300:
-        return "no reason given"
-    try:
-        return HTTPStatus(reply.status).phrase
-    except ValueError:
-        return "no reason given"

@@ -84,6 +84,7 @@ class SendblueError(Exception):
             :class:`ContactExistsError`, which then tells that the contact is there.
         request_id: What the server calls the request that failed, for its support, or ``None``
             if it did not say; from the headers that ``meta.request_id`` names.
+        code: The server's own code for its refusal, as text, or ``None`` if it gave none.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class SendblueError(Exception):
         maybe_ours: bool = False,
         retryable: bool = False,
         request_id: str | None = None,
+        code: str | None = None,
     ) -> None:
         super().__init__(message)
         self.outcome: Outcome = outcome
@@ -116,6 +118,7 @@ class SendblueError(Exception):
         self.maybe_ours = maybe_ours
         self.retryable = retryable
         self.request_id = request_id
+        self.code = code
 
 
 class ConfigurationError(SendblueError):
@@ -170,7 +173,11 @@ class AuthenticationError(APIError):
 
 
 class PermissionDeniedError(APIError):
-    """The account may not do this (403), or has to pay first (402)."""
+    """The account may not do this.
+
+    It is not allowed to or its keys did not arrive (403, the message says which), has to pay
+    first (402), or has used up what its plan holds (400 with the code 429).
+    """
 
 
 class NotFoundError(APIError):

@@ -23,6 +23,7 @@ LAYERS = (
         "_pace",
         "_phone_numbers",
         "_portal",
+        "_refusal",
     },
     {"_retry"},
     {"models", "_options", "_pool"},

@@ -16,7 +16,7 @@ from typing import Any, get_args
 
 from aiohttp import web
 
-from ._answer import Answer, dated, error_answer, fault_answer
+from ._answer import Answer, dated, error_answer, fault_answer, json_answer
 from ._contact import Spelling
 from ._delivery import BREAKERS, send, send_slowly
 from ._faults import Faults
@@ -51,8 +51,9 @@ class Sandbox:
         db: a SQLite file that keeps the contacts across restarts; None keeps them in memory.
         seed: what the faults and the contact ids are drawn from.
         faults: the dials; none is on by default.
-        api_key: the value that ``sb-api-key-id`` must have.
-        api_secret: the value that ``sb-api-secret-key`` must have.
+        api_key: the value that ``sb-api-key-id`` must have; another one is answered with 401,
+            and a request without the header with 403.
+        api_secret: the value that ``sb-api-secret-key`` must have, likewise.
         spelling: the names of a contact's fields in answers: ``"snake"`` as the provider's
             reference shows them, ``"camel"`` as its guide does, or ``"both"`` as live answers do.
         camel_case: the same as ``spelling="camel"``.
@@ -237,21 +238,27 @@ class Sandbox:
         found = find_handler(request.method, request.raw_path, body)
         if isinstance(found, Answer):
             return found
-        if not self._authenticated(request):
-            return error_answer(401, "Missing or wrong API keys")
+        refusal = self._refuse_keys(request)
+        if refusal is not None:
+            return refusal
         try:
             return answer_call(self._desk, *found)
         except Exception as error:
             _log.exception("The sandbox could not carry out %s", request.method)
             return error_answer(500, f"The sandbox failed: {type(error).__name__}")
 
-    def _authenticated(self, request: web.BaseRequest) -> bool:
+    def _refuse_keys(self, request: web.BaseRequest) -> Answer | None:
+        """The answer to a request whose keys are missing or wrong."""
         key = request.headers.get(KEY_HEADER, "")
         secret = request.headers.get(SECRET_HEADER, "")
+        if not key or not secret:
+            return json_answer(403, {"message": "Did not get inputs for authorization"})
         # Both are always compared, so that the time taken does not tell which one is wrong.
         right_key = _same(key, self.api_key)
         right_secret = _same(secret, self.api_secret)
-        return right_key and right_secret
+        if right_key and right_secret:
+            return None
+        return error_answer(401, "Invalid Credentials")
 
 
 def _same(given: str, wanted: str) -> bool:

@@ -7,7 +7,17 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
-from sendblue_async import BulkContact, Contact, SyncSendblueClient, ValidationError
+from sendblue_async import (
+    APIError,
+    AuthenticationError,
+    BulkContact,
+    Contact,
+    NotFoundError,
+    PermissionDeniedError,
+    SendblueClient,
+    SyncSendblueClient,
+    ValidationError,
+)
 from sendblue_async.sandbox import Faults, Sandbox
 
 from .servers import contact, hang_up, refusal, reply
@@ -93,6 +103,85 @@ async def test_a_double_that_differs_is_kept_in_every_answer(serve: Any, connect
     updated = (await client.update_contact(NUMBER, first_name="Ada")).contact
     for found in (listed, updated):
         assert (found.first_name, found.extra) == ("Ada", {"firstName": "Grace"})
+
+
+async def test_a_wrong_pair_and_missing_headers_are_two_errors(
+    sandbox: Sandbox, connect: Any, serve: Any
+) -> None:
+    """The error says whether the keys are wrong, or did not arrive and something lies between."""
+    wrong = SendblueClient("sandbox-key", "wrong", base_url=sandbox.base_url)
+    async with wrong:
+        with pytest.raises(AuthenticationError, match="Invalid Credentials") as caught:
+            await wrong.create_contact(NUMBER)
+    assert "did not arrive" not in str(caught.value)
+    no_inputs = reply(403, {"message": "Did not get inputs for authorization"})
+    client = connect(await serve(no_inputs))
+    for call in (client.create_contact(NUMBER), client.get_contact(NUMBER), client.list_contacts()):
+        with pytest.raises(PermissionDeniedError, match=r"did not arrive.*proxy.*sendblue\.com"):
+            await call
+
+
+CAP = {"status": "ERROR", "error_code": "429", "error_message": "Contact capacity reached"}
+FATAL = {
+    "a wrong pair": (refusal(401, "Invalid Credentials"), "Check the API key"),
+    "no headers": (reply(403, {"message": "Did not get inputs for authorization"}), "not arrive"),
+    "a cap": (reply(400, CAP), "a cap of the account's plan"),
+    "a cap in the form of v3": (
+        reply(400, {"error": {"code": 429}}),
+        "a cap of the account's plan",
+    ),
+    "a cap in a 200": (reply(200, CAP), "a cap of the account's plan"),
+}
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+@pytest.mark.parametrize("name", FATAL)
+async def test_what_all_rows_would_meet_stops_a_batch_at_once(
+    serve: Any, connect: Any, timer: Any, name: str, bulk: bool
+) -> None:
+    """Neither keys nor a plan get better from row to row, so no further row is sent."""
+    step, words = FATAL[name]
+    server = await serve(step)
+    rows = [{"number": f"+1415555{n:04}"} for n in range(500)]
+    batch = connect(server, timer=timer).create_contacts(rows, concurrency=4, bulk=bulk)
+
+    async def run() -> None:
+        async for result in batch:
+            assert result.outcome in ("rejected", "skipped")
+
+    with pytest.raises(APIError, match=words) as caught:
+        await run()
+    assert (caught.value.outcome, caught.value.attempts) == ("rejected", 1)
+    assert len(server.requests) <= 4
+
+
+async def test_a_cap_is_no_rate_limit(serve: Any, connect: Any, timer: Any) -> None:
+    """It is not retried, and holds nobody else back, though its code is 429."""
+    server = await serve(reply(400, CAP, {"Retry-After": "30"}), contact(NUMBER))
+    client = connect(server, timer=timer)
+    with pytest.raises(PermissionDeniedError, match="Contact capacity reached") as caught:
+        await client.create_contact(NUMBER)
+    assert (caught.value.code, caught.value.retry_after) == ("429", None)
+    await client.create_contact(NUMBER)
+    assert (timer.waits, len(server.requests)) == ([], 2)
+
+
+async def test_errors_in_the_form_of_v3_show_their_words(serve: Any, connect: Any) -> None:
+    """The object ``error`` gives an error its message and its code, whatever was called."""
+    wrapped = {"error": {"code": "not_found", "message": "No such contact", "details": {"a": [1]}}}
+    client = connect(await serve(reply(404, wrapped)))
+    for call in (
+        client.request("GET", "/v3/verified-contacts/x"),
+        client.get_contact(NUMBER),
+        client.delete_contact(NUMBER),
+    ):
+        with pytest.raises(NotFoundError, match=r"No such contact \(code not_found\)") as caught:
+            await call
+        assert caught.value.code == "not_found"
+    answer = await connect(await serve(reply(200, {"data": {"contacts": []}}))).request(
+        "GET", "/v3/x"
+    )
+    assert answer.data == {"data": {"contacts": []}}
 
 
 PEOPLE = [("+14155550103", "Ada", "Zuse"), ("+14155550101", "Grace", "Hopper"),

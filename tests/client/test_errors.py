@@ -59,6 +59,7 @@ async def test_an_error_has_all_its_fields(
         "maybe_ours": True,
         "retryable": True,
         "request_id": None,
+        "code": None,
     }
     check_copies(caught.value)
 

@@ -175,6 +175,7 @@ def check_error(error: SendblueError, row: Row, operation: Operation, scene: Sce
         "maybe_ours": unknown,
         "retryable": row.again != "N" and not (unknown and operation.kind == "neither"),
         "request_id": None,
+        "code": None,
     }
     assert url.startswith(f"{scene.url}/api/v2/contacts")
     assert (snippet is None) == (scene.status is None)

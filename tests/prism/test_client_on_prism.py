@@ -21,6 +21,7 @@ from sendblue_async import (
     CountResponse,
     NotFoundError,
     OptOutResponse,
+    PermissionDeniedError,
     RateLimitError,
     RetryPolicy,
     SendblueClient,
@@ -204,10 +205,12 @@ async def test_iterating_is_valid(prism_url: str, cls: type) -> None:
 ERRORS: list[tuple[str, int, type[APIError]]] = [
     ("create_contact", 400, BadRequestError),
     ("create_contact", 401, AuthenticationError),
+    ("create_contact", 403, PermissionDeniedError),
     ("create_contact", 409, ContactExistsError),
     ("create_contact", 429, RateLimitError),
     ("create_contact", 500, ServerError),
     ("get_contact", 401, AuthenticationError),
+    ("get_contact", 403, PermissionDeniedError),
     ("get_contact", 404, NotFoundError),
     ("delete_contact", 404, NotFoundError),
 ]

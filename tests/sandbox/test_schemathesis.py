@@ -17,10 +17,14 @@ from sendblue_api import SendblueAPI
 
 from sendblue_async.sandbox import Sandbox
 
+from .conftest import DOUBLES
+
 CONTRACT = Path(__file__).parents[1] / "contract" / "contacts.openapi.yaml"
 CONTACTS = "/api/v2/contacts"
 E164 = r"^\+[1-9][0-9]{6,14}$"
 STORED = [f"+1415555010{n}" for n in range(5)]
+
+REFUSALS = {"400": "Error", "401": "WrongKeys", "403": "NoKeys", "404": "Error"}
 
 # All checks and all phases, the same data in every run, and nothing kept between runs.
 CONFIG = """
@@ -95,8 +99,12 @@ def precise_contract() -> Any:
         schema |= {"pattern": E164, "examples": STORED}
     # Every request needs the keys and may be malformed, and most look a contact up.
     for _, _, operation in operations(contract):
-        for status in ("400", "401", "404"):
-            operation["responses"].setdefault(status, {"$ref": "#/components/responses/Error"})
+        for status, response in REFUSALS.items():
+            answer = {"$ref": f"#/components/responses/{response}"}
+            operation["responses"].setdefault(status, answer)
+    # That live answers have these twice is said in words only.
+    stored = schemas["Contact"]["properties"]
+    stored |= {camel: stored[name] for name, camel in DOUBLES.items()}
     # Fields may be sent as null by who asks for exactly that.
     allow_null(schemas["ContactCreate"]["properties"], required="number")
     allow_null(schemas["ContactUpdate"]["properties"])

@@ -34,28 +34,40 @@ ENDPOINTS = [
 KEYS = {"sb-api-key-id": "sandbox-key", "sb-api-secret-key": "sandbox-secret"}
 
 
+NO_INPUTS = (403, {"message": "Did not get inputs for authorization"})
+INVALID = (401, {"status": "ERROR", "message": "Invalid Credentials"})
+
+
 @pytest.mark.parametrize(
-    "headers",
+    ("headers", "refusal"),
     [
-        {},
-        {"sb-api-key-id": "sandbox-key"},
-        {"sb-api-secret-key": "sandbox-secret"},
-        {**KEYS, "sb-api-key-id": "wrong"},
-        {**KEYS, "sb-api-secret-key": "wrong"},
-        {**KEYS, "sb-api-secret-key": "sandbox-secret2"},
-        {**KEYS, "sb-api-secret-key": "sändbox"},
-        {**KEYS, "sb-api-key-id": ""},
+        ({}, NO_INPUTS),
+        ({"sb-api-key-id": "sandbox-key"}, NO_INPUTS),
+        ({"sb-api-secret-key": "sandbox-secret"}, NO_INPUTS),
+        ({**KEYS, "sb-api-key-id": ""}, NO_INPUTS),
+        ({**KEYS, "sb-api-secret-key": ""}, NO_INPUTS),
+        ({"api-key-id": "sandbox-key", "api-secret-key": "sandbox-secret"}, NO_INPUTS),
+        ({**KEYS, "sb-api-key-id": "wrong"}, INVALID),
+        ({**KEYS, "sb-api-secret-key": "wrong"}, INVALID),
+        ({**KEYS, "sb-api-secret-key": "sandbox-secret2"}, INVALID),
+        ({**KEYS, "sb-api-secret-key": "sändbox"}, INVALID),
     ],
 )
 @pytest.mark.parametrize(("method", "part", "body"), ENDPOINTS)
 async def test_missing_or_wrong_keys_are_refused(
-    api: Any, headers: dict[str, str], method: str, part: str, body: object
+    api: Any,
+    headers: dict[str, str],
+    refusal: tuple[int, Any],
+    method: str,
+    part: str,
+    body: object,
 ) -> None:
-    """Without both right keys every endpoint answers 401 and does nothing."""
+    """Without both headers every endpoint answers 403, with a wrong pair 401, and does nothing."""
     await api.create("+14155550199")
     kept = dict(api.sandbox.contacts)
     reply = await api.request(method, f"/api/v2/contacts{part}", headers=headers, json=body)
-    assert reply.refusal == (401, "Missing or wrong API keys")
+    assert (reply.status, reply.json) == refusal
+    assert reply.headers["Content-Type"].startswith("application/json")
     assert api.sandbox.contacts == kept
     assert api.sandbox.counts == {"requests": 2, "created": 1}
 
@@ -358,7 +370,7 @@ async def test_a_connection_serves_many_requests(api: Any) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", api.sandbox._bound_port)
     for _ in range(3):
         writer.write(b"GET /api/v2/contacts/x HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert (await reader.readline()) == b"HTTP/1.1 401 Unauthorized\r\n"
+        assert (await reader.readline()) == b"HTTP/1.1 403 Forbidden\r\n"
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length:")[2].split()[0])
         await reader.readexactly(length)

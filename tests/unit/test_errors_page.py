@@ -21,6 +21,7 @@ WORDS: dict[str, Ending | str] = {
     "2xx cut short": Ending.UNREADABLE,
     "2xx whose `status` is `ERROR`": Ending.REFUSED,
     "503 with a `Retry-After`": "503 that names a time",
+    "the code 429": "400 that names a cap",
     "3xx": "3xx",
     "any other 4xx": "4xx",
     "any other 5xx": "5xx",

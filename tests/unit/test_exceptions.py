@@ -52,6 +52,7 @@ FIELDS: dict[str, Any] = {
     "maybe_ours": True,
     "retryable": True,
     "request_id": "4f5e6d",
+    "code": "too_many",
 }
 DEFAULTS = {
     "outcome": "not_sent",
@@ -66,6 +67,7 @@ DEFAULTS = {
     "maybe_ours": False,
     "retryable": False,
     "request_id": None,
+    "code": None,
 }
 
 

@@ -247,7 +247,21 @@ def test_a_call_without_a_model_still_needs_json(body: bytes) -> None:
     [
         (400, {"status": "ERROR", "message": "Missing fields"}, "Missing fields"),
         (400, {"message": "  Two \n lines. "}, "Two lines"),
-        (400, {"error_message": "Bad line", "error_code": 4}, "Bad line"),
+        (400, {"error_message": "Bad line", "error_code": 4}, "Bad line (code 4)"),
+        (400, {"message": "No", "error_code": "E4", "error_key": "bad"}, "No (code E4, bad)"),
+        (400, {"error_key": "BAD_LINE"}, "Bad Request (code BAD_LINE)"),
+        (400, {"error": {"code": "bad_line", "message": "Bad line."}}, "Bad line (code bad_line)"),
+        (400, {"error": {"code": 4.0, "message": "Bad line", "details": []}}, "Bad line (code 4)"),
+        (400, {"error": {"code": "bad_line", "details": {"a": 1}}}, "Bad Request (code bad_line)"),
+        (400, {"error": {"message": "Bad line", "code": None}}, "Bad line"),
+        (400, {"error": {"error": {"message": "deep", "code": 1}}}, "deep (code 1)"),
+        (400, {"error": "same", "code": "same"}, "same"),
+        (400, {"message": "Own", "error": {"message": "Other", "code": "c"}}, "Own (code c)"),
+        (400, {"error_code": None, "error_message": None, "error": {}}, "Bad Request"),
+        (400, {"error_code": True, "code": [], "error_key": {"a": 1}}, "Bad Request"),
+        (400, {"error_code": 1.5, "code": float("inf"), "error_key": " "}, "Bad Request"),
+        (400, {"error": [{"message": "a"}], "message": ["a"]}, "Bad Request"),
+        (502, {"error": {"code": 502, "message": "Upstream"}}, "Upstream (code 502)"),
         (400, {"error": "nope"}, "nope"),
         (400, {"message": "a", "error_message": "b", "error": "c"}, "a"),
         (400, {"message": "", "error_message": None, "error": "c"}, "c"),
@@ -291,6 +305,157 @@ def test_the_name_of_a_2xx_is_no_reason_for_a_refusal(status: int) -> None:
     """A refusal without words does not repeat the "OK" or "Created" of its status."""
     message = failed(status, b'{"status": "ERROR"}').message
     assert message == "was refused: no reason given"
+
+
+HOSTILE: list[Any] = [
+    None, True, 0, -1.5, float("nan"), "x" * 10**6, "\ud800\x00\x1b[2J", "1" * 5000,
+    int("9" * 4000), [], [[[[]]]], ["a", {"code": 1}], {}, {"code": {"code": 1}},
+    {"message": {"message": "m"}}, {"error": {"error": []}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 500])
+@pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_shape_of_a_refusal_raises(status: int, value: Any) -> None:
+    """Whatever stands where words or codes should, the error is short, printable and has a code."""
+    for key in ("message", "error", "error_code", "error_message", "error_key", "code", "details"):
+        for document in (
+            {key: value},
+            {"error": {key: value}},
+            {"error": {key: value}, key: value},
+        ):
+            made = error(failed(status, json.dumps({**document, "status": "ERROR"}).encode()))
+            assert str(made).isprintable()
+            assert len(str(made)) < 700
+            assert made.code is None or (type(made.code) is str and 0 < len(made.code) <= 60)
+
+
+@pytest.mark.parametrize("depth", [10, 500, 900, 100_000])
+def test_a_refusal_may_be_nested_deeply(depth: int) -> None:
+    """Errors in errors are followed as far as JSON can be read, and no further."""
+    body = b'{"error":' * depth + b'{"message": "deep"}' + b"}" * depth
+    assert failed(400, body).message in (
+        "was answered with 400: deep", "was answered with 400: Bad Request",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("secret", [KEY, SECRET])
+def test_a_key_in_a_code_is_masked(secret: str) -> None:
+    """A server that sends a key back as a code does not get it into the error."""
+    for document in ({"error_code": secret}, {"error": {"code": f"is-{secret}", "message": "No"}}):
+        made = error(failed(400, json.dumps(document).encode()))
+        assert secret not in str(made) + str(made.code) + str(made.snippet)
+
+
+@pytest.mark.parametrize("status", ["ERROR", "Error", "error", "eRRoR", " ERROR ", "error\n"])
+def test_a_2xx_is_a_refusal_however_its_status_is_spelled(status: str) -> None:
+    """A 2xx whose status is ERROR in any case was refused, with the server's words and code."""
+    document = {"status": status, "message": "No contact found for this number", "error_code": 7}
+    failure = failed(200, json.dumps(document).encode())
+    assert failure.rule == RULES[Ending.REFUSED]
+    assert failure.message == "was refused: No contact found for this number (code 7)"
+    assert failure.code == "7"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"data": {"contacts": [], "status": "ERROR"}},
+        {"data": {"error": {"code": "x", "message": "y"}}},
+        [{"status": "ERROR", "message": "no"}],
+        {"status": ["ERROR"]},
+        {"status": "ERRORS"},
+    ],
+)
+def test_what_a_call_without_a_model_gets_is_as_it_came(document: Any) -> None:
+    """Wrapped answers, lists and other words for a status are the caller's to read."""
+    assert read(200, json.dumps(document).encode(), call=RAW) == RawResponse(data=document)
+
+
+CAPPED = {"error_code": 429, "error_message": "Too many contacts"}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        CAPPED,
+        {**CAPPED, "error_code": "429"},
+        {**CAPPED, "error_code": 429.0},
+        {**CAPPED, "error_code": " 429 "},
+        {**CAPPED, "status": "ERROR", "message": "Too many contacts", "error_key": "capacity"},
+        {"error": {"code": 429, "message": "Too many contacts"}},
+    ],
+)
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_400_with_the_code_429_is_a_cap_and_no_rate_limit(status: int, document: Any) -> None:
+    """It is not retried, whatever ``Retry-After`` it has, and the error says what it is."""
+    failure = failed(status, json.dumps(document).encode(), {"retry-after": "5"})
+    made = error(failure)
+    assert type(made) is exceptions.PermissionDeniedError
+    assert (made.outcome, made.retryable, made.retry_after) == ("rejected", False, None)
+    assert (made.status, made.code) == (status, "429")
+    assert "Too many contacts" in str(made)
+    assert "a cap of the account's plan and no rate limit" in str(made)
+
+
+@pytest.mark.parametrize(
+    ("status", "document", "cls"),
+    [
+        (400, {"error_code": 428}, exceptions.BadRequestError),
+        (400, {"error_code": 4290}, exceptions.BadRequestError),
+        (400, {"error_code": None, "message": "429"}, exceptions.BadRequestError),
+        (400, {"error_code": [429]}, exceptions.BadRequestError),
+        (401, {"error_code": 429}, exceptions.AuthenticationError),
+        (404, {"error_code": 429}, exceptions.NotFoundError),
+        (429, {"error_code": 429}, exceptions.RateLimitError),
+        (500, {"error_code": 429}, exceptions.ServerError),
+    ],
+)
+def test_other_codes_and_statuses_are_no_cap(
+    status: int, document: Any, cls: type[SendblueError]
+) -> None:
+    """Only a 400 or 422 with this very code speaks of the plan."""
+    made = error(failed(status, json.dumps(document).encode()))
+    assert type(made) is cls
+    assert "plan" not in str(made)
+
+
+NO_INPUTS = "Did not get inputs for authorization"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"message": NO_INPUTS},
+        {"message": f"{NO_INPUTS.upper()}."},
+        {"error": {"code": "forbidden", "message": NO_INPUTS}},
+    ],
+)
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_answer_to_missing_keys_says_so(status: int, document: Any) -> None:
+    """The error tells that the headers did not arrive, and the other host that may be tried."""
+    failure = failed(status, json.dumps(document).encode())
+    made = error(failure)
+    assert failure.rule == rule_for(status, names_a_time=False)
+    assert "did not arrive" in str(made)
+    assert "proxy" in str(made)
+    assert "https://api.sendblue.com" in str(made)
+    there = error_for(
+        CREATE, failure, base_url="https://api.sendblue.com", attempts=1, doubtful=False,
+        answered=True,
+    )  # fmt: skip
+    assert "to https://api.sendblue.co." in str(there)
+    both = error(failure, doubtful=True)
+    assert "did not arrive" in str(both)
+    assert "look before you send it again" in str(both)
+
+
+def test_another_403_is_about_what_the_account_may_do() -> None:
+    """Only the API's own words for missing headers lead to that advice."""
+    for document in ({"status": "ERROR", "message": "Not in your plan"}, {"message": "Forbidden"}):
+        made = error(failed(403, json.dumps(document).encode()))
+        assert "did not arrive" not in str(made)
+        assert "Check what the account may do" in str(made)
 
 
 def test_html_is_not_in_the_message() -> None:
@@ -377,6 +542,7 @@ def test_an_error_has_every_field() -> None:
         "maybe_ours": True,
         "retryable": True,
         "request_id": None,
+        "code": None,
     }
     assert vars(error(STATUS_FAILURE, call=RAW)) == {
         "outcome": "rejected",
@@ -391,6 +557,7 @@ def test_an_error_has_every_field() -> None:
         "maybe_ours": False,
         "retryable": True,
         "request_id": None,
+        "code": None,
     }
 
 
