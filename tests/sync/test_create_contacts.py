@@ -345,7 +345,7 @@ class Thread(threading.Thread):
 
 def test_close_cancels_what_is_in_flight_and_waits_for_it(serve: Serve) -> None:
     """When close returns, nothing runs any more, and the source is left on this thread."""
-    server, client = serve(late(0.3, contact()), hang)
+    server, client = serve(late(0.3, echo()), hang)
     closed_on = []
 
     def source() -> Iterator[dict[str, Any]]:
@@ -431,7 +431,7 @@ def test_close_from_another_thread_ends_the_wait(serve: Serve, of: str) -> None:
 
 def test_the_source_may_close_its_batch(serve: Serve) -> None:
     """A source that has seen enough ends the batch from inside, and is left where it runs."""
-    _, client = serve(contact())
+    _, client = serve(echo())
     closed_on = []
 
     def source() -> Iterator[dict[str, Any]]:
@@ -452,7 +452,7 @@ def test_a_row_that_comes_after_the_close_is_dropped(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Closed while a slow source is at it, the batch ends with the row, and nobody complains."""
-    _, client = serve(contact())
+    _, client = serve(echo())
     at_it, closed = threading.Event(), threading.Event()
 
     def source() -> Iterator[dict[str, Any]]:
