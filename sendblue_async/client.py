@@ -418,7 +418,9 @@ class SendblueClient(ApiClient):
         far are kept in memory.
 
         Args:
-            created_at_gte: Only contacts created at this time or later; with a time zone.
+            created_at_gte: Only contacts created at this time or later; with a time zone. To
+                fetch what is new since the last time, go back a minute further than that: reads
+                may lag behind writes, and Sendblue's own clients overlap by 60 seconds.
             page_size: How many contacts to fetch at once, 10 to 1,000. Default 1,000.
 
         Raises:
@@ -608,13 +610,16 @@ class SendblueClient(ApiClient):
 
         Raises:
             ValidationError: If it is no such number; nothing was sent.
-            SendblueError: If the call failed.
+            APIError: If Sendblue refused, as it does in a 200 for a number that it cannot reach.
+            SendblueError: If the call failed otherwise.
         """
         number = e164(number)
         return await self._send(_VERIFY.call({"number": number}, number=number))
 
     async def opt_out_contact(self, number: str, opted_out: bool = True) -> OptOutResponse:
-        """Block messages to a contact, or let them through again.
+        """Block everything that is sent to a contact, or let it through again.
+
+        It is the same record as the contact's own STOP.
 
         Args:
             number: The contact's phone number, as for :meth:`create_contact`.
