@@ -7,24 +7,20 @@ read, not from being tried out one after the other, so the file is for its owner
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import secrets
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..exceptions import JournalError
-from ._journal_errors import DAMAGED, FOREIGN, explained
-from ._journal_tables import APPLICATION, MERGED, NAMES, NUMBERS, OPEN, TABLES, VERSION
+from ._journal_errors import explained
+from ._journal_file import JournalFile
+from ._journal_tables import MERGED, NAMES, NUMBERS, OPEN, TABLES
 from ._results import Ended
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from typing_extensions import Self
 
 # One statement for all rows of a commit, which is a transaction by itself.
@@ -52,11 +48,10 @@ _ROWS_AT_ONCE = 1_000
 _RESUME = "(--resume, or resume=True in Python)"
 
 
-class Journal:
+class Journal(JournalFile):
     """The journal of one import; made by :meth:`open`.
 
-    All methods block, and only one may run at a time, on whatever thread. No other part of the
-    process may open the file: by the rules of POSIX, closing it again would release the lock.
+    All methods block, and only one may run at a time, on whatever thread.
 
     Attributes:
         checked: Whether the first pass has been finished.
@@ -68,16 +63,13 @@ class Journal:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self._name = "for this run" if path is None else str(path)
-        self._failed = False
+        super().__init__(path)
         self._notes: list[tuple[int, bytes]] = []
         self._salt = b""
         self._no_repeats = False
         self.checked = False
         self.entries = 0
         self.reported: int | None = None
-        with explained(self._name):
-            self._connection = _connected(path)
 
     @classmethod
     def open(
@@ -129,7 +121,9 @@ class Journal:
             execute("UPDATE about SET entries = ?", (entries,))
         self._finish(entries)
         with explained(self._name):
-            self._connection.execute("DETACH check_")
+            self._execute("DETACH check_")
+            # From here on the log is needed for what is sent, and for nothing before.
+            self._execute("PRAGMA main.wal_checkpoint")
 
     def _finish(self, entries: int) -> None:
         self.checked, self.entries = True, entries
@@ -153,9 +147,10 @@ class Journal:
     def commit(
         self, begun: Iterable[int], ended: Iterable[Ended], withdrawn: Iterable[int] = ()
     ) -> None:
-        """Put intents, then outcomes on the disk: all of them or, if this raises, none.
+        """Put intents, then outcomes on the disk: all of them or none.
 
-        What an entry was before is replaced. After an error every further commit is refused.
+        What an entry was before is replaced. If this raises, none are to be counted upon, and
+        every further commit is refused.
 
         Args:
             begun: Entries that are about to be sent.
@@ -164,18 +159,15 @@ class Journal:
         """
         statement, rows = _put([*begun], [*ended])
         undone = [(entry,) for entry in withdrawn]
-        if not undone:
-            with self._only_while_whole():
-                self._connection.execute(statement, (rows,))
-            return
         with self._transaction() as execute:
             execute(statement, (rows,))
-            self._connection.executemany("DELETE FROM state WHERE entry = ?", undone)
+            if undone:
+                self._execute_many("DELETE FROM state WHERE entry = ?", undone)
 
     def finish_report(self, rejected: int) -> None:
         """Note that the rejected entries have been written out, and how many they were."""
-        with self._only_while_whole():
-            self._connection.execute("UPDATE about SET reported = ?", (rejected,))
+        with self._transaction() as execute:
+            execute("UPDATE about SET reported = ?", (rejected,))
         self.reported = rejected
 
     def states(self, first: int, count: int) -> dict[int, str]:
@@ -213,62 +205,26 @@ class Journal:
                 yield Ended(entry, NAMES[number], *rest)
             last = rows[-1][0]
 
-    def close(self) -> None:
-        """Let go of the file; it is one file then, and what was committed is in it."""
-        with explained(self._name):
-            self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _take(self) -> bool:
-        """Lock the file; whether a journal is in it, as opposed to nothing at all."""
-        execute = self._connection.execute
-        execute("PRAGMA locking_mode = EXCLUSIVE")
-        # At once, so that of two that find no journal yet only one makes it; the lock stays.
-        execute("BEGIN EXCLUSIVE")
-        execute("COMMIT")
-        execute("PRAGMA synchronous = FULL")
-        # On macOS, nothing less reaches the disk.
-        execute("PRAGMA fullfsync = ON")
-        execute("PRAGMA temp_store = FILE")
-        (application,) = execute("PRAGMA application_id").fetchone()
-        (version,) = execute("PRAGMA user_version").fetchone()
-        (tables,) = execute("SELECT count(*) FROM sqlite_master").fetchone()
-        # A process that was killed in the middle of its first commit left this.
-        if (application, version, tables) == (0, 0, 0):
-            return False
-        if application != APPLICATION:
-            raise JournalError(FOREIGN.format(self._name))
-        if version > VERSION:
-            raise JournalError(
-                f"The journal {self._name} was written by a newer version of sendblue-async. "
-                "Update this one, then resume."
-            )
-        if execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise JournalError(DAMAGED.format(self._name))
-        return True
-
     def _begin(self, fingerprint: str, settings: Mapping[str, str]) -> None:
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._own()
         self._salt = secrets.token_bytes(16)
-        with self._transaction() as execute:
+        # Before there is a log, so that it is in the main file.
+        with self._only_while_whole():
+            self._execute("BEGIN")
             for statement in TABLES.split(";"):
-                execute(statement)
-            execute("INSERT INTO about VALUES (?, ?, NULL, NULL)", (fingerprint, self._salt))
-            self._connection.executemany("INSERT INTO setting VALUES (?, ?)", settings.items())
+                self._execute(statement)
+            self._execute(
+                "INSERT INTO about (fingerprint, salt) VALUES (?, ?)", (fingerprint, self._salt)
+            )
+            self._execute_many("INSERT INTO setting VALUES (?, ?)", settings.items())
+            self._execute("COMMIT")
+        self._start_log()
         self._await_notes()
 
     def _resume(self, fingerprint: str, settings: Mapping[str, str], *, resume: bool) -> None:
-        ((known, self._salt, entries, self.reported),) = self._rows("SELECT * FROM about")
+        ((known, self._salt, entries, self.reported),) = self._rows(
+            "SELECT fingerprint, salt, entries, reported FROM about"
+        )
         if entries is not None:
             self._finish(entries)
         if not resume:
@@ -289,6 +245,7 @@ class Journal:
                 f"The import with the journal {self._name} was begun with other settings: "
                 f"{', '.join(changes)}. Resume with those, or delete the journal to start anew."
             )
+        self._start_log()
         if not self.checked:
             self._await_notes()
 
@@ -307,60 +264,19 @@ class Journal:
 
     def _await_notes(self) -> None:
         """Notes are of no use to another run, so they are in a file that vanishes."""
-        self._connection.execute("ATTACH '' AS check_")
-        self._connection.execute(
-            "CREATE TABLE check_.noted (entry INTEGER PRIMARY KEY, number BLOB NOT NULL)"
-        )
+        self._execute("ATTACH '' AS check_")
+        self._execute("CREATE TABLE check_.noted (entry INTEGER PRIMARY KEY, number BLOB NOT NULL)")
 
     def _write_notes(self) -> None:
-        with self._transaction():
-            self._connection.executemany("INSERT INTO check_.noted VALUES (?, ?)", self._notes)
+        with self._only_while_whole():
+            self._execute("BEGIN")
+            self._execute_many("INSERT INTO check_.noted VALUES (?, ?)", self._notes)
+            self._execute("COMMIT")
         self._notes.clear()
 
     def _hash(self, number: str) -> bytes:
         # A billion numbers have two hashes of 16 bytes alike with a chance below 1 in 10^20.
         return hashlib.blake2b(number.encode(), key=self._salt, digest_size=16).digest()
-
-    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        with explained(self._name):
-            return self._connection.execute(query, values).fetchall()
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[Any]:
-        """A transaction, with the function that executes a statement in it."""
-        with self._only_while_whole():
-            self._connection.execute("BEGIN")
-            yield self._connection.execute
-            self._connection.execute("COMMIT")
-
-    @contextlib.contextmanager
-    def _only_while_whole(self) -> Iterator[None]:
-        """Let nothing be written any more once something could not be."""
-        if self._failed:
-            raise JournalError(
-                f"The journal {self._name} takes nothing more, as an earlier commit failed. What "
-                "was committed before is safe: resume in a new run."
-            )
-        with explained(self._name):
-            try:
-                yield
-            except BaseException:
-                self._failed = True
-                with contextlib.suppress(sqlite3.Error):
-                    self._connection.rollback()
-                raise
-
-
-def _connected(path: Path | None) -> sqlite3.Connection:
-    """A connection to the file, which is made for its owner alone if it is not there."""
-    place = ""
-    if path is not None:
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        place = f"{path.absolute().as_uri()}?mode=rw"
-    return sqlite3.connect(
-        place, timeout=0, isolation_level=None, check_same_thread=False, uri=True
-    )
 
 
 def _put(begun: list[int], ended: list[Ended]) -> tuple[str, str]:

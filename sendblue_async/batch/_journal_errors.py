@@ -3,15 +3,43 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from ..exceptions import JournalError
+
+fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
 
 FOREIGN = "{} is not the journal of an import, and was left as it is. Move it out of the way."
 DAMAGED = (
     "The journal {} is damaged and cannot tell any more what was sent. Put a copy of it back, or "
     "delete it to start anew, which sends every contact again."
+)
+LOG_DAMAGED = (
+    "The journal {0} lacks what was last committed to it: the file {0}-wal, which was beside it "
+    "after the import was killed, is missing or damaged. Put both files back as they were, or "
+    "delete the journal to start anew, which sends every contact again."
+)
+OLDER = (
+    "The journal {} was written by an older version of sendblue-async, which may read the rows of "
+    "the file in another way. Resume with that version, or delete the journal to start anew, "
+    "which sends every contact again."
+)
+NEWER = (
+    "The journal {} was written by a newer version of sendblue-async. Update this one, then resume."
+)
+LINK = (
+    "The journal {} would be written through a symbolic link. Remove the link, or name the file "
+    "that is imported by another path."
+)
+_NO_LOCKS = (
+    "The journal {} cannot be locked against a second import: the file system of its folder locks "
+    "no files ({}). Import the file from a local disk."
 )
 _FULL = (
     "The disk is full, that of the journal {} or that of temporary files. Free some space, then "
@@ -29,6 +57,21 @@ _TROUBLES = {
         "that, then resume."
     ),
 }
+
+
+def check_locks(name: str, folder: Path) -> None:
+    """See that files in this folder can be locked, as SQLite takes any failure for a lock.
+
+    Raises:
+        JournalError: If they cannot.
+    """
+    if fcntl is None:
+        return
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise JournalError(_NO_LOCKS.format(name, error.strerror)) from error
 
 
 @contextlib.contextmanager

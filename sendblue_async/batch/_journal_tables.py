@@ -11,12 +11,13 @@ MERGED = "merged"
 NAMES = (OPEN, "created", "stored", "existing", "rejected", "unknown", "skipped")
 NUMBERS = {name: number for number, name in enumerate(NAMES)}
 APPLICATION = int.from_bytes(b"SbIm", "big")
-VERSION = 1
+VERSION = 2
 TABLES = f"""
     PRAGMA application_id = {APPLICATION};
     PRAGMA user_version = {VERSION};
     CREATE TABLE about (
-        fingerprint TEXT NOT NULL, salt BLOB NOT NULL, entries INTEGER, reported INTEGER
+        fingerprint TEXT NOT NULL, salt BLOB NOT NULL, entries INTEGER, reported INTEGER,
+        commits INTEGER NOT NULL DEFAULT 0
     );
     CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE repeated (

@@ -357,6 +357,27 @@ async def test_an_error_of_the_callers_own_stays_what_it_is(
     assert caught.value is theirs
 
 
+async def test_rejected_rows_of_a_run_that_ended_before_it_said_so_are_written_once_more(
+    server: Sandbox, client: SendblueClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the file and the journal, an import leaves the file as the next one does."""
+    path = written(tmp_path, ["nobody,,", f"{number(1)},Ada,"])
+
+    def fail(self: Journal, count: int) -> None:
+        raise JournalError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "finish_report", fail)
+        with pytest.raises(JournalError, match="killed"):
+            await client.import_contacts(path, rate_limit=1e6)
+    rejected = path.with_name("people.csv.rejected.csv")
+    before = rejected.read_bytes()
+    report = await client.import_contacts(path, rate_limit=1e6, resume=True)
+    assert (report.created, report.rejected, report.rejected_path) == (1, 1, rejected)
+    assert rejected.read_bytes() == before
+    assert len([*tmp_path.iterdir()]) == 3
+
+
 async def test_rejected_rows_are_on_the_disk_before_the_journal_says_so(
     server: Sandbox, client: SendblueClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sendblue_async.batch._journal import Journal
-from sendblue_async.batch._journal_tables import MERGED, OPEN
+from sendblue_async.batch._journal_tables import MERGED, OPEN, VERSION
 from sendblue_async.batch._results import Ended
 from sendblue_async.exceptions import ConfigurationError, JournalError
 
@@ -684,7 +684,7 @@ def test_a_newer_journal_is_refused(path: Path) -> None:
     """A journal in a format that this version does not know is refused and left as it is."""
     open_journal(path).close()
     with contextlib.closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version = 2")
+        database.execute(f"PRAGMA user_version = {VERSION + 1}")
     content = path.read_bytes()
     assert "newer version" in error_of(path)
     assert path.read_bytes() == content
