@@ -7,12 +7,11 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from inspect import signature
 from typing import Any
-from weakref import WeakSet
 
 import aiohttp
 import anyio
@@ -21,9 +20,10 @@ import anyio
 from aiohttp import ClientSession as ClientSession
 from aiohttp import TraceConfig as TraceConfig
 from aiohttp.abc import AbstractStreamWriter
-from attrs import define
+from attrs import define, field
 
 from ._event_loop import require_asyncio
+from ._resolver import make_resolver
 from .exceptions import ConfigurationError
 
 LARGEST_HEADER = 64 * 2**10
@@ -43,11 +43,23 @@ class Pool:
         session: The session.
         places: One for each request that may be under way.
         guard: Closes the session when it is closed itself; ``None`` if the session is not ours.
+        process: The process that made it.
     """
 
     session: ClientSession
     places: anyio.Semaphore
     guard: AsyncGenerator[None, None] | None
+    process: int = field(factory=os.getpid, init=False)
+
+    @property
+    def inherited(self) -> bool:
+        """Whether this process was forked from the one that made it."""
+        return self.process != os.getpid()
+
+    def abandon(self) -> None:
+        """Let go of the session, and close nothing: its event loop does not run here."""
+        if self.guard is not None:
+            self.session.detach()
 
 
 class Pools:
@@ -74,19 +86,22 @@ class Pools:
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
         self._blocks = 0
         self._closed = False
-        # Its holder may enter it again, as a signal handler does that comes in between.
-        self._changing = threading.RLock()
-        _every.add(self)
+        # One for each process, as a fork may come while another thread has the parent's. Its holder
+        # may enter it again, as a signal handler does that comes in between.
+        self._locks: dict[int, threading.RLock] = {}
+
+    def _changing(self) -> threading.RLock:
+        return self._locks.setdefault(os.getpid(), threading.RLock())
 
     def enter(self) -> None:
         """Begin a block that needs sessions, also after a close."""
-        with self._changing:
+        with self._changing():
             self._blocks += 1
             self._closed = False
 
     def leave(self) -> bool:
         """End a block, and tell whether it was the last one, so that it is time to close."""
-        with self._changing:
+        with self._changing():
             self._blocks = max(0, self._blocks - 1)
             return self._blocks == 0
 
@@ -96,7 +111,8 @@ class Pools:
         Raises:
             ConfigurationError: If no asyncio task runs here.
         """
-        return self._pools.get(require_asyncio())
+        pool = self._pools.get(require_asyncio())
+        return None if pool is None or pool.inherited else pool
 
     async def open(self) -> Pool:
         """The pool of the running event loop, made now; those of ended loops are dropped.
@@ -109,13 +125,15 @@ class Pools:
                 "This client is closed. Make a new one, or enter it again with a `with` block."
             )
         # One by one, as loops on other threads may be adding their pools meanwhile.
-        for loop in list(self._pools):
-            if loop.is_closed():
+        for loop, pool in list(self._pools.items()):
+            if pool.inherited:
+                pool.abandon()
+            if pool.inherited or loop.is_closed():
                 self._pools.pop(loop, None)
         places, session, guard = self._places, self._session, None
         if session is None:
             session = ClientSession(
-                connector=_Connector(limit=places),
+                connector=_Connector(limit=places, resolver=make_resolver()),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=self._trace_configs,
                 request_class=_Request,
@@ -143,40 +161,40 @@ class Pools:
     async def close(self) -> None:
         """Close the sessions that were made here, and open no more until a block begins."""
         here = require_asyncio()
-        with self._changing:
+        with self._changing():
             if self._blocks and _unless_in_use.get():
                 return
             self._blocks = 0
             self._closed = True
             pools, self._pools = self._pools, {}
         for loop, pool in pools.items():
-            if pool.guard is None or loop.is_closed():
+            if pool.inherited:
+                pool.abandon()
+            elif pool.guard is None or loop.is_closed():
                 continue
-            if loop is here:
+            elif loop is here:
                 await pool.guard.aclose()
             else:
                 asyncio.run_coroutine_threadsafe(_finish(pool.guard), loop)
 
-    def forget(self) -> None:
-        """Drop every pool as it is: after a fork, its loop and sockets are the parent's."""
-        self._changing = threading.RLock()
-        for pool in self._pools.values():
-            if pool.guard is not None:
-                # Closing would reach into an event loop that does not run here.
-                pool.session.detach()
-        self._pools.clear()
-
-    def __del__(self) -> None:
-        if not self._pools:
-            return
-        warnings.warn("unclosed Sendblue client", ResourceWarning, stacklevel=2, source=self)
+    def __del__(
+        self,
+        # An interpreter that exits may have taken the names of modules away.
+        warn: Callable[..., None] = warnings.warn,
+        category: type[Warning] = ResourceWarning,
+        is_finalizing: Callable[[], bool] = sys.is_finalizing,
+        submit: Callable[..., object] = asyncio.run_coroutine_threadsafe,
+        process: Callable[[], int] = os.getpid,
+    ) -> None:
+        here = process()
+        own = [pool for pool in self._pools.values() if pool.process == here]
+        if own:
+            warn("unclosed Sendblue client", category, stacklevel=2, source=self)
         for loop, pool in self._pools.items():
-            if pool.guard is None:
-                continue
-            if loop.is_running() and not sys.is_finalizing():
-                asyncio.run_coroutine_threadsafe(_finish(pool.guard), loop)
+            if pool.guard is not None and pool in own and loop.is_running() and not is_finalizing():
+                submit(_finish(pool.guard), loop)
             else:
-                pool.session.detach()
+                pool.abandon()
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -305,15 +323,3 @@ def closing_unless_in_use() -> Iterator[None]:
         yield
     finally:
         _unless_in_use.reset(before)
-
-
-_every: WeakSet[Pools] = WeakSet()
-
-
-def _forget_all() -> None:
-    for pools in list(_every):
-        pools.forget()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)

@@ -1,7 +1,9 @@
 """The way from any thread to an event loop on a daemon thread of its own.
 
-One such loop serves all blocking clients of a process; anyio runs it. It is started by the
-first call, and again by the first call after a fork, because threads do not survive one.
+One such loop, with its thread a *host*, serves all blocking clients of a process. Each call checks
+that the host is still there for it, in this process and among its kind of threads; if not, a new
+one takes its place. Nothing is locked meanwhile, so a fork or a signal may come at any moment.
+
 anyio's own ``start_blocking_portal`` waits for its thread at exit and after a fork, and waits
 for results on locks that a signal handler's exception can leave taken; this does neither.
 """
@@ -9,19 +11,21 @@ for results on locks that a signal handler's exception can leave taken; this doe
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread  # noqa: F401
 import os
+import queue
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Mapping
-
-# An event loop's thread pool cannot be imported any more when the interpreter exits.
-from concurrent.futures import ThreadPoolExecutor as ThreadPoolExecutor
 from contextlib import suppress
-from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-import anyio
+# The first call imports nothing: a fork would leave what another thread imports half done for
+# ever, and an interpreter that exits refuses some.
+import anyio._backends._asyncio  # noqa: F401
 
-from .exceptions import ConfigurationError
+from ._clock import monotonic
+from .exceptions import ConfigurationError, OutcomeUnknownError
 
 R = TypeVar("R")
 
@@ -29,17 +33,114 @@ R = TypeVar("R")
 # signal did not itself interrupt, as it came just before or to another thread.
 _LOOK_UP = 1.0
 
+if sys.platform == "win32":
+    _AsyncioLoop = asyncio.ProactorEventLoop
+else:
+    _AsyncioLoop = asyncio.SelectorEventLoop
+
+
+class _Loop(_AsyncioLoop):
+    """asyncio's own event loop, whatever the process has installed.
+
+    A process that is forked while a loop of uvloop's runs crashes at its end.
+    """
+
+    time = staticmethod(monotonic)
+
+    def __del__(self) -> None:
+        # To close it would reach into the selector that a forked process shares with its parent.
+        pass
+
+
+class _Host:
+    """An event loop and the thread that runs it.
+
+    Attributes:
+        loop: The event loop.
+        process: The process that made it, and the only one where its thread is.
+        get_ident: Names threads of the kind that its own is of; gevent and eventlet bring others.
+        starter: The thread that is about to start the host's own, if one is.
+        thread: The thread that runs the loop, once it does.
+        end: What ended the loop.
+    """
+
+    def __init__(self) -> None:
+        self.loop = _Loop()
+        self.process = os.getpid()
+        self.get_ident = threading.get_ident
+        self.starter: int | None = threading.get_ident()
+        self.thread: int | None = None
+        self.end: BaseException | None = None
+        self._running = threading.Lock()
+
+    def serves_caller(self) -> bool:
+        """Whether calls of this thread can be made here."""
+        return (
+            self.process == os.getpid()
+            and self.get_ident is threading.get_ident
+            and self.end is None
+        )
+
+    def start(self) -> None:
+        """Start the thread. Of several that are started, the first stays."""
+        self.starter = threading.get_ident()
+        try:
+            threading.Thread(target=self._run, name="sendblue-async", daemon=True).start()
+        finally:
+            self.starter = None
+
+    def _run(self) -> None:
+        if not self._running.acquire(blocking=False):
+            return
+        self.thread = threading.get_ident()
+        try:
+            while True:
+                with suppress(KeyboardInterrupt, SystemExit):
+                    # The task that raised it has it as well, and so has whoever waits for that;
+                    # the calls of other threads go on.
+                    self.loop.run_forever()
+        except BaseException as error:
+            self.end = error
+            self.loop.close()
+
+    def check(self, *, begun: bool) -> None:
+        """Make sure that a call still gets an answer from here.
+
+        Args:
+            begun: Whether the loop has begun the call.
+
+        Raises:
+            ConfigurationError: If it gets none, and nothing was sent.
+            OutcomeUnknownError: If it gets none.
+        """
+        if self.process != os.getpid():
+            raise ConfigurationError(
+                "This process was forked during the call, which the parent goes on with; "
+                "call again here."
+            )
+        if self.end is not None:
+            message = f"The event loop of the blocking client ended: {self.end!r}."
+            if begun:
+                raise OutcomeUnknownError(message, outcome="unknown") from self.end
+            raise ConfigurationError(message) from self.end
+        if self.thread is None:
+            # Whoever was about to start the thread was interrupted, or could not.
+            _start(self.start)
+
 
 class Portal:
     """Runs coroutines for threads that wait for them."""
 
     def __init__(self) -> None:
-        self.forget()
+        self._host: _Host | None = None
+        # The host that came after each. To set a default is one step, which only one of several
+        # callers makes; and none is dropped, as that would close what a parent process has open.
+        self._successors: dict[_Host | None, _Host] = {}
 
     def forget(self) -> None:
-        """Start over with a new thread at the next call; the old one did not survive a fork."""
-        self._starting = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        """Take a new host at the next call; the thread of the old one did not survive a fork."""
+        if self._host is not None:
+            self._host.process = 0
 
     def run(
         self,
@@ -59,11 +160,14 @@ class Portal:
                 function gets what to ask with before its other arguments.
 
         Raises:
-            ConfigurationError: If the interpreter is exiting and starts no thread any more.
+            ConfigurationError: If no thread can run the coroutine.
+            OutcomeUnknownError: If that thread ends meanwhile.
         """
-        loop = self._loop or self._start()
+        host = self._find_host()
+        loop = host.loop
         # Written in C, so that no exception of a signal handler can strike while it is locked.
-        events: SimpleQueue[Any] = SimpleQueue()
+        # Under gevent, it is gevent's, which lets other greenlets go on.
+        events: queue.SimpleQueue[Any] = queue.SimpleQueue()
         if serve is not None:
             args = (events.put, *args)
         task: asyncio.Task[R] | None = None
@@ -82,47 +186,66 @@ class Portal:
             if task is not None:
                 task.cancel()
 
+        def next_event() -> Any:
+            while True:
+                with suppress(queue.Empty):
+                    return events.get(timeout=_LOOK_UP)
+                host.check(begun=task is not None)
+
         try:
             loop.call_soon_threadsafe(begin)
-            while not isinstance(event := _next(events), asyncio.Task):
+            while not isinstance(event := next_event(), asyncio.Task):
                 assert serve is not None
                 serve(event)
         except BaseException:
             # Ctrl-C, or what another signal's handler raised, such as Celery's time limit.
             abandoned = True
-            loop.call_soon_threadsafe(give_up)
+            if host.serves_caller():
+                loop.call_soon_threadsafe(give_up)
             raise
         done: asyncio.Task[R] = event
         return done.result()
 
-    def _start(self) -> asyncio.AbstractEventLoop:
-        with self._starting:
-            if self._loop is None:
-                started: SimpleQueue[asyncio.AbstractEventLoop] = SimpleQueue()
-                thread = threading.Thread(
-                    target=anyio.run, args=(_serve, started), name="sendblue-async", daemon=True
-                )
-                try:
-                    thread.start()
-                except RuntimeError as error:
-                    raise ConfigurationError(f"No call can be made any more: {error}.") from None
-                self._loop = started.get()
-            return self._loop
+    def _find_host(self) -> _Host:
+        """The host that serves this thread, started if need be."""
+        if sys.is_finalizing():
+            raise ConfigurationError("No call can be made while the interpreter is shut down.")
+        host = self._host
+        while host is None or not host.serves_caller():
+            successor = self._successors.get(host)
+            if successor is None:
+                made = _start(_Host)
+                successor = self._successors.setdefault(host, made)
+                if successor is not made:
+                    made.loop.close()
+            host = self._host = successor
+        here = threading.get_ident()
+        if host.thread is None:
+            if host.starter in (None, here):
+                _start(host.start)
+        elif host.thread == here:
+            raise ConfigurationError(
+                "A blocking call was made on the thread that carries out all of them, "
+                "by a hook or a __del__; it would wait for itself."
+            )
+        return host
 
 
-def _next(events: SimpleQueue[Any]) -> Any:
-    """The next event, however long it takes."""
-    while True:
-        with suppress(Empty):
-            return events.get(timeout=_LOOK_UP)
+def _start(step: Callable[[], R]) -> R:
+    """Take a step towards a running host.
+
+    Raises:
+        ConfigurationError: If the process may have no more threads, sockets or memory.
+    """
+    try:
+        return step()
+    except (MemoryError, OSError, RuntimeError) as error:
+        raise ConfigurationError(
+            f"The thread that carries out blocking calls could not be started: {error}. "
+            "The next call tries again."
+        ) from error
 
 
-async def _serve(started: SimpleQueue[asyncio.AbstractEventLoop]) -> None:
-    started.put(asyncio.get_running_loop())
-    await anyio.sleep_forever()
-
-
-# Not on uvloop: a process forked while one of its loops runs crashes at its end.
 portal = Portal()
 
 if hasattr(os, "register_at_fork"):

@@ -10,7 +10,6 @@ import hashlib
 import math
 import random
 import ssl
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -25,6 +24,7 @@ from yarl import URL
 from . import _log
 from ._answer import ACCEPT_ENCODING, Body, Reply, join_headers
 from ._checks import checked_count
+from ._clock import monotonic
 from ._connect_reasons import why_not_connected
 from ._credentials import Credentials, Secret, masked
 from ._options import (
@@ -54,6 +54,9 @@ from ._wire import Call, Failure, error_for, read_reply, shown_request_id, snipp
 from .exceptions import ConfigurationError, ConnectError, RateLimitError
 
 T = TypeVar("T")
+
+# Forked processes share what a seeded generator draws next, and would repeat their calls together.
+_random = random.SystemRandom()
 
 
 class Transport:
@@ -87,9 +90,9 @@ class Transport:
         trace_configs: Sequence[TraceConfig] | None = None,
         session: ClientSession | None = None,
         allow_http: bool = False,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        draw: Callable[[], float] = random.random,
+        draw: Callable[[], float] = _random.random,
     ) -> None:
         self.base_url = checked_base_url(base_url, allow_http=allow_http)
         self._credentials = credentials

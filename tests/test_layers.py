@@ -13,7 +13,16 @@ PACKAGE = Path(__file__).parents[1] / "sendblue_async"
 # a subpackage counts as one module, and is free inside as long as no cycle arises. Models stand
 # above the converter, because their from_dict and to_dict use it.
 LAYERS = (
-    {"exceptions", "_version", "_arguments", "_deprecation", "_redaction", "_request_id"},
+    {
+        "exceptions",
+        "_version",
+        "_arguments",
+        "_clock",
+        "_deprecation",
+        "_redaction",
+        "_request_id",
+        "_threads",
+    },
     {
         "_answer",
         "_checks",
@@ -26,7 +35,8 @@ LAYERS = (
         "_refusal",
     },
     {"_retry"},
-    {"models", "_options", "_pool"},
+    {"models", "_options", "_resolver"},
+    {"_pool"},
     {"_pages", "_wire"},
     {"_connect_reasons", "_log"},
     {"_transport"},
@@ -43,7 +53,7 @@ MAY_IMPORT_APART = {"cli", "pytest_plugin"}
 
 # A library, and the only modules that may import it.
 IMPORTED_ONLY_BY = {
-    "aiohttp": {"_connect_reasons", "_pool", "_transport", "sandbox"},
+    "aiohttp": {"_connect_reasons", "_pool", "_resolver", "_transport", "sandbox"},
     "multidict": {"_transport", "sandbox"},
     "yarl": {"_transport", "sandbox"},
     "cattrs": {"_converter"},

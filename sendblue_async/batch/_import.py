@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from .._event_loop import require_asyncio
 from .._pace import AdaptivePace
+from .._threads import run_on_daemon
 from ..exceptions import ConfigurationError, JournalError, ValidationError
 from ._check import check
 from ._duplicates import Duplicates
@@ -325,8 +326,8 @@ class ContactImport:
 
         The journal is for one thread at a time, and the check ends when it is told to stop.
         """
-        loop = asyncio.get_running_loop()
-        started = loop.run_in_executor(None, partial(function, *args))
+        work = run_on_daemon(partial(function, *args), "sendblue-async-import")
+        started = asyncio.wrap_future(work)
         try:
             return await asyncio.shield(started)
         except asyncio.CancelledError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import socket
 import textwrap
@@ -18,12 +19,12 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d
 
 
 FORK = """
-    import gc, os, sys, threading, time
-    from sendblue_async import SyncSendblueClient
+    import asyncio, ctypes, gc, os, sys, threading, time
+    from sendblue_async import SendblueClient, SyncSendblueClient
 
     def in_child(work):
         sys.stdout.flush()
-        pid = os.fork()
+        pid = {fork}()
         if pid == 0:
             started = time.monotonic()
             work()
@@ -120,7 +121,7 @@ FORKS: dict[str, tuple[int, str]] = {
         """
         client.create_contact("+14155550100")
         slow = threading.Thread(
-            target=lambda: [client.get_contact("+14155550100") for _ in range(100)]
+            target=lambda: [client.get_contact("+14155550100") for _ in range(100)], daemon=True
         )
         slow.start()
         wait_for(*[in_child(lambda: client.get_contact("+14155550100")) for _ in range(5)])
@@ -128,14 +129,57 @@ FORKS: dict[str, tuple[int, str]] = {
         client.create_contact("+14155550101")
     """,
     ),
+    "the asynchronous client": (
+        4,
+        """
+        client = SendblueClient()
+        def create(number):
+            return asyncio.run(client.create_contact(number))
+        create("+14155550100")
+        child = in_child(lambda: create("+14155550101"))
+        create("+14155550102")
+        wait_for(child)
+        create("+14155550103")
+    """,
+    ),
+    "beside an event loop": (
+        3,
+        """
+        client = SendblueClient()
+        def create():
+            asyncio.run(client.create_contact("+14155550101"))
+            del globals()["client"]
+            gc.collect()
+        async def main():
+            await client.create_contact("+14155550100")
+            # The child's event loop is to have a thread of its own.
+            thread = threading.Thread(target=lambda: wait_for(in_child(create)), daemon=True)
+            thread.start()
+            await asyncio.to_thread(thread.join)
+            await client.create_contact("+14155550102")
+        asyncio.run(main())
+    """,
+    ),
 }
 
+# The second is how uWSGI forks: Python's own hooks are not run.
+HOW_TO_FORK = {"os.fork": "os.fork", "fork of C": "ctypes.PyDLL(None).fork"}
 
-@pytest.mark.parametrize("shape", FORKS)
-def test_a_fork_may_follow_use(programs: Programs, sandbox: Sandbox, shape: str) -> None:
+
+@pytest.mark.parametrize(
+    ("shape", "how"),
+    [
+        (shape, how)
+        for shape, how in itertools.product(FORKS, HOW_TO_FORK)
+        # Beside a busy thread, a fork of C may leave the interpreter's own lock taken for ever.
+        if (shape, how) != ("while another thread calls", "fork of C")
+    ],
+)
+def test_a_fork_may_follow_use(programs: Programs, sandbox: Sandbox, shape: str, how: str) -> None:
     """After a fork the calls of the child, within two seconds, and of the parent work."""
     stored, source = FORKS[shape]
-    assert programs.run(textwrap.dedent(FORK) + textwrap.dedent(source)) == ""
+    start = textwrap.dedent(FORK).format(fork=HOW_TO_FORK[how])
+    assert programs.run(start + textwrap.dedent(source)) == ""
     assert len(sandbox.contacts) == stored
 
 

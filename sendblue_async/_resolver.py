@@ -1,0 +1,57 @@
+"""Looks up names of hosts on daemon threads of its own, where aiohttp takes the event loop's."""
+
+from __future__ import annotations
+
+import asyncio
+import encodings.idna  # noqa: F401  # Each look-up needs it, and may be too late to import it.
+import os
+import socket
+from concurrent.futures import Future
+from functools import partial
+from typing import Any, cast
+
+from aiohttp.resolver import ThreadedResolver
+
+from ._threads import settle, start_daemon
+
+
+def make_resolver() -> ThreadedResolver:
+    """Make a resolver for an aiohttp connector."""
+    # What it asks of the event loop is to look up names and to spell addresses.
+    return ThreadedResolver(cast(asyncio.AbstractEventLoop, _lookups))
+
+
+class _Lookups:
+    """Look-ups in progress. Who asks what is being asked already waits for that answer.
+
+    So a resolver that hangs keeps one thread for each host, of which a client has one or two.
+    """
+
+    def __init__(self) -> None:
+        self._answers: dict[object, Future[Any]] = {}
+
+    async def getaddrinfo(self, host: str, port: int, **options: Any) -> Any:
+        """Look up the addresses of a host; the arguments are those of the function in socket."""
+        # A fork leaves the threads behind.
+        question = (os.getpid(), host, port, *sorted(options.items()))
+        answer: Future[Any] = Future()
+        # From now on nobody who gives up waiting can cancel it for the others.
+        answer.set_running_or_notify_cancel()
+        first = self._answers.setdefault(question, answer)
+        if first is answer:
+
+            def look_up() -> Any:
+                try:
+                    return socket.getaddrinfo(host, port, **options)
+                finally:
+                    del self._answers[question]
+
+            start_daemon(partial(settle, answer, look_up), "sendblue-async-lookup")
+        return await asyncio.wrap_future(first)
+
+    async def getnameinfo(self, address: Any, flags: int) -> tuple[str, str]:
+        """Spell an address as text. Nobody is asked for a name."""
+        return socket.getnameinfo(address, flags)
+
+
+_lookups = _Lookups()
