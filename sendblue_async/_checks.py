@@ -25,10 +25,20 @@ def is_count(instance: object, attribute: Attribute[Any], value: Any) -> None:
     checked_count(attribute.name, value)
 
 
+def check_flags(**flags: Any) -> None:
+    """Refuse options that are neither true nor false, but merely count as such.
+
+    Raises:
+        ConfigurationError: If one is; names it.
+    """
+    for name, value in flags.items():
+        if type(value) is not bool:
+            raise ConfigurationError(f"{name} must be True or False, not {value!r}.")
+
+
 def is_flag(instance: object, attribute: Attribute[Any], value: Any) -> None:
     """True or false, and nothing that merely counts as such."""
-    if type(value) is not bool:
-        raise ConfigurationError(f"{attribute.name} must be True or False, not {value!r}.")
+    check_flags(**{attribute.name: value})
 
 
 def is_duration(instance: object, attribute: Attribute[Any], value: Any) -> None:

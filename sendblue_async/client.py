@@ -17,6 +17,7 @@ from attrs import evolve
 from ._answer import NO_CONTENT
 from ._api import ApiClient
 from ._arguments import NoOthers, misspelt, without_others
+from ._checks import check_flags
 from ._converter import Clear, preferred_spellings, spellings, structure, unstructure
 from ._pace import pace_for
 from ._pages import Walk, every_contact
@@ -25,7 +26,7 @@ from ._wire import Operation, read_page, reader
 from .batch import ContactResult, ImportProgress, ImportReport
 from .batch._bulk import BulkCreates, checked_bulk
 from .batch._workers import Create, Workers, job_of, rows_of
-from .exceptions import NotFoundError, SendblueError, ValidationError
+from .exceptions import ConfigurationError, NotFoundError, SendblueError, ValidationError
 from .models import (
     BulkContact,
     BulkCreateResponse,
@@ -252,9 +253,9 @@ class SendblueClient(ApiClient):
                 that it cannot take, or did not create, are created one by one. Default false.
 
         Raises:
-            ValidationError: If the source is none, or contacts were to be updated in bulk;
-                nothing was sent.
-            ConfigurationError: If an option is not usable; nothing was sent.
+            ValidationError: If the source is none; nothing was sent.
+            ConfigurationError: If an option is not usable, or contacts were to be updated in
+                bulk; nothing was sent.
             SendblueError: If the keys, the account or the connection's security are not
                 accepted, or there was no success for too long. It comes after the results of
                 what was under way.
@@ -316,8 +317,9 @@ class SendblueClient(ApiClient):
             progress: Called now and then with how far it is.
 
         Raises:
-            ValidationError: If the file or an option cannot be used; nothing was sent.
-            ConfigurationError: If the extra is not installed, or an option is not usable.
+            ValidationError: If the file cannot be used; nothing was sent.
+            ConfigurationError: If the extra is not installed, or an option is not usable; nothing
+                was sent.
             JournalError: If the journal is another's, in use, damaged or on a full disk, or the
                 file has changed since; nothing is sent from there on. Its ``outcome`` is
                 ``"unknown"`` if this run may have sent contacts before.
@@ -471,6 +473,9 @@ class SendblueClient(ApiClient):
         **options: Any,
     ) -> ContactImport:
         """The import of a file, which can be stopped on its way."""
+        check_flags(resume=resume)
+        if progress is not None and not callable(progress):
+            raise ConfigurationError(f"progress must be a function, not {progress!r}.")
         # Only here, as it brings SQLite and more, which other programs do not wait for.
         from .batch._import import ContactImport
         from .batch._import_options import ImportOptions
@@ -578,6 +583,7 @@ class SendblueClient(ApiClient):
         """
         if others:
             raise misspelt(SendblueClient.delete_contact, others)
+        check_flags(missing_ok=missing_ok)
 
         async def settle(error: SendblueError, started: float) -> StatusResponse:
             if not isinstance(error, NotFoundError):

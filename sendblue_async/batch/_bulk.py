@@ -8,8 +8,9 @@ from typing import Protocol
 
 from attrs import define, evolve
 
+from .._checks import check_flags
 from .._phone_numbers import digits_of
-from ..exceptions import SendblueError, ValidationError
+from ..exceptions import ConfigurationError, SendblueError, ValidationError
 from ..models import BulkContact, BulkCreateResponse, ContactCreate, ContactResponse
 from ._outage import was_answered
 from ._workers import FATAL, Create
@@ -22,12 +23,15 @@ def checked_bulk(bulk: bool, update_if_exists: bool | None) -> bool:
     """Whether contacts are sent in bulk.
 
     Raises:
-        ValidationError: If they are to be updated, which the bulk endpoint does not do.
+        ConfigurationError: If they are to be updated, which the bulk endpoint does not do, or if an
+            option is neither true nor false.
     """
+    check_flags(bulk=bulk)
+    if update_if_exists is not None:
+        check_flags(update_if_exists=update_if_exists)
     if bulk and update_if_exists:
-        raise ValidationError(
-            "The bulk endpoint does not update contacts: leave out bulk or update_if_exists.",
-            field="bulk",
+        raise ConfigurationError(
+            "The bulk endpoint does not update contacts: leave out bulk or update_if_exists."
         )
     return bulk
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import frozen
 
-from ..exceptions import ValidationError
+from .._redaction import shortened
+from ..exceptions import ConfigurationError, ValidationError
 
 FIELDS = (
     "number",
@@ -78,19 +79,18 @@ def find_columns(names: Sequence[str], given: Mapping[str, str]) -> Columns:
             ``custom_variables.LABEL``. A field that is given is not looked for any more.
 
     Raises:
-        ValidationError: If a column or a field that was given does not exist, a field has two
-            columns, or no column has numbers.
+        ConfigurationError: If a column or a field that was given does not exist.
+        ValidationError: If a field has two columns, or no column has numbers.
     """
     found: dict[str, list[int]] = {}
     for name, field in given.items():
         if name not in names:
-            raise ValidationError(
-                f"There is no column {name!a}; the columns are {_listed(names)}.", field="map"
+            raise ConfigurationError(
+                f"There is no column {shortened(ascii(name))}; the columns are {_listed(names)}."
             )
         if field not in FIELDS and (not field.startswith(_VARIABLE) or field == _VARIABLE):
-            raise ValidationError(
-                f"{field!a} is no field; a column can be {', '.join(FIELDS)} or {_VARIABLE}LABEL.",
-                field="map",
+            raise ConfigurationError(
+                f"{field!a} is no field; a column can be {', '.join(FIELDS)} or {_VARIABLE}LABEL."
             )
         found.setdefault(field, []).append(names.index(name))
     taken = {place for places in found.values() for place in places}
@@ -105,13 +105,13 @@ def find_columns(names: Sequence[str], given: Mapping[str, str]) -> Columns:
             columns = _listed([names[place] for place in places])
             raise ValidationError(
                 f"The columns {columns} are both {field}; say which it is with "
-                f"{names[places[0]]}={field}.",
+                f"{shortened(names[places[0]])}={field}.",
                 field="map",
             )
     if not found["number"]:
         raise ValidationError(
             f"No column is known to have phone numbers; say which has, as in "
-            f"{names[0]}=number. The columns are {_listed(names)}.",
+            f"{shortened(names[0])}=number. The columns are {_listed(names)}.",
             field="map",
         )
     kinds = _kinds(names, found["number"])
@@ -154,4 +154,5 @@ def _plain(name: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(ascii(name) for name in names)
+    # Of a file without a header, the names are values.
+    return ", ".join(shortened(ascii(name)) for name in names)

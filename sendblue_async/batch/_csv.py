@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import count, dropwhile, islice
 
-from ..exceptions import ValidationError
+from .._redaction import shortened
+from ..exceptions import ConfigurationError, ValidationError
 from ._columns import find_columns
 from ._row import REPLACEMENT, Problem, Row, row_of
 
@@ -44,14 +45,13 @@ def delimiter_named(name: str) -> str:
     """The delimiter itself, for its name or for itself.
 
     Raises:
-        ValidationError: If it is none.
+        ConfigurationError: If it is none.
     """
-    delimiter = DELIMITERS.get(name, name)
+    delimiter = DELIMITERS.get(name, name) if isinstance(name, str) else None
     if delimiter not in DELIMITERS.values():
-        raise ValidationError(
+        raise ConfigurationError(
             f'{name!r} is no known delimiter. Use "comma", "semicolon" or "tab", or leave it out '
-            "to have it detected.",
-            field="delimiter",
+            "to have it detected."
         )
     return delimiter
 
@@ -146,7 +146,8 @@ def _told_apart(name: str, columns: tuple[str, ...]) -> tuple[str, ...]:
     for column in numbers:
         if column not in find_columns(("number", column), {}).unused:
             raise ValidationError(
-                f"{name} has two columns of the name {column!r}. Give each a name of its own.",
+                f"{name} has two columns of the name {shortened(column)!r}. Give each a name of "
+                "its own.",
                 field="path",
             )
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..exceptions import ValidationError
+from ..exceptions import ConfigurationError, ValidationError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -125,16 +125,15 @@ def encoding_named(name: str) -> str:
     """The encoding as Python calls it.
 
     Raises:
-        ValidationError: If Python knows no encoding of text by this name.
+        ConfigurationError: If Python knows no encoding of text by this name.
     """
     try:
         io.TextIOWrapper(io.BytesIO(), name)
         return codecs.lookup(name).name
-    except (LookupError, ValueError):
-        raise ValidationError(
+    except (LookupError, TypeError, ValueError):
+        raise ConfigurationError(
             f'{name!r} is no known encoding. Use one such as "utf-8", "utf-16" or "cp1252", or '
-            "leave it out to have it detected.",
-            field="encoding",
+            "leave it out to have it detected."
         ) from None
 
 

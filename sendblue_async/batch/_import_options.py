@@ -8,7 +8,8 @@ from pathlib import Path
 
 from attrs import asdict, frozen
 
-from ..exceptions import ValidationError
+from .._checks import check_flags
+from ..exceptions import ConfigurationError
 from ._columns import find_columns
 from ._duplicates import OnDuplicate
 from ._entries import Reading
@@ -44,18 +45,26 @@ class ImportOptions:
         """How the file is read.
 
         Raises:
-            ValidationError: If it, or an option, cannot be used.
+            ValidationError: If it cannot be used.
+            ConfigurationError: If an option cannot be used.
         """
+        check_flags(update_if_exists=self.update_if_exists, all_numbers=self.all_numbers)
         if self.on_duplicate not in ("merge", "last"):
-            raise ValidationError(
-                f"on_duplicate must be 'merge' or 'last', not {self.on_duplicate!r}.",
-                field="on_duplicate",
+            raise ConfigurationError(
+                f"on_duplicate must be 'merge' or 'last', not {self.on_duplicate!r}."
+            )
+        columns = {} if self.columns is None else self.columns
+        if not isinstance(columns, Mapping) or not all(
+            isinstance(word, str) for pair in columns.items() for word in pair
+        ):
+            raise ConfigurationError(
+                f"columns must be a mapping of column names to fields, not {columns!r}."
             )
         region = checked_region(self.region)
         table = read_table(path, encoding=self.encoding, delimiter=self.delimiter)
         return Reading(
             table=table,
-            columns=find_columns(table.columns, self.columns or {}),
+            columns=find_columns(table.columns, columns),
             region=region,
             all_numbers=self.all_numbers,
             update_if_exists=self.update_if_exists,

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from ..exceptions import ValidationError
+from ..exceptions import ConfigurationError
 from ._extra import library
 from ._row import Problem
 
@@ -25,14 +25,14 @@ def checked_region(region: str | None) -> str | None:
     """A region that numbers without ``+`` can be read in, such as ``"US"``.
 
     Raises:
-        ValidationError: If there is no such region.
+        ConfigurationError: If there is no such region.
     """
     if region is None:
         return None
     if isinstance(region, str) and region.upper() in _phonenumbers().SUPPORTED_REGIONS:
         return region.upper()
-    raise ValidationError(
-        f"region must be a two-letter country code such as 'US', not {region!a}.", field="region"
+    raise ConfigurationError(
+        f"region must be a two-letter country code such as 'US', not {region!a}."
     )
 
 

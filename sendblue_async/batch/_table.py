@@ -8,7 +8,7 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from ..exceptions import ValidationError
+from ..exceptions import ConfigurationError, ValidationError
 from . import _csv, _json_lines, _vcard
 from ._csv import neutralised
 from ._encoding import (
@@ -91,8 +91,9 @@ def read_table(
             ``"semicolon"`` or ``"tab"``. By default it is detected from the header.
 
     Raises:
-        ValidationError: If the file cannot be used at all, or an argument makes no sense.
-        ConfigurationError: If it is a vCard file, and the library for those is not installed.
+        ValidationError: If the file cannot be used at all.
+        ConfigurationError: If an argument makes no sense, or if it is a vCard file, and the library
+            for those is not installed.
     """
     path = Path(path)
     encoding = encoding_named(encoding) if encoding is not None else None
@@ -158,7 +159,6 @@ def _vcard_table(path: Path, source: Source, encoding: str | None, delimiter: st
 
 def _refuse_delimiter(path: Path, delimiter: str | None) -> None:
     if delimiter is not None:
-        raise ValidationError(
-            f"{path} is not read as CSV, so it has no delimiter. Leave the delimiter out.",
-            field="delimiter",
+        raise ConfigurationError(
+            f"{path} is not read as CSV, so it has no delimiter. Leave the delimiter out."
         )

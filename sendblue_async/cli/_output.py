@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import Any
 
@@ -10,6 +11,17 @@ from rich.console import Console
 from rich.text import Text
 
 from ..models import ContactResponse
+
+# What the library calls its arguments, and how the command line has them.
+_TERMS = {
+    r"\bupdate_if_exists=True\b": "--update-if-exists",
+    r"leave out bulk or update_if_exists\b": "leave out --bulk or --update-if-exists",
+    r"^(region|concurrency) must\b": r"--\1 must",
+    r"^give_up_after must\b": "--give-up-after must",
+    r"^base_url\b": "The base URL in SENDBLUE_API_BASE_URL",
+    r"use https, or pass allow_http=True if that is what you want\b": "use https",
+    r"\bLeave the delimiter out\b": "Leave out --delimiter",
+}
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -36,7 +48,9 @@ def print_aside(line: str, end: str = "\n") -> None:
 
 def print_error(error: BaseException) -> None:
     """An error as one or two plain sentences on standard error, in the command line's terms."""
-    words = str(error).replace("update_if_exists=True", "--update-if-exists")
+    words = str(error)
+    for said, meant in _TERMS.items():
+        words = re.sub(said, meant, words)
     _print(Text(_plain(words), style="red"), to_stderr=True)
 
 

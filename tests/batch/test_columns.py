@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sendblue_async.batch._columns import find_columns
-from sendblue_async.exceptions import ValidationError
+from sendblue_async.exceptions import ConfigurationError, ValidationError
 
 EXPORTS: dict[str, tuple[list[str], list[str], dict[str, str]]] = {
     "plain": (
@@ -169,19 +169,20 @@ def test_what_is_given_goes_before_what_is_recognised() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "given", "words"),
+    ("names", "given", "kind", "words"),
     [
-        (["a", "b"], {}, "No column is known to have phone numbers"),
-        (["number"], {"Number": "number"}, "There is no column 'Number'"),
-        (["number", "x"], {"x": "age"}, "'age' is no field"),
-        (["number", "x"], {"x": "custom_variables."}, "is no field"),
-        (["number", "Vorname", "First Name"], {}, "are both first_name"),
-        (["number", "x", "y"], {"x": "tags", "y": "tags"}, "are both tags"),
+        (["a", "b"], {}, ValidationError, "No column is known to have phone numbers"),
+        (["+14155550123"], {}, ValidationError, "as in …0123=number. The columns are '…0123'"),
+        (["number"], {"Number": "number"}, ConfigurationError, "There is no column 'Number'"),
+        (["number", "x"], {"x": "age"}, ConfigurationError, "'age' is no field"),
+        (["number", "x"], {"x": "custom_variables."}, ConfigurationError, "is no field"),
+        (["number", "Vorname", "First Name"], {}, ValidationError, "are both first_name"),
+        (["number", "x", "y"], {"x": "tags", "y": "tags"}, ValidationError, "are both tags"),
     ],
 )
 def test_what_cannot_be_told_is_refused(
-    names: list[str], given: dict[str, Any], words: str
+    names: list[str], given: dict[str, Any], kind: type[Exception], words: str
 ) -> None:
     """The error names the column, or says how to name it."""
-    with pytest.raises(ValidationError, match=words):
+    with pytest.raises(kind, match=words):
         find_columns(names, given)

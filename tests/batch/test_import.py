@@ -20,6 +20,7 @@ import pytest
 
 from sendblue_async import (
     AuthenticationError,
+    ConfigurationError,
     ImportProgress,
     JournalError,
     SendblueClient,
@@ -165,7 +166,7 @@ async def test_unusable_options_are_refused_before_anything_is_sent(
 ) -> None:
     """An option that makes no sense is named, and neither a request nor a journal is made."""
     path = written(tmp_path, [f"{number(1)},Ada,"])
-    with pytest.raises(ValidationError, match=words):
+    with pytest.raises(ConfigurationError, match=words):
         await client.import_contacts(path, **options)
     assert server.counts["requests"] == 0
     assert files_in(tmp_path) == {"people.csv": path.read_bytes()}

@@ -14,7 +14,7 @@ from attrs.exceptions import FrozenInstanceError
 
 from sendblue_async.batch import _json_lines
 from sendblue_async.batch._table import Row, read_table
-from sendblue_async.exceptions import ValidationError
+from sendblue_async.exceptions import ConfigurationError, ValidationError
 
 CARD = "BEGIN:VCARD\nFN:Ada\nEND:VCARD\n"
 
@@ -184,18 +184,16 @@ def test_a_change_while_the_file_is_read_is_noticed(
 def test_an_unknown_delimiter_is_refused(tmp_path: Path, name: str) -> None:
     """The error names the delimiters there are."""
     (tmp_path / "a.csv").write_text("a,b\n")
-    with pytest.raises(ValidationError, match='"comma", "semicolon" or "tab"') as caught:
+    with pytest.raises(ConfigurationError, match='"comma", "semicolon" or "tab"'):
         read_table(tmp_path / "a.csv", delimiter=name)
-    assert caught.value.field == "delimiter"
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.jsonl", '{"a": 1}\n'), ("a.vcf", CARD)])
 def test_only_csv_has_a_delimiter(tmp_path: Path, name: str, text: str) -> None:
     """A delimiter that would have no effect is refused."""
     (tmp_path / name).write_text(text)
-    with pytest.raises(ValidationError, match="is not read as CSV") as caught:
+    with pytest.raises(ConfigurationError, match="is not read as CSV"):
         read_table(tmp_path / name, delimiter=",")
-    assert caught.value.field == "delimiter"
 
 
 def peak(path: Path, expected: int) -> int:

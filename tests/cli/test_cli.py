@@ -247,3 +247,47 @@ def test_ctrl_c_ends_a_slow_create(home: dict[str, str]) -> None:
                 assert connection.recv(65536) == b""
             assert program.communicate(timeout=20) == ("", "")
             assert program.returncode == 130
+
+
+@pytest.mark.parametrize(
+    ("base_url", "arguments", "said"),
+    [
+        (None, ["create", NUMBER], "Pass --update-if-exists to update it."),
+        (None, ["import", "people.csv", "--region", "Mars"], "--region must be a two-letter"),
+        (None, ["import", "people.csv", "--bulk", "--update-if-exists"],
+         "leave out --bulk or --update-if-exists."),
+        (None, ["import", "people.jsonl", "--delimiter", "comma"], "Leave out --delimiter."),
+        ("http://api.example", ["count"], "The base URL in SENDBLUE_API_BASE_URL "),
+        ("ftp://api.example", ["count"], "The base URL in SENDBLUE_API_BASE_URL must be "),
+    ],
+)  # fmt: skip
+def test_an_error_speaks_of_options(
+    home: dict[str, str],
+    sandbox: Sandbox,
+    tmp_path: Path,
+    base_url: str | None,
+    arguments: list[str],
+    said: str,
+) -> None:
+    """What to do is said in the terms of the command line, not in those of the library."""
+    for name, text in (("people.csv", f"number\n{NUMBER}\n"), ("people.jsonl", '{"number": ""}')):
+        (tmp_path / name).write_text(text)
+    arguments = [str(tmp_path / each) if "people" in each else each for each in arguments]
+    environment = home | account(base_url or sandbox)
+    if arguments[0] == "create":
+        run(environment, *arguments)
+    done = run(environment, *arguments)
+    assert said in done.err
+    assert not re.search(r"=True|allow_http|update_if_exists|base_url", done.err)
+
+
+def test_no_connection_is_told_in_one_line(home: dict[str, str]) -> None:
+    """To what, why and after how many attempts; no traceback."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{holder.getsockname()[1]}"
+        done = run(home | account(f"http://{address}"), "get", NUMBER)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        f"Cannot connect to {address}: connection refused (4 attempts). Nothing was sent.\n"
+    )
