@@ -4,6 +4,7 @@
 ...     response = await client.create_contact("+14155550123", first_name="Ada")
 """
 
+from ._access_tokens import AccessToken
 from ._converter import CLEAR, Clear
 from ._options import Timeouts
 from ._retry import RetryPolicy
@@ -15,6 +16,7 @@ from .exceptions import (
     AuthenticationError,
     BadRequestError,
     ConfigurationError,
+    ConfigurationWarning,
     ConnectError,
     ContactExistsError,
     JournalError,
@@ -51,6 +53,7 @@ from .sync import SyncSendblueClient
 __all__ = [
     "CLEAR",
     "APIError",
+    "AccessToken",
     "AuthenticationError",
     "BadRequestError",
     "BulkContact",
@@ -58,6 +61,7 @@ __all__ = [
     "BulkDeleteResponse",
     "Clear",
     "ConfigurationError",
+    "ConfigurationWarning",
     "ConnectError",
     "Contact",
     "ContactCreate",

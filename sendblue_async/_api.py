@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import copy
-import os
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from ssl import SSLContext
 from types import TracebackType
 from typing import Any, TypeVar
 
-from attrs import evolve
-
 from . import _log
+from ._access_tokens import AccessTokens, TokenSource
 from ._arguments import NoOthers, misspelt, without_others
 from ._converter import encode_json
-from ._credentials import find_credentials, hidden
+from ._credentials import check_credentials, find_credentials, hidden
 from ._event_loop import require_asyncio
-from ._options import DEFAULT_BASE_URL, Timeouts
+from ._options import Timeouts, environment_base_url
 from ._pace import Pace
 from ._pool import ClientSession, TraceConfig, closing_unless_in_use
 from ._redaction import show_path
 from ._retry import Effect, RetryPolicy
-from ._settling import Flow, Look, LookUp, Settle, TryOnceMore
 from ._transport import Transport
 from ._wire import Call, checked_method, path_with_query, read_raw
 from .exceptions import ConfigurationError, ConnectError, SendblueError
@@ -84,6 +81,7 @@ class ApiClient(Shared):
         api_key: str | None = None,
         api_secret: str | None = None,
         *,
+        access_token: TokenSource | None = None,
         base_url: str | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
@@ -99,6 +97,8 @@ class ApiClient(Shared):
     ) -> None:
         # No key is to be seen in a traceback that shows the locals of this frame.
         api_key, api_secret = hidden(api_key), hidden(api_secret)
+        access_token, proxy = hidden(access_token), hidden(proxy)
+        default_headers, others = hidden(default_headers), hidden(others)
         if others:
             raise misspelt(ApiClient.__init__, others, name=type(self).__name__)
         check_types(
@@ -118,9 +118,16 @@ class ApiClient(Shared):
         self._timeouts = timeouts or Timeouts()
         self._retry = retry or RetryPolicy()
         self._pace: Pace | None = None
+        check_credentials(api_key, api_secret)
+        if access_token is not None and (api_key is not None or api_secret is not None):
+            raise ConfigurationError(
+                "access_token stands in place of api_key and api_secret; give one or the other."
+            )
         self._transport = Transport(
-            find_credentials(api_key, api_secret),
-            base_url or os.environ.get("SENDBLUE_API_BASE_URL") or DEFAULT_BASE_URL,
+            partial(find_credentials, api_key, api_secret)
+            if access_token is None
+            else AccessTokens(access_token),
+            base_url,
             max_connections=max_connections,
             rate_limit=rate_limit,
             default_headers=default_headers,
@@ -133,7 +140,11 @@ class ApiClient(Shared):
 
     def __repr__(self) -> str:
         transport = getattr(self, "_transport", None)
-        return f"<{type(self).__name__} {transport.base_url if transport else '(not set up)'}>"
+        if transport is None:
+            return f"<{type(self).__name__} (not set up)>"
+        # What the environment has is not checked before the first call: it may hold a password.
+        base_url = transport.base_url or environment_base_url().rpartition("@")[2].split("?")[0]
+        return f"<{type(self).__name__} {base_url}>"
 
     async def __aenter__(self) -> Self:
         require_asyncio()
@@ -228,109 +239,54 @@ class ApiClient(Shared):
         self,
         call: Call[_T],
         *,
-        settle: Settle | None = None,
-        since: float | None = None,
+        settle: Callable[[SendblueError, float], Awaitable[_T]] | None = None,
+        doubtful: bool = False,
     ) -> _T:
-        """Send a call.
+        """The answer to a call.
 
         Args:
             call: The call.
-            settle: Finds out what became of it, should it end with an unknown outcome.
-            since: When an earlier call began that may have done it, in seconds since the epoch;
-                ``None`` if there was none.
+            settle: Finds out what became of a call that may have been done; gets the error that
+                ended it and the time at which it began, and raises that error if it cannot tell.
+            doubtful: Whether it may have been done already, by an earlier call.
         """
         started = self._transport.now()
         try:
             try:
-                return await self._attempt(call, started, doubtful=since is not None)
+                return await self._attempt(call, started, doubtful=doubtful)
             except SendblueError as error:
-                may_settle = self._retry.settle or since is not None
-                if settle is None or not may_settle or not error.maybe_ours:
+                if settle is None or not error.maybe_ours:
                     raise
-                unknown = error
-            return await self._settled(call, settle(unknown), started, since)
+                answer = await settle(error, started)
+                _log.settled(call, error.attempts, self._transport.now() - started)
+                return answer
         except SendblueError as error:
             _log.gave_up(call, error, self._transport.now() - started)
             raise
 
-    async def _settled(
-        self, call: Call[_T], flow: Flow[_T], started: float, since: float | None
-    ) -> _T:
-        """The answer to a call, found out by the steps of a flow."""
-        step: LookUp | TryOnceMore | None = None
-        outcome: Any = None
-        while True:
-            try:
-                step = flow.send(outcome)
-            except StopIteration as end:
-                if isinstance(step, LookUp):
-                    _log.settled(call, end.value.meta.attempts, self._transport.now() - started)
-                return end.value  # type: ignore[no-any-return]
-            if isinstance(step, LookUp):
-                outcome = await self._look_up(step, started, since)
-            else:
-                outcome = await self._try_once_more(call, step, started)
-
-    async def _attempt(
-        self,
-        call: Call[_T],
-        started: float,
-        *,
-        policy: RetryPolicy | None = None,
-        doubtful: bool = False,
-        made: int = 0,
-    ) -> _T:
+    async def _attempt(self, call: Call[_T], started: float, *, doubtful: bool = False) -> _T:
         """The answer to a call, or to a part of one that began at ``started``."""
         return await self._transport.send(
             call,
             timeouts=self._timeouts,
-            policy=policy or self._retry,
+            policy=self._retry,
             started=started,
             pace=self._pace,
             doubtful=doubtful,
-            made=made,
         )
 
-    async def _try_once_more(
-        self, call: Call[_T], step: TryOnceMore, started: float
-    ) -> _T | SendblueError:
-        policy = evolve(self._retry, attempts=1)
-        try:
-            return await self._attempt(
-                call, started, policy=policy, doubtful=True, made=step.attempts
-            )
-        except SendblueError as error:
-            return error
+    async def _look_up(self, call: Call[_T], started: float) -> _T:
+        """The answer to a call that finds out what became of another.
 
-    async def _look_up(self, step: LookUp, started: float, since: float | None) -> Look | None:
-        """What a look-up shows, if there is time for its wait.
-
-        Nothing is sent while so many calls fail that retries have stopped.
+        Raises:
+            SendblueError: If it failed, or so many calls do that nothing is sent again.
         """
-        transport, response, error = self._transport, None, None
-        if step.wait:
-            left = started + self._timeouts.total - transport.now()
-            if step.wait >= left or not transport.allows_retry:
-                return None
-            await transport.sleep(step.wait)
-        if transport.allows_retry:
-            try:
-                response = await self._attempt(step.call, started)
-            except SendblueError as caught:
-                error = caught
-        else:
-            path = show_path(step.call.path)
-            error = ConnectError(
-                f"{step.call.method} {path} was not sent, as most calls fail.", retryable=True
+        if not self._transport.allows_retry:
+            path = show_path(call.path)
+            raise ConnectError(
+                f"{call.method} {path} was not sent, as most calls fail.", retryable=True
             )
-        elapsed = transport.now() - started
-        return Look(
-            response=response,
-            error=error,
-            elapsed=elapsed,
-            age=elapsed if since is None else max(elapsed, time.time() - since),
-            is_last=isinstance(error, ConfigurationError) or not transport.allows_retry,
-        )
+        return await self._attempt(call, started)
 
 
 for _method in (ApiClient.__init__, ApiClient.request, ApiClient.with_options):

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 import re
 import ssl
 import urllib.request
-from collections.abc import Mapping
-from typing import Any
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from attrs import field, frozen
 
 from ._arguments import names_arguments
 from ._checks import is_limit
-from ._credentials import Credentials, Secret
+from ._credentials import KEY_HEADERS, Revealed, Secret, hidden
 from ._version import __version__
 from .exceptions import ConfigurationError
 
@@ -29,6 +30,10 @@ _URL = re.compile(
 )
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?")
+_SECRET_NAME = re.compile(
+    "auth|cookie|credential|key|password|secret|session|sign|token", re.IGNORECASE
+)
+_VISIBLE = re.compile(r"[^\s\x00-\x1f\x7f]+")
 _FRAMING = {"content-length", "content-type", "host", "transfer-encoding"}
 
 
@@ -50,6 +55,11 @@ class Timeouts:
     connect: float = field(default=5.0, validator=is_limit)
     attempt: float = field(default=20.0, validator=is_limit)
     total: float = field(default=60.0, validator=is_limit)
+
+
+def environment_base_url() -> str:
+    """Where the environment has the API, unchecked, or else the default."""
+    return os.environ.get("SENDBLUE_API_BASE_URL") or DEFAULT_BASE_URL
 
 
 def checked_base_url(base_url: str, *, allow_http: bool) -> str:
@@ -97,28 +107,83 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def checked_headers(credentials: Credentials, default_headers: Any) -> dict[str, str]:
-    """The headers of every request: the client's own, the caller's, and the two keys.
+class HasHeaders(Protocol):
+    """What authenticates a request."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that do."""
+        ...
+
+
+def checked_headers(credentials: HasHeaders, default_headers: Any) -> dict[str, str]:
+    """The headers of every request: the client's own, the caller's, and those of the credentials.
 
     Raises:
         ConfigurationError: If one of the caller's is no header, or is one the client sets.
     """
     if not isinstance(default_headers, Mapping):
         raise ConfigurationError(
-            f"default_headers must be a mapping of names to values, not {default_headers!r}."
+            "default_headers must be a mapping of names to values, "
+            f"not {type(default_headers).__name__}."
         )
+    own = credentials.headers
     headers = {"user-agent": f"sendblue-async/{__version__}", "accept": "application/json"}
-    for name, value in default_headers.items():
+    for name, value in hidden(default_headers).items():
         if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
-            raise ConfigurationError(f"default_headers has {name!r}, which is no header name.")
-        if name.lower() in credentials.headers or name.lower() in _FRAMING:
+            # Cut, as it may be a whole line.
+            shown = repr(name.partition(":")[0] if isinstance(name, str) else name)
+            raise ConfigurationError(f"default_headers has {shown}, which is no header name.")
+        if name.lower() in {*own, *KEY_HEADERS, *_FRAMING}:
             raise ConfigurationError(f"default_headers may not set {name}; the client does.")
-        if not (isinstance(value, str) and _HEADER_VALUE.fullmatch(value)):
+        if not (isinstance(value, Secret) and _HEADER_VALUE.fullmatch(value.reveal())):
             raise ConfigurationError(
                 f"default_headers has a value for {name} that cannot stand in a header."
             )
-        headers[name.lower()] = value
-    return headers | credentials.headers
+        headers[name.lower()] = value.reveal()
+    return headers | own
+
+
+def header_secrets(default_headers: Mapping[str, str]) -> Iterator[Secret]:
+    """What of the caller's headers is not to be quoted, to judge by their names."""
+    for name, value in hidden(default_headers).items():
+        if _SECRET_NAME.search(name):
+            yield value
+            yield Secret(value.reveal().rpartition(" ")[2])
+
+
+@frozen
+class Proxy:
+    """A forward proxy.
+
+    Attributes:
+        url: Where it is, without the name and the password to log in with.
+        headers: What logs in there; empty if nothing has to.
+        secrets: What of that is not to be quoted.
+    """
+
+    url: str
+    headers: dict[str, str]
+    secrets: tuple[Secret, ...]
+
+    @classmethod
+    def at(cls, given: Secret) -> Proxy:
+        """The proxy at a URL that has been checked."""
+        parts = urlsplit(str(given.reveal()))
+        login, _, host = parts.netloc.rpartition("@")
+        url = parts._replace(netloc=host).geturl()
+        if not login:
+            return cls(url, {}, ())
+        # aiohttp would take the login from the URL, and show it in its frames and errors.
+        user, _, password = login.partition(":")
+        words = f"{unquote(user)}:{unquote(password)}"
+        try:
+            encoded = words.encode("latin-1")
+        except UnicodeEncodeError:
+            encoded = words.encode()
+        basic = base64.b64encode(encoded).decode()
+        secrets = tuple(Secret(word) for word in (login, words, unquote(password), basic))
+        return cls(url, {"Proxy-Authorization": Revealed(f"Basic {basic}")}, secrets)
 
 
 def checked_proxy(proxy: str | None) -> Secret | None:
@@ -127,33 +192,63 @@ def checked_proxy(proxy: str | None) -> Secret | None:
     Raises:
         ConfigurationError: If it is no URL. Does not show it, as it may hold a password.
     """
+    proxy = hidden(proxy)
     if proxy is None:
         return None
+    if not isinstance(proxy, Secret) or not _is_proxy(proxy):
+        raise ConfigurationError(f"proxy must be a URL such as {_EXAMPLE_PROXY!r}.")
+    return proxy
+
+
+def _is_proxy(proxy: Secret) -> bool:
     try:
-        usable = urlsplit(proxy).scheme in ("http", "https") and urlsplit(proxy).hostname
-    except (AttributeError, TypeError, ValueError):
-        usable = False
-    if not usable:
-        raise ConfigurationError("proxy must be a URL such as 'http://proxy.example:3128'.")
-    return Secret(proxy)
-
-
-def proxy_secrets(proxy: str | None) -> list[str]:
-    """What of a proxy's URL is not to be shown, in each way that it may be written."""
-    login = urlsplit(proxy or "").netloc.rpartition("@")[0]
-    words = {login, login.partition(":")[2]}
-    return [form(word) for word in words if word for form in (str, unquote, quote)]
+        parts = urlsplit(str(proxy.reveal()))
+        return bool(
+            _VISIBLE.fullmatch(proxy.reveal())
+            and parts.scheme in ("http", "https")
+            and parts.hostname
+            and parts.port != 0
+        )
+    except ValueError:
+        return False
 
 
 def environment_proxy(base_url: str) -> Secret | None:
-    """The proxy that the environment names for the base URL; never one for this machine."""
+    """The proxy that the environment names for the base URL; never one for this machine.
+
+    Raises:
+        ConfigurationError: If it is no proxy that can be used: a request must not go around it.
+    """
     url = urlsplit(base_url)
     host = url.hostname or ""
     if is_loopback(host) or urllib.request.proxy_bypass(host):
         return None
-    proxy = urllib.request.getproxies().get(url.scheme)
+    proxies = hidden(urllib.request.getproxies())
+    scheme = url.scheme if url.scheme in proxies else "all"
+    named = proxies.get(scheme)
+    if named is None:
+        return None
     # Without a scheme it is http, as curl and requests have it.
-    return checked_proxy(proxy if proxy is None or "://" in proxy else f"http://{proxy}")
+    proxy = named if "://" in named.reveal() else Secret("http://" + named.reveal())
+    if _is_proxy(proxy):
+        return proxy
+    problem = "names no proxy that can be used"
+    if named.reveal().lower().startswith("socks"):
+        problem = "names a SOCKS proxy, and SOCKS is not supported"
+    raise ConfigurationError(
+        f"{_variable(f'{scheme}_proxy', named)} {problem}. Set it to the URL of an HTTP proxy, "
+        f"such as {_EXAMPLE_PROXY!r}, pass one as proxy=, or add {host} to NO_PROXY to do without."
+    )
+
+
+def _variable(name: str, value: Secret) -> str:
+    """How the environment spells the name of the variable that has this value."""
+    spellings = [each for each in os.environ if each.lower() == name and value == os.environ[each]]
+    # The one in lower case comes first in urllib.
+    return max(spellings, default="The proxy in the system's settings")
+
+
+_EXAMPLE_PROXY = "http://proxy.example:3128"
 
 
 def trusted_certificates(base_url: str) -> ssl.SSLContext | bool:

@@ -6,7 +6,6 @@ Over 400 lines because an attempt is read from its place in the queue to the mea
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import math
 import random
 import ssl
@@ -17,25 +16,18 @@ from typing import Any, TypeVar
 import aiohttp
 import anyio
 from aiohttp.http_exceptions import LineTooLong
-from attrs import evolve
+from attrs import evolve, frozen
 from multidict import CIMultiDict
 from yarl import URL
 
 from . import _log
+from ._access_tokens import AccessTokens, NoToken
 from ._answer import ACCEPT_ENCODING, Body, Reply, join_headers
 from ._checks import checked_count
 from ._clock import monotonic
 from ._connect_reasons import why_not_connected
-from ._credentials import Credentials, Secret, masked
-from ._options import (
-    Timeouts,
-    checked_base_url,
-    checked_headers,
-    checked_proxy,
-    environment_proxy,
-    proxy_secrets,
-    trusted_certificates,
-)
+from ._credentials import Credentials, Revealed, Secret
+from ._options import Timeouts
 from ._pace import Pace
 from ._pool import (
     LARGEST_HEADER,
@@ -50,6 +42,7 @@ from ._pool import (
 )
 from ._redaction import shortened
 from ._retry import RULES, Again, Ending, RetryPolicy, RetryThrottle, Rule
+from ._settings import Given, Settings
 from ._wire import Call, Failure, error_for, read_reply, shown_request_id, snippet, told_of
 from .exceptions import ConfigurationError, ConnectError, RateLimitError
 
@@ -59,13 +52,39 @@ T = TypeVar("T")
 _random = random.SystemRandom()
 
 
+@frozen(eq=False)
+class _Identity:
+    """The headers of a request, which say who sends it.
+
+    Attributes:
+        headers: Those of a request without a body.
+        headers_with_body: Those of one with a JSON body.
+        token: The access token in them, if there is one.
+    """
+
+    headers: CIMultiDict[str]
+    headers_with_body: CIMultiDict[str]
+    token: Secret | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, token: Secret | None = None) -> _Identity:
+        """The identity of whoever has the keys in the settings, or this token."""
+        headers = CIMultiDict(settings.headers)
+        if token is not None:
+            headers["authorization"] = Revealed("Bearer " + token.reveal())
+        headers.setdefault("accept-encoding", ACCEPT_ENCODING)
+        with_body = CIMultiDict(headers)
+        with_body["content-type"] = "application/json"
+        return cls(headers, with_body, token)
+
+
 class Transport:
     """Sends calls and repeats them: one session per event loop, made on first use.
 
     Args:
-        credentials: The two keys.
+        credentials: The two keys, a function that finds them at the first call, or access tokens.
         base_url: Scheme, host and port; anything but https only to a loopback host, unless
-            ``allow_http``.
+            ``allow_http``. If ``None``, as the environment has it at the first call.
         max_connections: Requests under way at once, per event loop.
         rate_limit: Requests per second, or ``None``.
         default_headers: Headers sent with every request besides those of the transport.
@@ -79,8 +98,8 @@ class Transport:
 
     def __init__(
         self,
-        credentials: Credentials,
-        base_url: str,
+        credentials: Credentials | Callable[[], Credentials] | AccessTokens,
+        base_url: str | None = None,
         *,
         max_connections: int = 100,
         rate_limit: float | None = None,
@@ -94,18 +113,20 @@ class Transport:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         draw: Callable[[], float] = _random.random,
     ) -> None:
-        self.base_url = checked_base_url(base_url, allow_http=allow_http)
-        self._credentials = credentials
-        self._headers = CIMultiDict(checked_headers(credentials, default_headers or {}))
-        self._headers.setdefault("Accept-Encoding", ACCEPT_ENCODING)
-        self._headers_with_body = CIMultiDict(self._headers)
-        self._headers_with_body["Content-Type"] = "application/json"
-        # A session of the caller's own keeps its own ideas of proxies and certificates.
-        self._proxy = checked_proxy(proxy) or (
-            None if session else environment_proxy(self.base_url)
+        self._given = Given(
+            credentials,
+            base_url,
+            allow_http=allow_http,
+            default_headers=default_headers,
+            proxy=proxy,
+            ssl_context=ssl_context,
+            has_session=session is not None,
         )
-        self._proxy_secrets = [*map(Secret, proxy_secrets(self._proxy))]
-        self._ssl = ssl_context or (True if session else trusted_certificates(self.base_url))
+        self._tokens = credentials if isinstance(credentials, AccessTokens) else None
+        self._settings: Settings
+        # Made once for the keys, and for each access token.
+        self._identity: _Identity | None = None
+        self._token_identity: _Identity | None = None
         self._pools = Pools(
             places=checked_count("max_connections", max_connections),
             trace_configs=list(trace_configs or []),
@@ -117,11 +138,18 @@ class Transport:
         self.sleep = sleep
         self._draw = draw
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError("A client is not pickled, as that would write its keys down.")
+
+    @property
+    def base_url(self) -> str:
+        """Where the API is, as far as that is known before the first call."""
+        return self._given.base_url
+
     @property
     def account(self) -> str:
         """A name for the server and the account there that shows neither key."""
-        words = f"{self.base_url} {self._credentials.api_key}"
-        return hashlib.blake2b(words.encode(), digest_size=16).hexdigest()
+        return self.prepare().account
 
     @property
     def allows_retry(self) -> bool:
@@ -132,6 +160,22 @@ class Transport:
         """The time from which a call's deadline counts."""
         return self._clock()
 
+    def prepare(self) -> Settings:
+        """What requests are made with; found now, if no call has been made yet.
+
+        Raises:
+            ConfigurationError: If a key is not found, or what is found is not usable.
+        """
+        settings = self._given.settings()
+        if self._tokens is None:
+            self._identity = _Identity.of(settings)
+        self._settings = settings
+        return settings
+
+    async def _open_pool(self) -> Pool:
+        self.prepare()
+        return await self._pools.open()
+
     async def send(
         self,
         call: Call[T],
@@ -141,7 +185,6 @@ class Transport:
         started: float,
         pace: Pace | None,
         doubtful: bool,
-        made: int = 0,
     ) -> T:
         """The answer to a call, repeated as the truth table and the policy allow.
 
@@ -151,18 +194,18 @@ class Transport:
             policy: How often and how patiently it is repeated.
             started: When it began, by :meth:`now`; its deadline counts from there.
             pace: When each attempt may be sent; if ``None``, as the client's own pace has it.
-            doubtful: Whether it may have been done already.
-            made: How many attempts have been made before.
+            doubtful: Whether it may have been done already, by an earlier call.
 
         Raises:
             SendblueError: If the last attempt failed; its ``outcome`` speaks for all of them.
         """
-        pool = self._pools.of_running_loop() or await self._pools.open()
+        pool = self._pools.of_running_loop() or await self._open_pool()
         pace = pace or self.pace
         deadline = started + timeouts.total
-        attempt = made
+        attempt = 0
         answered = False
-        before: Failure | None = None
+        made: Failure | None = None
+        renewed = 0
         while True:
             attempt += 1
             answer = await self._attempt(pool, pace, call, timeouts, started, attempt)
@@ -175,20 +218,24 @@ class Transport:
             _log.failed(call, attempt, answer, elapsed)
             doubtful = doubtful or answer.rule.outcome == "unknown"
             answered = answered or answer.rule.outcome != "not_sent"
-            wait = self._wait(answer, call, policy, pace, attempt)
+            wait = self._wait(answer, call, policy, pace, attempt - renewed)
+            if answer.refused_token is not None and not renewed:
+                renewed = 1
+                end = await self._renew_token(answer, deadline)
+                answer, wait = (answer, 0.0) if end is None else (end, None)
             if wait is None or self._clock() + wait >= deadline:
-                if not answer.made and before is not None:
-                    answer = told_of(answer, before)
+                if not answer.made and made is not None:
+                    answer = told_of(answer, made)
                 error = error_for(
                     call,
                     answer,
-                    base_url=self.base_url,
+                    base_url=self._settings.base_url,
                     attempts=attempt if answer.made else attempt - 1,
                     doubtful=doubtful,
                     answered=answered,
                 )
                 raise error from answer.cause
-            before = answer
+            made = answer
             _log.retrying(call, attempt, answer, wait)
             await self.sleep(wait)
 
@@ -234,6 +281,9 @@ class Transport:
             if scope.cancelled_caught:
                 return _no_time("waited for a free connection until its time was over")
         try:
+            identity = self._identity or await self._identify(deadline)
+            if isinstance(identity, Failure):
+                return identity
             now = self._clock()
             start = pace.reserve(now)
             while start > now:
@@ -248,13 +298,52 @@ class Transport:
             if left <= 0:
                 return _no_time("had no time left")
             limits = _aiohttp_timeout(min(timeouts.attempt, left), timeouts.connect)
-            return await self._exchange(pool.session, call, limits, started, attempt)
+            return await self._exchange(pool.session, identity, call, limits, started, attempt)
         finally:
             pool.places.release()
+
+    async def _identify(self, deadline: float) -> _Identity | Failure:
+        """The identity by an access token, or why there is none."""
+        assert self._tokens is not None
+        token = await self._tokens.token(deadline - self._clock())
+        if isinstance(token, NoToken):
+            return Failure(
+                rule=Rule("not_sent", Again.NO, False, token.error),
+                message=f"was not sent: {token.reason}",
+                timed_out=token.timed_out,
+                made=False,
+                **self._cause_of(token),
+            )
+        identity = self._token_identity
+        if identity is None or identity.token is not token:
+            identity = self._token_identity = _Identity.of(self._settings, token)
+        return identity
+
+    async def _renew_token(self, refused: Failure, deadline: float) -> Failure | None:
+        """How a call ends whose access token was refused, or nothing if there is another token."""
+        assert self._tokens is not None
+        token = await self._tokens.token(deadline - self._clock(), refused=refused.refused_token)
+        if not isinstance(token, NoToken):
+            return refused if token is refused.refused_token else None
+        return evolve(
+            refused,
+            rule=refused.rule._replace(error=token.error),
+            message=f"{refused.message}, and {token.reason}",
+            timed_out=token.timed_out,
+            **self._cause_of(token),
+        )
+
+    def _cause_of(self, token: NoToken) -> dict[str, Any]:
+        if token.cause is None:
+            return {}
+        text = f"{type(token.cause).__name__}: {token.cause}"
+        redacted = self._settings.redact(text)
+        return {"cause": token.cause if text == redacted else None, "cause_text": redacted}
 
     async def _exchange(
         self,
         session: ClientSession,
+        identity: _Identity,
         call: Call[T],
         limits: aiohttp.ClientTimeout,
         started: float,
@@ -267,12 +356,14 @@ class Transport:
         # A body knows whether it was sent, and a POST is not sent twice by aiohttp.
         watched = body is None or call.method not in _SENT_ONCE
         sending = Sending(session) if watched else None
+        settings = self._settings
+        proxy = settings.proxy
         try:
             response = await session.request(
                 call.method,
-                URL(self.base_url + call.path, encoded=True),
+                URL(settings.base_url + call.path, encoded=True),
                 data=body,
-                headers=self._headers if body is None else self._headers_with_body,
+                headers=identity.headers if body is None else identity.headers_with_body,
                 timeout=limits,
                 allow_redirects=False,
                 raise_for_status=False,
@@ -280,8 +371,9 @@ class Transport:
                 auto_decompress=False,
                 max_line_size=LARGEST_HEADER,
                 max_field_size=LARGEST_HEADER,
-                proxy=self._proxy,
-                ssl=self._ssl,
+                proxy=proxy.url if proxy else None,
+                proxy_headers=proxy.headers if proxy else None,
+                ssl=settings.ssl,
                 middlewares=None if sending is None else sending.middlewares,
             )
         except _ERRORS as error:
@@ -300,8 +392,8 @@ class Transport:
                 return evolve(
                     self._failure(error, sent=True),
                     status=response.status,
-                    snippet=snippet(received.content, self._credentials.redact),
-                    request_id=shown_request_id(headers, self._credentials.redact),
+                    snippet=snippet(received.content, settings.redact),
+                    request_id=shown_request_id(headers, settings.redact),
                 )
         finally:
             # Closes the connection if anything is left to be read.
@@ -311,10 +403,13 @@ class Transport:
             Reply(response.status, headers, received.content, received.fault),
             attempts=attempt,
             elapsed=self._clock() - started,
-            redact=self._credentials.redact,
+            redact=settings.redact,
         )
-        if isinstance(answer, Failure) and answer.rule in _OUT_OF_STEP:
-            hang_up(response)
+        if isinstance(answer, Failure):
+            if answer.rule in _OUT_OF_STEP:
+                hang_up(response)
+            if answer.status == 401:
+                return evolve(answer, refused_token=identity.token)
         return answer
 
     def _failure(self, error: BaseException, *, sent: bool, limit: float = 0.0) -> Failure:
@@ -325,6 +420,8 @@ class Transport:
             sent: Whether the server may have seen the whole request.
             limit: How many seconds connecting was given.
         """
+        settings = self._settings
+        proxy = settings.proxy
         timed_out = isinstance(error, asyncio.TimeoutError)
         message = ""
         if isinstance(error, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
@@ -343,15 +440,16 @@ class Transport:
         else:
             ending, message = Ending.LOST, "lost the connection before an answer came"
         if not message:
-            message = why_not_connected(error, self.base_url, self._proxy, limit)
+            message = why_not_connected(
+                error, settings.base_url, proxy.url if proxy else None, limit
+            )
         shown = [f"{type(link).__name__}: {link}" for link in _chain(error)]
-        secrets = [*self._credentials, *self._proxy_secrets]
-        redacted = [shortened(masked(text, secrets)) for text in shown]
+        redacted = [shortened(settings.redact(text)) for text in shown]
         return Failure(
             rule=RULES[ending],
             message=message,
-            # A server that sends the keys back as something other than HTTP gets them quoted, an
-            # error of a proxy's quotes its URL, and some quote the number in a request's.
+            # A server that sends the keys back as something other than HTTP gets them quoted, and
+            # some quote the number in a request's.
             cause=error if shown == redacted else None,
             cause_text=redacted[0],
             timed_out=timed_out,

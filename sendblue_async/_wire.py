@@ -19,6 +19,7 @@ from attrs import evolve, frozen
 
 from ._answer import NO_CONTENT, Reply
 from ._converter import encode_json, spellings, structure, unstructure
+from ._credentials import Secret
 from ._options import DEFAULT_BASE_URL
 from ._phone_numbers import shows_another
 from ._redaction import shortened, show_path
@@ -64,6 +65,7 @@ class Failure:
     cause_text: str | None = None
     timed_out: bool = False
     made: bool = True
+    refused_token: Secret | None = None
     request_id: str | None = None
     code: str | None = None
     meaning: Meaning | None = None
@@ -360,6 +362,8 @@ def _advice(
         advice.append(_REPEAT if call.effect is Effect.IDEMPOTENT else _LOOK_FIRST)
     elif cls is ContactExistsError and call.effect is Effect.SETTLED:
         advice.append("Pass update_if_exists=True to update it.")
+    elif not advice and cls is AuthenticationError and failure.refused_token is not None:
+        advice.append("Check the access token.")
     elif not advice and cls in _ADVICE and (cls is not ConnectError or outcome == "not_sent"):
         advice.append(_ADVICE[cls])
     return advice

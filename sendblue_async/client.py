@@ -22,12 +22,11 @@ from ._converter import Clear, preferred_spellings, spellings, structure, unstru
 from ._pace import pace_for
 from ._pages import Walk, every_contact
 from ._retry import Effect
-from ._settling import Flow, create_flow, delete_flow, opt_out_flow, update_flow
 from ._wire import Operation, read_page, reader
 from .batch import ContactResult, ImportProgress, ImportReport
 from .batch._bulk import BulkCreates, checked_bulk
 from .batch._workers import Create, Workers, job_of, rows_of
-from .exceptions import ConfigurationError, SendblueError, ValidationError
+from .exceptions import ConfigurationError, NotFoundError, SendblueError, ValidationError
 from .models import (
     BulkContact,
     BulkCreateResponse,
@@ -97,7 +96,6 @@ _UPSERT = Operation(method="POST", path=_ALL, effect=Effect.IDEMPOTENT, read=_re
 _CREATE_UNREAD = Operation(method="POST", path=_ALL, effect=Effect.SETTLED, read=_check_stored)
 _UPSERT_UNREAD = Operation(method="POST", path=_ALL, effect=Effect.IDEMPOTENT, read=_check_stored)
 _GET = Operation(method="GET", path=_ONE, effect=Effect.SAFE, read=_read_contact)
-_LOOK_UP = evolve(_GET, read_missing=lambda meta: ContactResponse(meta=meta))
 _LIST = Operation(method="GET", path=_ALL, effect=Effect.SAFE, read=read_page)
 _UPDATE = Operation(method="PUT", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_updated)
 _DELETE = Operation(method="DELETE", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_status)
@@ -121,18 +119,26 @@ class SendblueClient(ApiClient):
     with`` or :meth:`close`. All arguments have working defaults.
 
     Args:
-        api_key: The API key. By default ``SENDBLUE_API_API_KEY`` or ``SENDBLUE_API_KEY`` from
-            the environment, or else the credentials file of Sendblue's command-line tool.
-        api_secret: The API secret. By default ``SENDBLUE_API_API_SECRET`` or
-            ``SENDBLUE_API_SECRET``, or else the same file.
-        base_url: Where the API is. By default ``SENDBLUE_API_BASE_URL``, or else
-            ``https://api.sendblue.co``.
+        api_key: The API key. By default both keys are looked for at the first call, and then
+            kept: in the environment as ``SENDBLUE_API_API_KEY`` and ``SENDBLUE_API_API_SECRET``,
+            ``SENDBLUE_API_KEY`` and ``SENDBLUE_API_SECRET``, or ``SENDBLUE_API_KEY_ID`` and
+            ``SENDBLUE_API_SECRET_KEY``, and in the credentials file of Sendblue's command-line
+            tool. The first place that has both is used.
+        api_secret: The API secret.
+        access_token: A bearer token in place of the two keys, or a function that returns one,
+            async or not. It returns text, an :class:`AccessToken`, or what ``POST
+            /v3/auth/tokens`` answers with. It is asked at the first call, shortly before a token
+            expires, and when one is refused; all calls wait for one answer. A function that is
+            not async is called on a thread of its own, so it may block.
+        base_url: Where the API is. By default ``SENDBLUE_API_BASE_URL`` at the first call, or
+            else ``https://api.sendblue.co``.
         timeouts: How long things may take; see :class:`Timeouts`.
         retry: How often and how patiently a call is attempted; see :class:`RetryPolicy`.
         max_connections: Requests under way at once, per event loop. Further calls queue.
         rate_limit: Requests per second at most, evenly spaced. No limit by default.
         default_headers: Headers sent with every request, besides the client's own.
-        proxy: URL of a forward proxy. By default ``HTTPS_PROXY`` and ``NO_PROXY`` decide.
+        proxy: URL of a forward proxy. By default ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``
+            decide, as they are at the first call.
         ssl: TLS settings of your own. By default the system's certificates are trusted, or
             those that ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` name.
         trace_configs: Hooks for the client's aiohttp session, such as OpenTelemetry's.
@@ -143,7 +149,8 @@ class SendblueClient(ApiClient):
             which sends the keys in the clear. Default false.
 
     Raises:
-        ConfigurationError: If a key is nowhere to be found, or an argument is not usable.
+        ConfigurationError: If an argument is not usable. A key that is not found, or a variable
+            that is not usable, is reported by the first call, and looked for again by the next.
     """
 
     async def create_contact(
@@ -164,8 +171,8 @@ class SendblueClient(ApiClient):
 
         A field that is not given, or is ``None``, is left out of the request;
         :data:`~sendblue_async.CLEAR` asks the server to clear it. An attempt that fails is
-        repeated as the retry policy says. If the call ends without a usable answer, the contact is
-        looked up, and the call succeeds if it is stored as sent.
+        repeated as the retry policy says. If a plain create ends without a usable answer, the
+        contact is looked up, and the call succeeds if it was stored as sent.
 
         Args:
             number: The contact's phone number in E.164 form, such as ``"+14155550123"``;
@@ -561,11 +568,7 @@ class SendblueClient(ApiClient):
             raise ValidationError("changes must be a ContactUpdate.", field="changes")
         elif any(value is not None for value in fields.values()):
             raise ValidationError("A ContactUpdate holds every change; give no others with it.")
-        sent = changes
-        return await self._send(
-            _UPDATE.call(sent, number=number),
-            settle=lambda error: update_flow(number, sent, _LOOK_UP.call(number=number), error),
-        )
+        return await self._send(_UPDATE.call(changes, number=number))
 
     @without_others
     async def delete_contact(
@@ -573,8 +576,8 @@ class SendblueClient(ApiClient):
     ) -> StatusResponse:
         """Remove the contact with this number.
 
-        If an attempt ended without a usable answer, the contact is looked up. The call succeeds,
-        with ``meta.settled`` true, if it is gone, and that can be believed some seconds later.
+        If an attempt ended without a usable answer and the next one finds no such contact, the
+        call succeeds, with ``meta.settled`` true.
 
         Args:
             number: The contact's phone number, as for :meth:`create_contact`.
@@ -590,12 +593,18 @@ class SendblueClient(ApiClient):
         if others:
             raise misspelt(SendblueClient.delete_contact, others)
         check_flags(missing_ok=missing_ok)
-        number = e164(number)
+
+        async def settle(error: SendblueError, started: float) -> StatusResponse:
+            if not isinstance(error, NotFoundError):
+                raise error
+            elapsed = self._transport.now() - started
+            meta = ResponseMeta(
+                status_code=404, attempts=error.attempts, elapsed=elapsed, settled=True
+            )
+            return StatusResponse(meta=meta)
+
         operation = _DELETE_IF_THERE if missing_ok else _DELETE
-        return await self._send(
-            operation.call(number=number),
-            settle=lambda error: delete_flow(_LOOK_UP.call(number=number), error),
-        )
+        return await self._send(operation.call(number=e164(number)), settle=settle)
 
     async def count_contacts(self) -> CountResponse:
         """How many contacts the account has, in the answer's ``count``.
@@ -636,10 +645,7 @@ class SendblueClient(ApiClient):
             SendblueError: If the call failed.
         """
         order = OptOut(number=number, opted_out=opted_out)
-        return await self._send(
-            _OPT_OUT.call(order, number=order.number),
-            settle=lambda error: opt_out_flow(order, _LOOK_UP.call(number=order.number), error),
-        )
+        return await self._send(_OPT_OUT.call(order, number=order.number))
 
     async def create_contacts_bulk(
         self, contacts: Iterable[BulkContact | ContactCreate | Mapping[str, Any]]
@@ -676,31 +682,36 @@ class SendblueClient(ApiClient):
         """
         return await self._send(_DELETE_BULK.call(BulkDelete(numbers=numbers)))
 
-    async def _create(
-        self, contact: ContactCreate, *, since: float | None = None
-    ) -> ContactResponse:
-        """Create a contact that an earlier call, begun at ``since``, may have created."""
+    async def _create(self, contact: ContactCreate, *, doubtful: bool = False) -> ContactResponse:
+        """The stored contact; ``doubtful`` if an earlier call may have created it."""
         operation = _UPSERT if contact.update_if_exists else _CREATE
-        return await self._created(operation, contact, since)
+        return await self._created(operation, contact, doubtful)
 
     async def _store(
-        self, contact: ContactCreate, *, since: float | None = None
+        self, contact: ContactCreate, *, doubtful: bool = False
     ) -> ContactResponse | None:
         """Do the same for callers who make no use of the answer, which is checked and not read."""
         operation = _UPSERT_UNREAD if contact.update_if_exists else _CREATE_UNREAD
-        return await self._created(operation, contact, since)
+        return await self._created(operation, contact, doubtful)
 
     async def _created(
-        self, operation: Operation[_Answer], contact: ContactCreate, since: float | None
+        self, operation: Operation[_Answer], contact: ContactCreate, doubtful: bool
     ) -> _Answer | ContactResponse:
-        number = contact.number
+        call = operation.call(contact, number=contact.number)
+        if operation.effect is Effect.IDEMPOTENT:
+            return await self._send(call)
 
-        def settle(error: SendblueError) -> Flow[Any]:
-            look_up = _LOOK_UP.call(number=number)
-            if operation.effect is Effect.IDEMPOTENT:
-                return update_flow(number, contact, look_up, error)
-            return create_flow(contact, look_up, error)
+        async def settle(error: SendblueError, started: float) -> ContactResponse:
+            """The contact as stored, if that is what was sent; or else the error."""
+            try:
+                found = await self._look_up(_GET.call(number=contact.number), started)
+            except SendblueError:
+                # Its context tells that the look-up failed, and its cause stays its own.
+                raise error from error.__cause__
+            # One that shows another number is refused as an answer.
+            if found.contact.phone is None or not contact.agrees_with(found.contact):
+                raise error
+            return evolve(found, meta=evolve(found.meta, attempts=error.attempts, settled=True))
 
-        # For an upsert it is all the same what an earlier call did.
-        since = None if operation.effect is Effect.IDEMPOTENT else since
-        return await self._send(operation.call(contact, number=number), settle=settle, since=since)
+        settles = self._retry.settle or doubtful
+        return await self._send(call, settle=settle if settles else None, doubtful=doubtful)

@@ -20,6 +20,8 @@
         ├── UnexpectedRedirectError    3xx
         └── ResponseFormatError        the answer is not what the API sends
 
+:class:`ConfigurationWarning` is a warning, of what works and looks unintended or unsafe.
+
 Catch :class:`SendblueError` and look at :attr:`~SendblueError.outcome` to know whether a
 contact may have been stored; catch a leaf to handle one cause.
 """
@@ -33,6 +35,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "ConfigurationError",
+    "ConfigurationWarning",
     "ConnectError",
     "ContactExistsError",
     "JournalError",
@@ -123,6 +126,10 @@ class SendblueError(Exception):
 
 class ConfigurationError(SendblueError):
     """The client cannot work the way it was set up or used; nothing was sent."""
+
+
+class ConfigurationWarning(UserWarning):
+    """Calls will work, but what they are set up with looks unsafe or unintended."""
 
 
 class JournalError(ConfigurationError):

@@ -11,6 +11,7 @@ from ssl import SSLContext
 from types import FunctionType, MethodType, TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from ._access_tokens import TokenSource
 from ._api import Shared, check_types
 from ._arguments import NoOthers, misspelt, without_others
 from ._credentials import hidden
@@ -176,6 +177,7 @@ class SyncSendblueClient(Shared):
         api_key: str | None = None,
         api_secret: str | None = None,
         *,
+        access_token: TokenSource | None = None,
         base_url: str | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
@@ -192,6 +194,8 @@ class SyncSendblueClient(Shared):
     ) -> None:
         # No key is to be seen in a traceback that shows the locals of this frame.
         api_key, api_secret = hidden(api_key), hidden(api_secret)
+        access_token, proxy = hidden(access_token), hidden(proxy)
+        default_headers, others = hidden(default_headers), hidden(others)
         if others:
             raise misspelt(SyncSendblueClient.__init__, others, name=type(self).__name__)
         if session is not None:
@@ -204,6 +208,7 @@ class SyncSendblueClient(Shared):
         self._client = SendblueClient(
             api_key,
             api_secret,
+            access_token=access_token,
             base_url=base_url,
             timeouts=timeouts,
             retry=retry,

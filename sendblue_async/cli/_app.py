@@ -75,6 +75,8 @@ async def connected_client(sandbox: bool) -> AsyncGenerator[SendblueClient, None
     """A client of the account in the environment, or of a sandbox that ends with the block."""
     if not sandbox:
         async with SendblueClient() as client:
+            # A command is not begun without keys.
+            client._transport.prepare()
             yield client
         return
     async with (

@@ -23,6 +23,7 @@ from sendblue_async import (
     SyncSendblueClient,
     Timeouts,
 )
+from sendblue_async._credentials import find_credentials
 
 from .servers import (
     CUT_SHORT,
@@ -138,13 +139,15 @@ def test_a_client_shows_no_key() -> None:
         client = kind()
         inside = getattr(client, "_client", client)
         transport = inside._transport
+        credentials = find_credentials(None, None)
+        transport.prepare()
         parts = (client, client.with_options(), vars(client), vars(inside), vars(transport))
         check_secret({str(place): f"{part!r} {part!s}" for place, part in enumerate(parts)})
-        for part in (client, client.with_options(), inside, transport, transport._credentials):
+        for part in (client, client.with_options(), inside, transport, credentials):
             with pytest.raises(TypeError, match="not pickled"):
                 pickle.dumps(part)
-        assert copy.deepcopy(transport._credentials) == transport._credentials
-        assert copy.copy(transport._credentials.api_key) is transport._credentials.api_key
+        assert copy.deepcopy(credentials) == credentials
+        assert copy.copy(credentials.api_key) is credentials.api_key
         assert "api.sendblue.co" in repr(client)
 
 
@@ -283,9 +286,9 @@ async def test_the_blocking_client_shows_no_key(serve: Any) -> None:
 
 
 def make(**options: Any) -> BaseException:
-    """What making a client raises."""
+    """What making a client raises, or else its first call."""
     try:
-        SendblueClient(**options)
+        SendblueClient(**options)._transport.prepare()
     except ConfigurationError as error:
         return error
     raise AssertionError("nothing was raised")
@@ -327,6 +330,7 @@ def test_a_second_key_that_is_missing_does_not_show_the_first(
     file = tmp_path / ".sendblue" / "credentials.json"
     for content in (json.dumps({"apiSecret": SECRET + "\n"}), f'{{"apiSecret": "{SECRET}"'):
         file.write_text(content, encoding="utf-8")
+        file.chmod(0o600)
         check_secret(shown(make()))
 
 

@@ -13,7 +13,6 @@ import aiohttp
 import anyio
 import pytest
 import trustme
-from attrs import evolve
 
 from sendblue_async import (
     ConfigurationError,
@@ -43,8 +42,7 @@ ONCE = RetryPolicy(attempts=1)
 
 
 async def upsert(client: Any) -> Any:
-    """One create that is harmless to repeat; nothing is looked up afterwards."""
-    client = client.with_options(retry=evolve(client._retry, settle=False))
+    """One create that is harmless to repeat, so that nothing is looked up afterwards."""
     return await client.create_contact(NUMBER, update_if_exists=True)
 
 

@@ -37,7 +37,9 @@ TREE: dict[str, tuple[tuple[str, ...], str]] = {
 CLASSES = {
     name: value
     for name, value in vars(exceptions).items()
-    if inspect.isclass(value) and issubclass(value, BaseException)
+    if inspect.isclass(value)
+    and issubclass(value, BaseException)
+    and not issubclass(value, Warning)
 }
 FIELDS: dict[str, Any] = {
     "outcome": "unknown",

@@ -1,0 +1,122 @@
+"""What a client works with: what it was given, and the rest as the environment has it."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import frozen
+
+from ._access_tokens import AccessTokens
+from ._credentials import Credentials, Secret, hidden, redactor
+from ._options import (
+    Proxy,
+    checked_base_url,
+    checked_headers,
+    checked_proxy,
+    environment_base_url,
+    environment_proxy,
+    header_secrets,
+    trusted_certificates,
+)
+
+
+@frozen(kw_only=True, eq=False)
+class Settings:
+    """What every request is made with.
+
+    Attributes:
+        base_url: Scheme, host and port.
+        headers: The headers of every request, with the keys unless there are tokens.
+        proxy: The forward proxy, or ``None``.
+        ssl: TLS settings, or whether aiohttp's are used.
+        account: A name for the server and the account there that shows no key.
+        redact: Masks everything secret in what others say.
+    """
+
+    base_url: str
+    headers: dict[str, str]
+    proxy: Proxy | None
+    ssl: ssl.SSLContext | bool
+    account: str
+    redact: Callable[[str], str]
+
+
+class Given:
+    """What a client was given, checked; what is missing is found in the environment later.
+
+    Args:
+        credentials: The two keys, a function that finds them, or access tokens.
+        base_url: Where the API is, or ``None``.
+        allow_http: Whether that may be plain http to another machine.
+        default_headers: Headers of the caller's own.
+        proxy: URL of a forward proxy, or ``None``.
+        ssl_context: TLS settings of the caller's own, or ``None``.
+        has_session: Whether there is a session of the caller's own, which keeps its own ideas of
+            proxies and certificates.
+
+    Raises:
+        ConfigurationError: If something is not usable.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials | Callable[[], Credentials] | AccessTokens,
+        base_url: str | None,
+        *,
+        allow_http: bool,
+        default_headers: Mapping[str, str] | None,
+        proxy: str | None,
+        ssl_context: ssl.SSLContext | None,
+        has_session: bool,
+    ) -> None:
+        self.base_url = checked_base_url(base_url, allow_http=allow_http) if base_url else ""
+        self._allow_http = allow_http
+        self._credentials = credentials
+        self._headers: Any = hidden(default_headers or {})
+        not_found = Credentials(Secret(""), Secret(""))
+        checked_headers(not_found if callable(credentials) else credentials, self._headers)
+        self._proxy = checked_proxy(proxy)
+        self._ssl = ssl_context
+        self._has_session = has_session
+        self._found: dict[str, Settings] = {}
+
+    def settings(self) -> Settings:
+        """The settings, found when they are first asked for, and the same from then on.
+
+        Raises:
+            ConfigurationError: If something is not found, or not usable. It is looked for again
+                the next time.
+        """
+        # Without a lock, which a fork could leave taken: of threads that look at once, all get
+        # what the first one has found.
+        return self._found.get("") or self._found.setdefault("", self._find())
+
+    def _find(self) -> Settings:
+        base_url = self.base_url or checked_base_url(
+            environment_base_url(), allow_http=self._allow_http
+        )
+        credentials = self._credentials() if callable(self._credentials) else self._credentials
+        given_proxy = self._proxy
+        if given_proxy is None and not self._has_session:
+            given_proxy = environment_proxy(base_url)
+        proxy = None if given_proxy is None else Proxy.at(given_proxy)
+        headers = checked_headers(credentials, self._headers)
+        secrets = [*header_secrets(self._headers)]
+        if proxy is not None:
+            secrets += proxy.secrets
+            if base_url.startswith("http:"):
+                # There is no tunnel, so that the proxy reads the request itself.
+                headers |= proxy.headers
+        redact = redactor(secrets)
+        account = f"{base_url} {credentials.account}".encode()
+        return Settings(
+            base_url=base_url,
+            headers=headers,
+            proxy=proxy,
+            ssl=self._ssl or (True if self._has_session else trusted_certificates(base_url)),
+            account=hashlib.blake2b(account, digest_size=16).hexdigest(),
+            redact=lambda text: redact(credentials.redact(text)),
+        )
