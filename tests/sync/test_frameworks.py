@@ -317,6 +317,64 @@ def test_celery_ends_after_the_task_under_way(celery: Programs, sandbox: Sandbox
     assert {*sandbox.contacts} == {"+14155550100", "+14155550101"}
 
 
+PAGE = Path(__file__).parents[2] / "docs" / "usage.md"
+# What the page leaves to its reader: a broker; and no retries of the client's own, which take time.
+FILES_AS_BROKER = """
+from sendblue_async import RetryPolicy
+
+app.conf.update(
+    broker_url="filesystem://",
+    result_backend="file://{folder}/results",
+    broker_transport_options={{
+        "data_folder_in": "{folder}/queue",
+        "data_folder_out": "{folder}/queue",
+        "control_folder": "{folder}/control",
+    }},
+    worker_hijack_root_logger=False,
+)
+sendblue = sendblue.with_options(retry=RetryPolicy(attempts=1))
+# Logged without a traceback.
+sign_up.throws = (SendblueError,)
+"""
+SIGN_UP = """
+import sys
+from application import sign_up
+
+result = sign_up.delay(sys.argv[2], "Ada")
+result.get(timeout=60, propagate=False)
+print([result.state, str(result.result)[:28]])
+"""
+
+
+def recipe() -> str:
+    """The task of the page, as it stands there."""
+    (source,) = re.findall(r"```python\n(from celery .*?)```", PAGE.read_text(), re.DOTALL)
+    return str(source)
+
+
+def test_the_task_of_the_docs_comes_back_when_it_makes_sense(
+    celery: Programs, sandbox: Sandbox
+) -> None:
+    """It waits as long as the server asks and then succeeds; a bad number fails it at once."""
+    broker = FILES_AS_BROKER.format(folder=celery.folder)
+    celery.write("application.py", recipe().replace("\nif __name__", f"{broker}\nif __name__"))
+    celery.write("caller.py", SIGN_UP)
+    sandbox.faults = Faults(too_many_requests=1.0, retry_after="2")
+    with running(celery, *CELERY_WORKER) as log, ThreadPoolExecutor(1) as pool:
+        until(lambda: "ready." in log.read_text())
+        signed_up = pool.submit(results, celery, "sign_up", "+14155550101")
+        until(lambda: "Retry in 2" in log.read_text())
+        assert "asks to wait 2 s" in log.read_text()
+        assert not sandbox.contacts
+        sandbox.faults = Faults()
+        assert signed_up.result() == ["SUCCESS", "+14155550101"]
+        before = sandbox.counts["requests"]
+        state, words = results(celery, "sign_up", "+1 415 555 0123 45678")
+        assert (state, sandbox.counts["requests"]) == ("FAILURE", before)
+        assert words == "number must be a phone numbe"
+    assert [*sandbox.contacts] == ["+14155550101"]
+
+
 class Notebook:
     """A kernel that runs cells."""
 
