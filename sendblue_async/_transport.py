@@ -432,11 +432,10 @@ class Transport:
             ending, message = Ending.TIMED_OUT, "got no answer in time"
         elif isinstance(error, aiohttp.ClientPayloadError):
             ending, message = Ending.UNREADABLE, "got an answer that was cut short"
-        elif any(isinstance(link, LineTooLong) for link in (error, error.__cause__)):
-            ending = Ending.UNREADABLE
-            message = f"got an answer with a header of more than {LARGEST_HEADER // 2**10} kB"
         elif isinstance(error, aiohttp.ClientResponseError):
             ending, message = Ending.UNREADABLE, "got an answer that is not HTTP"
+            if any(isinstance(link, LineTooLong) for link in _chain(error)):
+                message = f"got an answer with a header of more than {LARGEST_HEADER // 2**10} kB"
         else:
             ending, message = Ending.LOST, "lost the connection before an answer came"
         if not message:
