@@ -15,6 +15,8 @@ import pytest
 from sendblue_async import APIError, SendblueClient, SendblueError, ValidationError
 from sendblue_async.sandbox import Faults
 
+from .servers import reply
+
 pytestmark = pytest.mark.anyio
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc).timestamp()
@@ -190,3 +192,22 @@ async def test_a_closed_client_ends_the_iteration(sandbox: Any, connect: Any) ->
 
     with pytest.raises(SendblueError):
         await close_on_the_way()
+
+
+@pytest.mark.parametrize("page_size", [10, 1000])
+async def test_a_server_that_always_lists_the_same_is_an_error(
+    serve: Any, connect: Any, page_size: int
+) -> None:
+    """The walk ends, after what there was to give."""
+    page = [{"phone": number(n), "created_at": f"2026-01-01T00:00:{n:02}Z"} for n in range(10)]
+    server = await serve(reply(200, page))
+    given: list[str | None] = []
+
+    async def take() -> None:
+        async for one in connect(server).iter_contacts(page_size=page_size):
+            given.append(one.phone)  # noqa: PERF401 - a list that is whole at an error
+
+    with pytest.raises(APIError, match="same contacts again and again"):
+        await take()
+    assert given == [number(n) for n in range(10)]
+    assert len(server.requests) < 40

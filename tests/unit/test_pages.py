@@ -37,6 +37,8 @@ class Account:
     before_page: Callable[[Account], object] = lambda _: None
     backwards: bool = False
     filters: bool = True
+    skips: bool = True
+    shuffle: Random | None = None
     limit: int = 1000
     queries: list[ContactQuery] = field(factory=list)
 
@@ -50,8 +52,11 @@ class Account:
             listed = [one for one in listed if one.created_at and one.created_at >= since]
         assert query.offset is not None
         assert query.limit is not None
-        end = query.offset + min(query.limit, self.limit)
-        return ContactPage(contacts=tuple(listed[query.offset : end]))
+        if self.shuffle is not None:
+            listed = self.shuffle.sample(listed, len(listed))
+        start = query.offset if self.skips else 0
+        end = start + min(query.limit, self.limit)
+        return ContactPage(contacts=tuple(listed[start:end]))
 
 
 async def into(taken: list[Contact], walk: AsyncIterator[Contact]) -> None:
@@ -288,3 +293,57 @@ async def test_a_walk_that_is_left_fetches_no_more(fails: bool) -> None:
         break
     await walk.aclose()
     assert state["cancelled"] is not fails
+
+
+async def walked_until_error(account: Account, page_size: int) -> list[Contact]:
+    """What a walk gives before the error that says why it ends."""
+    taken: list[Contact] = []
+    with pytest.raises(APIError, match="may not be all") as caught:
+        await into(taken, every_contact(Walk(page_size=page_size), account.fetch))
+    assert caught.value.outcome == "rejected"
+    return taken
+
+
+@pytest.mark.parametrize("page_size", [10, 1000])
+@pytest.mark.parametrize("count", [2, 9, 10, 50, 1500])
+@pytest.mark.parametrize("seconds", ["one each", "one for all", "none"])
+@pytest.mark.parametrize("backwards", [False, True])
+async def test_the_same_page_again_and_again_is_an_error(
+    page_size: int, count: int, seconds: str, backwards: bool
+) -> None:
+    """A server that takes no notice of offset and filter is found out soon, and not before the end."""
+    second: dict[str, Callable[[int], int | None]] = {
+        "one each": lambda number: number,
+        "one for all": lambda number: 5,
+        "none": lambda number: None,
+    }
+    contacts = [contact(number, second[seconds](number)) for number in range(count)]
+    account = Account(contacts, backwards=backwards, filters=False, skips=False)
+    taken = await walked_until_error(account, page_size)
+    listed = contacts[::-1] if backwards else contacts
+    assert taken == listed[:page_size]
+    assert len(account.queries) < 40
+
+
+@pytest.mark.parametrize("count", [10, 50])
+@pytest.mark.parametrize("seed", range(5))
+async def test_pages_drawn_by_lot_are_an_error(count: int, seed: int) -> None:
+    """What has no order and no offset never proves that nothing is missing."""
+    contacts = [contact(number, 5) for number in range(count)]
+    account = Account(contacts, filters=False, skips=False, shuffle=Random(seed))
+    taken = await walked_until_error(account, 10)
+    assert set(taken) <= set(contacts)
+    assert len(taken) == len(set(taken))
+    assert len(account.queries) < 200
+
+
+async def test_times_that_move_on_with_every_page_are_an_error() -> None:
+    """The same contacts with ever later times of creation are nothing new."""
+
+    def age(account: Account) -> None:
+        pages = len(account.queries)
+        account.contacts = [contact(number, 100 * pages + number) for number in range(10)]
+
+    account = Account([], before_page=age, skips=False, filters=False)
+    assert len(await walked_until_error(account, 10)) == 10
+    assert len(account.queries) < 40
