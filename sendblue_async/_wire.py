@@ -251,6 +251,8 @@ def read_reply(
         if reply.body or not (call.read is read_raw or reply.status in NO_CONTENT):
             return _unreadable(reply, redact)
         document = None
+    if _is_about_another(document, call):
+        return _unreadable(reply, redact, "is about another contact")
     if is_refusal(document):
         refusal = read_refusal(reply.status, document, redact)
         return Failure(
@@ -262,8 +264,6 @@ def read_reply(
             code=refusal.code,
             meaning=refusal.meaning,
         )
-    if _is_about_another(document, call):
-        return _unreadable(reply, redact, "is about another contact")
     try:
         return call.read(document, meta)
     except TypeError:

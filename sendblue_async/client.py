@@ -528,7 +528,8 @@ class SendblueClient(ApiClient):
         """The stored contact after these changes.
 
         A field that is not given, or is ``None``, keeps its value;
-        :data:`~sendblue_async.CLEAR` asks the server to clear it.
+        :data:`~sendblue_async.CLEAR` asks the server to clear it. If the server
+        answers with no content, all fields of the contact are ``None``.
 
         Args:
             number: The contact's phone number, as for :meth:`create_contact`.

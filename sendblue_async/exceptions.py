@@ -215,4 +215,7 @@ class UnexpectedRedirectError(APIError):
 
 
 class ResponseFormatError(APIError):
-    """The answer is not what the API sends: HTML, cut short, no JSON, or no HTTP at all."""
+    """The answer is not what the API sends.
+
+    It is HTML, cut short, too large, no JSON or no HTTP at all, or it is about another contact.
+    """

@@ -19,7 +19,8 @@ class ResponseMeta:
 
     Attributes:
         status_code: The HTTP status of the answer.
-        headers: The answer's headers, their names in lower case.
+        headers: The answer's headers, their names in lower case; the values of one that came
+            several times are joined with commas, and of ``set-cookie`` the last one stands.
         attempts: How many attempts were made, the first included.
         elapsed: Seconds from the call to its answer, waits included.
         settled: Whether an attempt had ended without a usable answer, and it was found out

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import gzip
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -311,6 +312,8 @@ CHUNKS_CUT_SHORT = raw(
 HEAD_CUT_SHORT = raw(b"HTTP/1.1 200 OK\r\nContent-Le", close=True)
 PLAIN_TEXT = raw(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", close=True)
 HTML = b"<html><head><title>Bad gateway</title></head></html>"
+# Forty megabytes.
+TOO_MUCH = gzip.compress(b" " * 40 * 2**20)
 
 FAILURES: dict[str, Failure] = {
     "name unknown to DNS": _name_unknown,
@@ -335,6 +338,14 @@ FAILURES: dict[str, Failure] = {
     "2xx with HTML": succeeded_with(HTML),
     "2xx with nothing": succeeded_with(b""),
     "2xx with another document": succeeded_with("OK"),
+    "2xx about another contact": succeeded_with({"contact": {"phone": "+19995550100"}}),
+    "2xx that unpacks to too much": ends_in(
+        reply(200, TOO_MUCH, {"Content-Encoding": "gzip", "Retry-After": "7"}), status=200
+    ),
+    "2xx that cannot be unpacked": ends_in(
+        reply(200, HTML, {"Content-Encoding": "gzip", "Retry-After": "7"}), status=200
+    ),
+    "a header that is too large": ends_in(reply(200, HTML, {"X-Trace": "x" * 70_000})),
     "not HTTP": ends_in(NOT_HTTP),
     "2xx with status ERROR": succeeded_with({"status": "ERROR", "message": "No such line"}),
     "503 with Retry-After": answered(503, Retry_After="7"),

@@ -84,8 +84,21 @@ LOST = (
     "keep-alive race",
     "read timeout",
 )
-CUT_SHORT = ("body cut short", "body cut short, no length", "body cut short, in chunks", "not HTTP")
-GARBAGE = ("2xx with HTML", "2xx with nothing", "2xx with another document")
+CUT_SHORT = (
+    "body cut short",
+    "body cut short, no length",
+    "body cut short, in chunks",
+    "a header that is too large",
+    "not HTTP",
+)
+GARBAGE = (
+    "2xx with HTML",
+    "2xx with nothing",
+    "2xx with another document",
+    "2xx about another contact",
+    "2xx that unpacks to too much",
+    "2xx that cannot be unpacked",
+)
 OTHER_3XX = (300, 302, 303, 304, 305, 308, 399)
 OTHER_4XX = (405, 406, 410, 415, 418, 423, 431, 451, 499)
 OTHER_5XX = (505, 507, 508, 511, 527, 530, 599)

@@ -13,12 +13,12 @@ from typing import Any
 
 import aiohttp
 import pytest
-from attrs import frozen
+from attrs import Factory, define, frozen
 
 from sendblue_async import ResponseFormatError, RetryPolicy, SendblueError
 from sendblue_async._retry import Effect
 
-from .servers import Step, contact, hang_up, late, refusal, reply
+from .servers import contact, hang_up, late, refusal, reply
 
 pytestmark = pytest.mark.anyio
 
@@ -271,17 +271,33 @@ STRAYS = {
 }
 
 
-def and_then(answer: bytes, stray: bytes, after: float) -> Step:
-    """An answer, and one too many so many seconds later."""
+@define
+class AndThen:
+    """A step: an answer, and one too many so many seconds later."""
 
-    async def step(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if after:
-            writer.write(answer)
-            asyncio.get_running_loop().call_later(after, writer.write, stray)
+    answer: bytes
+    stray: bytes
+    after: float
+    sent: asyncio.Event = Factory(asyncio.Event)
+
+    async def __call__(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Send the answer, and see to the other one."""
+
+        def send_stray() -> None:
+            writer.write(self.stray)
+            self.sent.set()
+
+        if self.after:
+            writer.write(self.answer)
+            asyncio.get_running_loop().call_later(self.after, send_stray)
         else:
-            writer.write(answer + stray)
+            writer.write(self.answer + self.stray)
+            self.sent.set()
 
-    return step
+    async def arrive(self) -> None:
+        """Wait until the other end has had its chance to read it."""
+        await self.sent.wait()
+        await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(
@@ -293,10 +309,11 @@ async def test_what_comes_while_nothing_is_asked_is_nobodys(
     serve: Any, connect: Any, stray: str, after: float
 ) -> None:
     """The next call is sent on another connection, once, and gets its own answer."""
-    server = await serve(and_then(OURS, STRAYS[stray], after), contact(OTHER))
+    step = AndThen(OURS, STRAYS[stray], after)
+    server = await serve(step, contact(OTHER))
     client = connect(server, retry=ONCE)
     assert (await client.create_contact(NUMBER)).contact.phone == NUMBER
-    await asyncio.sleep(2 * after)
+    await step.arrive()
     response = await client.create_contact(OTHER)
     assert (response.contact.phone, response.meta.status_code) == (OTHER, 200)
     assert [request.json["number"] for request in server.requests] == [NUMBER, OTHER]
@@ -311,10 +328,11 @@ async def test_a_part_that_comes_while_nothing_is_asked(
     async def finish(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(OURS[20:])
 
-    server = await serve(and_then(OURS, OURS[:20], 0.02), finish, contact(OTHER))
+    step = AndThen(OURS, OURS[:20], 0.02)
+    server = await serve(step, finish, contact(OTHER))
     client = connect(server, timer=timer)
     await client.create_contact(NUMBER)
-    await asyncio.sleep(0.04)
+    await step.arrive()
     response = await client.create_contact(OTHER, update_if_exists=True)
     assert (response.contact.phone, response.meta.attempts, server.accepted) == (OTHER, 2, 2)
 
@@ -322,21 +340,21 @@ async def test_a_part_that_comes_while_nothing_is_asked(
 async def test_many_idle_connections_with_something_on_them(serve: Any, connect: Any) -> None:
     """None of them is used again, however many they are."""
     together = asyncio.Event()
-    came = 0
+    steps: list[AndThen] = []
 
-    async def time_out(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal came
-        came += 1
-        if came == 5:
+    async def time_out(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        step = AndThen(OURS, STRAYS["a timeout"], 0.02)
+        steps.append(step)
+        if len(steps) == 5:
             together.set()
         await together.wait()
-        writer.write(OURS)
-        asyncio.get_running_loop().call_later(0.02, writer.write, STRAYS["a timeout"])
+        await step(reader, writer)
 
     server = await serve(*[time_out] * 5, contact(NUMBER))
     client = connect(server, retry=ONCE, max_connections=5)
     await asyncio.gather(*(client.get_contact(NUMBER) for _ in range(5)))
-    await asyncio.sleep(0.05)
+    for step in steps:
+        await step.arrive()
     await client.get_contact(NUMBER)
     assert (server.accepted, len(server.requests)) == (6, 6)
     await server.until(lambda: server.open == 1)
@@ -346,7 +364,11 @@ async def test_an_answer_too_many_that_comes_while_the_next_is_waited_for(
     serve: Any, connect: Any, timer: Any
 ) -> None:
     """The call that gets it is in doubt, asks again on another connection, and succeeds."""
-    server = await serve(and_then(OURS, OURS, 0.05), late(0.2, contact(OTHER)), contact(OTHER))
+
+    async def repeat(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(OURS)
+
+    server = await serve(contact(NUMBER), repeat, contact(OTHER))
     client = connect(server, timer=timer)
     await client.create_contact(NUMBER, update_if_exists=True)
     response = await client.create_contact(OTHER, update_if_exists=True)

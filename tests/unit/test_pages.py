@@ -311,7 +311,7 @@ async def walked_until_error(account: Account, page_size: int) -> list[Contact]:
 async def test_the_same_page_again_and_again_is_an_error(
     page_size: int, count: int, seconds: str, backwards: bool
 ) -> None:
-    """A server that takes no notice of offset and filter is found out soon, and not before the end."""
+    """A server that takes no notice of offset and filter is found out soon, after its one page."""
     second: dict[str, Callable[[int], int | None]] = {
         "one each": lambda number: number,
         "one for all": lambda number: 5,
