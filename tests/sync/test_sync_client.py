@@ -274,6 +274,27 @@ def test_with_blocks_of_many_threads_share_a_client(
         assert client.count_contacts().count == 320
 
 
+def test_a_block_that_begins_while_the_last_one_ends_keeps_the_client_open(
+    options: dict[str, Any],
+) -> None:
+    """Between the end of the last block and the close that it leads to, another may begin."""
+    begun: list[SyncSendblueClient] = []
+
+    class Client(SyncSendblueClient):
+        def close(self) -> None:
+            if not begun:
+                begun.append(in_threads(1, lambda _: self.__enter__())[0])
+            super().close()
+
+    with Client(**options) as client:
+        client.create_contact(NUMBER)
+    assert begun == [client]
+    assert client.get_contact(NUMBER).contact.phone == NUMBER
+    client.__exit__(None, None, None)
+    with pytest.raises(ConfigurationError, match="closed"):
+        client.get_contact(NUMBER)
+
+
 @pytest.mark.parametrize("used", [False, True])
 def test_a_closed_client_refuses_calls_and_sends_nothing(
     sandbox: Sandbox, options: dict[str, Any], used: bool
