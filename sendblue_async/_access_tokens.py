@@ -75,8 +75,8 @@ class AccessToken:
     expires_at: datetime | None = field(default=None, converter=_checked_expiry)
 
 
-_Told: TypeAlias = "str | AccessToken | Mapping[str, Any]"
-TokenSource: TypeAlias = "str | Callable[[], _Told | Awaitable[_Told]]"
+_Told: TypeAlias = str | AccessToken | Mapping[str, Any]
+TokenSource: TypeAlias = str | Callable[[], _Told | Awaitable[_Told]]
 """An access token, or a function (async or not) that gives one each time it is asked."""
 
 
