@@ -51,7 +51,7 @@ class Contact:
         phone: Phone number in E.164 form.
         first_name: First name.
         last_name: Last name.
-        company_name: Company name.
+        company_name: Company name; after a create it can be the account's default.
         assigned_to_email: E-mail address of the user the contact is assigned to.
         sendblue_number: The Sendblue line that belongs to the contact.
         tags: Tags.
@@ -59,7 +59,7 @@ class Contact:
         created_at: When the contact was created; always aware.
         custom_variables: Labels and their values.
         opt_out: Whether the contact has opted out of messages.
-        contact_id: Sendblue's own identifier.
+        contact_id: Sendblue's own identifier, which never changes; promised in lists only.
         extra: Keys that are unknown here, and values that are not of their field's type.
     """
 
@@ -206,7 +206,8 @@ class RawResponse:
     """The answer to a call that has no typed method.
 
     Attributes:
-        data: The JSON document of the answer, or ``None`` if its body was empty.
+        data: The JSON document of the answer as it came, or ``None`` if its body was empty. What
+            is under ``/v3`` comes wrapped in an object with the key ``data``.
         meta: How the answer came about; takes no part in equality.
     """
 

@@ -137,7 +137,7 @@ async def asynchronous(number: str, contact: ContactCreate) -> None:
     page = await client.list_contacts(
         limit=10,
         offset=20,
-        order_by="created_at",
+        order_by="first_name",
         order_direction="asc",
         number=number,
         contact_id="c-1",
@@ -321,6 +321,7 @@ def errors(error: SendblueError) -> None:
     assert_type(error.retry_after, "float | None")
     assert_type(error.snippet, "str | None")
     assert_type(error.cause, "str | None")
+    assert_type(error.code, "str | None")
     assert_type(error.timed_out, bool)
     assert_type(error.maybe_ours, bool)
     if isinstance(error, ValidationError):
@@ -335,7 +336,8 @@ def errors(error: SendblueError) -> None:
 
 async def sandbox(db: Path, context: SSLContext) -> None:
     """The sandbox, as tests use it."""
-    async with Sandbox("127.0.0.1", 0, db, faults=Faults(latency=0.5), ssl=context) as server:
+    faults = Faults(latency=0.5)
+    async with Sandbox("127.0.0.1", 0, db, faults=faults, spelling="snake", ssl=context) as server:
         assert_type(server, Sandbox)
         assert_type(server.base_url, str)
         assert_type(server.api_key, str)
