@@ -287,7 +287,10 @@ def _call_on_thread(
     """What the function returns or raises, on a daemon thread: nobody waits for it at the end."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
-    context = contextvars.copy_context()
+    # Empty but for one variable: asked for many calls, it belongs to none, and anyio would take a
+    # copy of this context for an event loop that runs on that thread.
+    context = contextvars.Context()
+    context.run(_askings.set, _askings.get())
 
     def hand_over(told: Any, error: BaseException | None) -> None:
         if not answer.done():

@@ -12,18 +12,18 @@ __all__ = ["KEY_HEADER", "SECRET_HEADER", "ReceivedRequest"]
 
 KEY_HEADER = "sb-api-key-id"
 SECRET_HEADER = "sb-api-secret-key"
-_HIDDEN = frozenset({KEY_HEADER.encode(), SECRET_HEADER.encode()})
+_HIDDEN = frozenset({KEY_HEADER.encode(), SECRET_HEADER.encode(), b"authorization"})
 
 
 @frozen(kw_only=True)
 class ReceivedRequest:
-    """One request as it came over the wire, without the values of the two secret headers."""
+    """One request as it came over the wire, without the values of its secret headers."""
 
     method: str
     path: str
     """The request target as sent, with its percent-encoding and query string."""
     headers: tuple[tuple[str, str], ...] = field(repr=False)
-    """Names as spelled by the client, in order; the two secrets' values are ``"***"``."""
+    """Names as spelled by the client, in order; the values of keys and tokens are ``"***"``."""
     body: bytes = field(repr=False)
 
     @property

@@ -25,6 +25,7 @@ from ._received import KEY_HEADER, SECRET_HEADER, ReceivedRequest
 from ._replica import ReplicatedStore
 from ._schedule import FaultSchedule
 from ._store import ContactsView, MemoryStore, SqliteStore
+from ._tokens import TOKENS_PATH, Tokens, bearer_token
 
 __all__ = ["Sandbox"]
 
@@ -60,13 +61,15 @@ class Sandbox:
         created_status: the status of a create that made a contact; an update always gets 200.
         ssl: serve TLS with this context.
         clock: seconds since the epoch; tells when a contact was created, the ``Date`` of answers,
-            and what reads that lag can see.
+            what reads that lag can see, and when a token expires.
+        token_lifetime: seconds for which a bearer token is valid that ``POST /v3/auth/tokens``
+            issues; may be set at any time, for tokens from then on.
 
     Attributes:
         counts: how often what happened: ``requests``; contacts ``created``, ``updated`` and
             ``deleted``; ``verifications``, messages sent to verify a contact; ``opt_outs``,
-            settings of it either way; and the name of each dial that struck.
-        requests: the last 1,000 requests as they came, newest last, without the two keys.
+            settings of it either way; ``tokens`` issued; and the name of each dial that struck.
+        requests: the last 1,000 requests as they came, newest last, without keys and tokens.
 
     Raises:
         ValueError: ``port`` is out of range, ``created_status`` is not a 2xx with a body, or
@@ -87,6 +90,7 @@ class Sandbox:
         created_status: int = 200,
         ssl: tls.SSLContext | None = None,
         clock: Callable[[], float] = time.time,
+        token_lifetime: float = 900.0,
     ) -> None:
         if not 200 <= created_status <= 299 or created_status in (204, 205):
             raise ValueError(
@@ -98,12 +102,14 @@ class Sandbox:
             raise ValueError(f"port is a number from 0 to 65535, not {port!r}.")
         self.api_key = api_key
         self.api_secret = api_secret
+        self.token_lifetime = token_lifetime
         self.counts: Counter[str] = Counter()
         self.requests: deque[ReceivedRequest] = deque(maxlen=_REQUESTS_KEPT)
         self._host = host
         self._port = port
         self._ssl = ssl
         self._clock = clock
+        self._tokens = Tokens(clock)
         self._store = ReplicatedStore(MemoryStore() if db is None else SqliteStore(db), clock)
         self._schedule = FaultSchedule(seed, Faults())
         self.faults = Faults() if faults is None else faults
@@ -235,6 +241,8 @@ class Sandbox:
         return send(answer)
 
     def _carry_out(self, request: web.BaseRequest, body: bytes) -> Answer:
+        if request.raw_path.partition("?")[0] == TOKENS_PATH:
+            return self._issue_token(request)
         found = find_handler(request.method, request.raw_path, body)
         if isinstance(found, Answer):
             return found
@@ -247,10 +255,26 @@ class Sandbox:
             _log.exception("The sandbox could not carry out %s", request.method)
             return error_answer(500, f"The sandbox failed: {type(error).__name__}")
 
+    def _issue_token(self, request: web.BaseRequest) -> Answer:
+        """The answer to a request for a token, which the two keys alone can make."""
+        if request.method != "POST":
+            return _v3_error(405, "method_not_allowed", "Method not allowed")
+        if KEY_HEADER not in request.headers or self._refuse_keys(request) is not None:
+            return _v3_error(401, "unauthorized", "Invalid Credentials")
+        self.counts["tokens"] += 1
+        return json_answer(200, {"data": self._tokens.issue(self.token_lifetime)})
+
+    def revoke_tokens(self) -> None:
+        """Refuse every bearer token issued so far, whenever it would have expired."""
+        self._tokens.revoke_all()
+
     def _refuse_keys(self, request: web.BaseRequest) -> Answer | None:
-        """The answer to a request whose keys are missing or wrong."""
+        """The answer to a request whose keys, or the token in place of them, are not right."""
         key = request.headers.get(KEY_HEADER, "")
         secret = request.headers.get(SECRET_HEADER, "")
+        token = bearer_token(request.headers.get("authorization", ""))
+        if token is not None and not key and not secret:
+            return None if self._tokens.accept(token) else error_answer(401, "Invalid Credentials")
         if not key or not secret:
             return json_answer(403, {"message": "Did not get inputs for authorization"})
         # Both are always compared, so that the time taken does not tell which one is wrong.
@@ -259,6 +283,10 @@ class Sandbox:
         if right_key and right_secret:
             return None
         return error_answer(401, "Invalid Credentials")
+
+
+def _v3_error(status: int, code: str, message: str) -> Answer:
+    return json_answer(status, {"error": {"code": code, "message": message}})
 
 
 def _same(given: str, wanted: str) -> bool:

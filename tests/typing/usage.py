@@ -21,6 +21,7 @@ from typing_extensions import assert_type
 import sendblue_async
 from sendblue_async import (
     CLEAR,
+    AccessToken,
     APIError,
     BulkContact,
     BulkCreateResponse,
@@ -61,6 +62,16 @@ class OwnSyncClient(SyncSendblueClient):
     """A subclass, which its own methods give back."""
 
 
+def give_token() -> AccessToken:
+    """A token and when it expires."""
+    return AccessToken("token", expires_at=1_800_000_000)
+
+
+async def give_token_later() -> str:
+    """A token alone."""
+    return "token"
+
+
 def constructors(session: ClientSession, context: SSLContext) -> None:
     """Both clients take the same arguments, all of them optional."""
     timeouts = Timeouts(connect=1, attempt=2.5, total=10)
@@ -96,6 +107,12 @@ def constructors(session: ClientSession, context: SSLContext) -> None:
         trace_configs=[TraceConfig()],
         allow_http=True,
     )
+    SendblueClient(access_token="token", base_url="https://api.sendblue.co")
+    SendblueClient(access_token=give_token)
+    SyncSendblueClient(access_token=give_token_later)
+    SyncSendblueClient(access_token=lambda: {"token": "token", "expires_at": None})
+    SendblueClient(access_token=5)  # type: ignore[arg-type]
+    SyncSendblueClient(access_token=lambda: 5)  # type: ignore[arg-type]
     SendblueClient(timeouts=5)  # type: ignore[arg-type]
     SyncSendblueClient(timeouts=5)  # type: ignore[arg-type]
     SendblueClient("key", "secret", "https://api.sendblue.co")  # type: ignore[call-arg]
