@@ -40,15 +40,20 @@ def find_blocked_loop() -> str | None:
 
     Notebooks are left out: they run every cell, blocking or not, inside their event loop.
     """
+    library = _find_loop()
+    return None if library is None or _in_notebook() else library
+
+
+def _find_loop() -> str | None:
+    if _trio_runs_here():
+        return "trio"
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        return "trio" if _trio_runs_here() else None
+        return None
     # The green threads of one thread all seem to run the loop that one of them runs.
     here = threading.get_ident()
-    if getattr(loop, "_thread_id", here) != here or _in_notebook():
-        return None
-    return "trio" if _trio_runs_here() else "asyncio"
+    return "asyncio" if getattr(loop, "_thread_id", here) == here else None
 
 
 def _trio_runs_here() -> bool:

@@ -244,7 +244,6 @@ def run_import(
     progress: Any = kwargs.get("progress")
     latest: deque[Any] = deque(maxlen=1)
     task: asyncio.Task[Any] | None = None
-    process = os.getpid()
 
     async def run(ask: Callable[[None], object]) -> R:
         nonlocal task
@@ -264,12 +263,13 @@ def run_import(
     try:
         return portal.run(run, (), {}, serve=serve)
     except BaseException:
-        if task is not None and not task.done() and process == os.getpid():
+        if task is not None and not task.done():
             portal.run(_end, (task,), {})
         raise
 
 
 async def _end(task: asyncio.Task[Any]) -> None:
-    """Cancel a task, and wait for its end, however it ends."""
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    """Cancel a task, and wait for its end, however it ends; that of a lost loop has none."""
+    if task.get_loop() is asyncio.get_running_loop():
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

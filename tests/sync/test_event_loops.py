@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -196,6 +197,18 @@ def test_trio_may_be_blocked_on_purpose(options: dict[str, Any]) -> None:
             return client.create_contact(NUMBER).status
 
     assert trio.run(main) == "OK"
+
+
+def test_an_ipython_cell_that_trio_runs_may_block(
+    client: SyncSendblueClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """IPython runs a cell with an await under trio if it is told to, and then it may block trio."""
+    monkeypatch.setattr(builtins, "__IPYTHON__", True, raising=False)
+
+    async def cell() -> str | None:
+        return client.create_contact(NUMBER).status
+
+    assert trio.run(cell) == "OK"
 
 
 @pytest.mark.parametrize("value", [1, "yes"])
