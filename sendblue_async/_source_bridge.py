@@ -253,7 +253,7 @@ def run_import(
             latest.append(shown)
             ask(None)
 
-        options = kwargs if progress is None else {**kwargs, "progress": show}
+        options = kwargs if not callable(progress) else {**kwargs, "progress": show}
         return await method(*args, **options)
 
     def serve(_: None) -> None:

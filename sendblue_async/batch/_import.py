@@ -312,7 +312,9 @@ class ContactImport:
         self._progress(
             ImportProgress(
                 checked=self._checked,
-                waiting=self._workers.waiting,
+                waiting=self._workers.outage.lasts,
+                trouble=self._workers.outage.trouble,
+                gives_up_in=self._workers.outage.gives_up_in,
                 entries=self._entries,
                 counts=dict(+self._counts),
                 requests_per_second=self._workers.pace.rate,

@@ -72,6 +72,7 @@ class Outage:
         self._sleep = sleep
         self._turn = asyncio.Lock()
         self._since: float | None = None
+        self._error: SendblueError | None = None
         self._wait = _FIRST_WAIT
         self.answers = 0
         """How often the server has answered; it went well in between when this has grown."""
@@ -81,6 +82,18 @@ class Outage:
     def lasts(self) -> bool:
         """Whether nothing has succeeded since a call failed."""
         return self._since is not None
+
+    @property
+    def trouble(self) -> str | None:
+        """What the last call failed of, in one sentence, while nothing has succeeded since."""
+        return str(self._error).partition(". ")[0].removesuffix(".") if self._error else None
+
+    @property
+    def gives_up_in(self) -> float | None:
+        """Seconds until no call is made any more, if none succeeds; ``None`` if all is well."""
+        if self._since is None:
+            return None
+        return max(0.0, self._since + self._give_up_after - self._clock())
 
     async def call(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What the call returns or raises, once it may be made.
@@ -103,7 +116,7 @@ class Outage:
             answer = await function()
         except SendblueError as error:
             if may_pass(error):
-                self._failed()
+                self._failed(error)
             elif was_answered(error):
                 self._answered()
             raise
@@ -112,10 +125,10 @@ class Outage:
 
     def _answered(self) -> None:
         self.answers += 1
-        self._since, self._wait = None, _FIRST_WAIT
+        self._since, self._error, self._wait = None, None, _FIRST_WAIT
 
-    def _failed(self) -> None:
-        now = self._clock()
+    def _failed(self, error: SendblueError) -> None:
+        now, self._error = self._clock(), error
         if self._since is None:
             self._since = now
         elif now - self._since >= self._give_up_after:

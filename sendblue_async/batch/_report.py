@@ -17,6 +17,8 @@ class ImportProgress:
     Attributes:
         checked: Whether the file has been checked; nothing is sent before.
         waiting: Whether the server is out of order, so that calls wait.
+        trouble: What the last call failed of, in one sentence, while calls wait.
+        gives_up_in: Seconds after which the import ends if no call succeeds, while calls wait.
         entries: How many entries the file has; before it has been checked, how many were read.
         counts: How many have which outcome.
         requests_per_second: The pace now, or ``None`` without one.
@@ -26,6 +28,8 @@ class ImportProgress:
 
     checked: bool = True
     waiting: bool = False
+    trouble: str | None = None
+    gives_up_in: float | None = None
     entries: int
     counts: Mapping[str, int]
     requests_per_second: float | None

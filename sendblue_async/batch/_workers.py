@@ -159,9 +159,9 @@ class Workers:
         return self._stopping.is_set()
 
     @property
-    def waiting(self) -> bool:
-        """Whether the server is out of order, so that calls wait."""
-        return self._outage.lasts
+    def outage(self) -> Outage:
+        """The trouble that all calls share, if there is any."""
+        return self._outage
 
     async def _pause(self, seconds: float) -> None:
         """Wait for so long.

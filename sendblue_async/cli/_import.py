@@ -28,7 +28,7 @@ from ..batch import ImportProgress, ImportReport
 from ..batch._files import journal_beside
 from ..exceptions import ValidationError
 from ._app import InSandbox, app, command, connected_client
-from ._output import print_aside, print_json, print_note
+from ._output import print_above, print_aside, print_json, print_note
 from ._report_file import check_report, write_report
 
 # Lines of the file that are shown beside the count of one outcome.
@@ -234,7 +234,7 @@ def _progress() -> Iterator[Callable[[ImportProgress], None]]:
 
         def show_line(now: ImportProgress) -> None:
             nonlocal last
-            told = words(now)
+            told = f"{now.trouble}; {words(now)}" if now.trouble else words(now)
             if now.seconds - last >= _BETWEEN_LINES:
                 last = now.seconds
                 done = f"{_done(now)} of {now.entries}" if now.checked else f"{now.entries} read"
@@ -251,8 +251,14 @@ def _progress() -> Iterator[Callable[[ImportProgress], None]]:
     )
     with bar:
         task = bar.add_task("import", total=None, words=_CHECKING)
+        trouble: str | None = None
 
         def show(now: ImportProgress) -> None:
+            nonlocal trouble
+            if now.trouble and now.trouble != trouble:
+                # Above the bar, which has no room for it.
+                print_above(now.trouble, console)
+            trouble = now.trouble
             if now.checked:
                 bar.update(task, total=now.entries, completed=_done(now), words=words(now))
             else:
@@ -278,7 +284,8 @@ class _Words:
         if now.requests_per_second:
             pace += f"{now.requests_per_second:.0f}/s allowed, "
         if now.waiting:
-            pace = "the server is out of order, waiting, "
+            left = _duration(now.gives_up_in or 0.0).removeprefix("0:")
+            pace = f"waiting, gives up in {left}, "
         failed = now.counts.get("rejected", 0) + now.counts.get("unknown", 0)
         return f"{pace}{now.refused} refused as too many, {failed} errors"
 

@@ -47,6 +47,11 @@ def print_aside(line: str, end: str = "\n") -> None:
     _print(Text(_plain(line)), to_stderr=True, end=end)
 
 
+def print_above(line: str, console: Console) -> None:
+    """A line above the bar that a console shows."""
+    console.print(Text(_encodable(_plain(line), console.encoding)), soft_wrap=True)
+
+
 def print_error(error: BaseException) -> None:
     """An error as one or two plain sentences on standard error, in the command line's terms."""
     words = str(error)

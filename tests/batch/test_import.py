@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import random
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -376,7 +377,7 @@ async def test_rejected_rows_of_a_run_that_ended_before_it_said_so_are_written_o
     report = await client.import_contacts(path, rate_limit=1e6, resume=True)
     assert (report.created, report.rejected, report.rejected_path) == (1, 1, rejected)
     assert rejected.read_bytes() == before
-    assert len([*tmp_path.iterdir()]) == 3
+    assert len(files_in(tmp_path)) == 3
 
 
 async def test_rejected_rows_are_on_the_disk_before_the_journal_says_so(
@@ -584,7 +585,7 @@ async def test_columns_in_another_order_are_another_import(
 async def test_progress_is_told_while_nothing_goes_on(
     server: Sandbox, client: SendblueClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In an outage the caller hears that it waits."""
+    """In an outage the caller hears that it waits, for what, and for how long at the most."""
     monkeypatch.setattr(_import, "_SHOWN_AFTER", 0.05)
     path = written(tmp_path, [f"{number(n)},Ada," for n in range(20)])
     server.faults = Faults(server_error=1)
@@ -597,7 +598,15 @@ async def test_progress_is_told_while_nothing_goes_on(
 
     report = await client.import_contacts(path, rate_limit=1e6, progress=notice)
     assert report.created == 20
-    assert any(progress.waiting and not progress.counts for progress in told)
+    waiting = next(progress for progress in told if progress.waiting)
+    assert not waiting.counts
+    assert re.fullmatch(
+        r"POST /api/v2/contacts was answered with 500: .* \(\d attempts\)", waiting.trouble or ""
+    )
+    assert waiting.gives_up_in is not None
+    assert 590 < waiting.gives_up_in <= 600
+    # All is well again at the end.
+    assert (told[-1].trouble, told[-1].gives_up_in) == (None, None)
 
 
 @pytest.mark.timeout(180)

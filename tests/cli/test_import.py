@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -541,6 +543,7 @@ def progress(**changes: Any) -> ImportProgress:
     return ImportProgress(**known | changes)
 
 
+TROUBLE = "Cannot connect to api.sendblue.co:443: name not found (4 attempts)"
 STEPS = [
     ([progress(checked=False, entries=7000, counts={})], "7000 read: checking the file"),
     (
@@ -556,8 +559,12 @@ STEPS = [
         "40 of 90: 0/s, 3 refused as too many, 2 errors",
     ),
     (
-        [progress(waiting=True)],
-        "40 of 90: the server is out of order, waiting, 3 refused as too many, 2 errors",
+        [progress(waiting=True, trouble=TROUBLE, gives_up_in=581.2)],
+        f"40 of 90: {TROUBLE}; waiting, gives up in 09:42, 3 refused as too many, 2 errors",
+    ),
+    (
+        [progress(waiting=True, trouble=TROUBLE, gives_up_in=4000)],
+        f"40 of 90: {TROUBLE}; waiting, gives up in 1:06:40, 3 refused as too many, 2 errors",
     ),
 ]
 
@@ -587,7 +594,10 @@ def test_how_far_it_is_stands_beside_a_bar(
         for step in steps:
             show(step)
     shown = capsys.readouterr().err
-    assert line.partition(": ")[2] in shown
+    # What went wrong stands above it, where there is room.
+    above, _, beside = line.partition(": ")[2].rpartition("; ")
+    assert beside in shown
+    assert above in shown.partition(beside)[0]
     assert ("40/90" if steps[-1].checked else "7000/?") in shown
 
 
@@ -602,3 +612,18 @@ def test_a_terminal_gets_a_bar(home: dict[str, str], sandbox: Sandbox) -> None:
     assert "refused as too many, 0 errors" in bar
     assert counts
     assert "40/40" not in after
+
+
+def test_an_outage_is_told_beside_the_bar(home: dict[str, str]) -> None:
+    """To what there is no connection, why, and how long it goes on trying, at 80 columns."""
+    path = written(home, numbers(3))
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{holder.getsockname()[1]}"
+        environment = home | account(f"http://{address}") | {"TERM": "xterm"}
+        arguments = ["import", str(path), "--give-up-after", "4"]
+        code, shown = shown_on_terminal(environment, *arguments)
+    said = f"Cannot connect to {address}: connection refused (4 attempts)"
+    assert code == 1
+    assert said.encode() in shown
+    assert re.search(rb"waiting, gives up in 00:0\d", shown)
