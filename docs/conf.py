@@ -20,6 +20,10 @@ nitpicky = True
 nitpick_ignore = [
     # Sphinx takes the empty list of arguments in Callable[[], float] for a part of the name.
     ("py:class", "collections.abc.Callable[[]"),
+    # Sphinx takes the choices of a Literal apart.
+    ("py:obj", "typing.Literal['both'"),
+    # Before Python 3.12 Pydantic reads no other TypedDict than this one.
+    ("py:class", "typing_extensions.TypedDict"),
     # What a source gives and its results hold again: stands for a type, and is none.
     ("py:class", "sendblue_async.client._Row"),
     ("py:class", "sendblue_async.batch._results.Row"),
