@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from functools import partial
 from ssl import SSLContext
 from types import TracebackType
 from typing import Any, TypeVar
+
+from attrs import evolve
 
 from . import _log
 from ._access_tokens import AccessTokens, TokenSource
@@ -21,6 +24,7 @@ from ._pace import Pace
 from ._pool import ClientSession, TraceConfig, closing_unless_in_use
 from ._redaction import show_path
 from ._retry import Effect, RetryPolicy
+from ._settling import Flow, Look, LookUp, Settle, TryOnceMore
 from ._transport import Transport
 from ._wire import Call, checked_method, path_with_query, read_raw
 from .exceptions import ConfigurationError, ConnectError, SendblueError
@@ -239,54 +243,109 @@ class ApiClient(Shared):
         self,
         call: Call[_T],
         *,
-        settle: Callable[[SendblueError, float], Awaitable[_T]] | None = None,
-        doubtful: bool = False,
+        settle: Settle | None = None,
+        since: float | None = None,
     ) -> _T:
-        """The answer to a call.
+        """Send a call.
 
         Args:
             call: The call.
-            settle: Finds out what became of a call that may have been done; gets the error that
-                ended it and the time at which it began, and raises that error if it cannot tell.
-            doubtful: Whether it may have been done already, by an earlier call.
+            settle: Finds out what became of it, should it end with an unknown outcome.
+            since: When an earlier call began that may have done it, in seconds since the epoch;
+                ``None`` if there was none.
         """
         started = self._transport.now()
         try:
             try:
-                return await self._attempt(call, started, doubtful=doubtful)
+                return await self._attempt(call, started, doubtful=since is not None)
             except SendblueError as error:
-                if settle is None or not error.maybe_ours:
+                may_settle = self._retry.settle or since is not None
+                if settle is None or not may_settle or not error.maybe_ours:
                     raise
-                answer = await settle(error, started)
-                _log.settled(call, error.attempts, self._transport.now() - started)
-                return answer
+                unknown = error
+            return await self._settled(call, settle(unknown), started, since)
         except SendblueError as error:
             _log.gave_up(call, error, self._transport.now() - started)
             raise
 
-    async def _attempt(self, call: Call[_T], started: float, *, doubtful: bool = False) -> _T:
+    async def _settled(
+        self, call: Call[_T], flow: Flow[_T], started: float, since: float | None
+    ) -> _T:
+        """The answer to a call, found out by the steps of a flow."""
+        step: LookUp | TryOnceMore | None = None
+        outcome: Any = None
+        while True:
+            try:
+                step = flow.send(outcome)
+            except StopIteration as end:
+                if isinstance(step, LookUp):
+                    _log.settled(call, end.value.meta.attempts, self._transport.now() - started)
+                return end.value  # type: ignore[no-any-return]
+            if isinstance(step, LookUp):
+                outcome = await self._look_up(step, started, since)
+            else:
+                outcome = await self._try_once_more(call, step, started)
+
+    async def _attempt(
+        self,
+        call: Call[_T],
+        started: float,
+        *,
+        policy: RetryPolicy | None = None,
+        doubtful: bool = False,
+        made: int = 0,
+    ) -> _T:
         """The answer to a call, or to a part of one that began at ``started``."""
         return await self._transport.send(
             call,
             timeouts=self._timeouts,
-            policy=self._retry,
+            policy=policy or self._retry,
             started=started,
             pace=self._pace,
             doubtful=doubtful,
+            made=made,
         )
 
-    async def _look_up(self, call: Call[_T], started: float) -> _T:
-        """The answer to a call that finds out what became of another.
-
-        Raises:
-            SendblueError: If it failed, or so many calls do that nothing is sent again.
-        """
-        if not self._transport.allows_retry:
-            path = show_path(call.path)
-            raise ConnectError(
-                f"{call.method} {path} was not sent, as most calls fail.", retryable=True
+    async def _try_once_more(
+        self, call: Call[_T], step: TryOnceMore, started: float
+    ) -> _T | SendblueError:
+        policy = evolve(self._retry, attempts=1)
+        try:
+            return await self._attempt(
+                call, started, policy=policy, doubtful=True, made=step.attempts
             )
-        return await self._attempt(call, started)
+        except SendblueError as error:
+            return error
+
+    async def _look_up(self, step: LookUp, started: float, since: float | None) -> Look | None:
+        """What a look-up shows, if there is time for its wait.
+
+        Nothing is sent while so many calls fail that retries have stopped.
+        """
+        transport, response, error = self._transport, None, None
+        if step.wait:
+            left = started + self._timeouts.total - transport.now()
+            if step.wait >= left or not transport.allows_retry:
+                return None
+            await transport.sleep(step.wait)
+        if transport.allows_retry:
+            try:
+                response = await self._attempt(step.call, started)
+            except SendblueError as caught:
+                error = caught
+        else:
+            path = show_path(step.call.path)
+            error = ConnectError(
+                f"{step.call.method} {path} was not sent, as most calls fail.", retryable=True
+            )
+        elapsed = transport.now() - started
+        return Look(
+            response=response,
+            error=error,
+            elapsed=elapsed,
+            age=elapsed if since is None else max(elapsed, time.time() - since),
+            is_last=isinstance(error, ConfigurationError) or not transport.allows_retry,
+        )
 
 
 for _method in (ApiClient.__init__, ApiClient.request, ApiClient.with_options):

@@ -241,7 +241,7 @@ _HTTP_DATE = re.compile(
 )
 
 
-def _http_date(text: str | None) -> float | None:
+def http_date(text: str | None) -> float | None:
     """Seconds since the epoch of one of the three date forms of RFC 9110 §5.6.7."""
     text = text.strip(" \t") if text else ""
     if not _HTTP_DATE.fullmatch(text):
@@ -266,9 +266,9 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
     if _DELTA.fullmatch(value):
         seconds = float(value)
     else:
-        until = _http_date(value)
+        until = http_date(value)
         if until is None:
             return None
-        sent = _http_date(headers.get("date"))
+        sent = http_date(headers.get("date"))
         seconds = until - (now if sent is None else sent)
     return seconds if seconds > 0 else None

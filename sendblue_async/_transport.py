@@ -185,6 +185,7 @@ class Transport:
         started: float,
         pace: Pace | None,
         doubtful: bool,
+        made: int = 0,
     ) -> T:
         """The answer to a call, repeated as the truth table and the policy allow.
 
@@ -194,7 +195,8 @@ class Transport:
             policy: How often and how patiently it is repeated.
             started: When it began, by :meth:`now`; its deadline counts from there.
             pace: When each attempt may be sent; if ``None``, as the client's own pace has it.
-            doubtful: Whether it may have been done already, by an earlier call.
+            doubtful: Whether it may have been done already.
+            made: How many attempts have been made before.
 
         Raises:
             SendblueError: If the last attempt failed; its ``outcome`` speaks for all of them.
@@ -202,9 +204,9 @@ class Transport:
         pool = self._pools.of_running_loop() or await self._open_pool()
         pace = pace or self.pace
         deadline = started + timeouts.total
-        attempt = 0
+        attempt = made
         answered = False
-        made: Failure | None = None
+        before: Failure | None = None
         renewed = 0
         while True:
             attempt += 1
@@ -224,8 +226,8 @@ class Transport:
                 end = await self._renew_token(answer, deadline)
                 answer, wait = (answer, 0.0) if end is None else (end, None)
             if wait is None or self._clock() + wait >= deadline:
-                if not answer.made and made is not None:
-                    answer = told_of(answer, made)
+                if not answer.made and before is not None:
+                    answer = told_of(answer, before)
                 error = error_for(
                     call,
                     answer,
@@ -235,7 +237,7 @@ class Transport:
                     answered=answered,
                 )
                 raise error from answer.cause
-            made = answer
+            before = answer
             _log.retrying(call, attempt, answer, wait)
             await self.sleep(wait)
 

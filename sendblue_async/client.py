@@ -22,11 +22,12 @@ from ._converter import Clear, preferred_spellings, spellings, structure, unstru
 from ._pace import pace_for
 from ._pages import Walk, every_contact
 from ._retry import Effect
+from ._settling import Flow, create_flow, delete_flow, opt_out_flow, update_flow
 from ._wire import Operation, read_page, reader
 from .batch import ContactResult, ImportProgress, ImportReport
 from .batch._bulk import BulkCreates, checked_bulk
 from .batch._workers import Create, Workers, job_of, rows_of
-from .exceptions import ConfigurationError, NotFoundError, SendblueError, ValidationError
+from .exceptions import ConfigurationError, SendblueError, ValidationError
 from .models import (
     BulkContact,
     BulkCreateResponse,
@@ -96,6 +97,7 @@ _UPSERT = Operation(method="POST", path=_ALL, effect=Effect.IDEMPOTENT, read=_re
 _CREATE_UNREAD = Operation(method="POST", path=_ALL, effect=Effect.SETTLED, read=_check_stored)
 _UPSERT_UNREAD = Operation(method="POST", path=_ALL, effect=Effect.IDEMPOTENT, read=_check_stored)
 _GET = Operation(method="GET", path=_ONE, effect=Effect.SAFE, read=_read_contact)
+_LOOK_UP = evolve(_GET, read_missing=lambda meta: ContactResponse(meta=meta))
 _LIST = Operation(method="GET", path=_ALL, effect=Effect.SAFE, read=read_page)
 _UPDATE = Operation(method="PUT", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_updated)
 _DELETE = Operation(method="DELETE", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_status)
@@ -171,8 +173,8 @@ class SendblueClient(ApiClient):
 
         A field that is not given, or is ``None``, is left out of the request;
         :data:`~sendblue_async.CLEAR` asks the server to clear it. An attempt that fails is
-        repeated as the retry policy says. If a plain create ends without a usable answer, the
-        contact is looked up, and the call succeeds if it was stored as sent.
+        repeated as the retry policy says. If the call ends without a usable answer, the contact is
+        looked up, and the call succeeds if it is stored as sent.
 
         Args:
             number: The contact's phone number in E.164 form, such as ``"+14155550123"``;
@@ -569,7 +571,11 @@ class SendblueClient(ApiClient):
             raise ValidationError("changes must be a ContactUpdate.", field="changes")
         elif any(value is not None for value in fields.values()):
             raise ValidationError("A ContactUpdate holds every change; give no others with it.")
-        return await self._send(_UPDATE.call(changes, number=number))
+        sent = changes
+        return await self._send(
+            _UPDATE.call(sent, number=number),
+            settle=lambda error: update_flow(number, sent, _LOOK_UP.call(number=number), error),
+        )
 
     @without_others
     async def delete_contact(
@@ -577,8 +583,8 @@ class SendblueClient(ApiClient):
     ) -> StatusResponse:
         """Remove the contact with this number.
 
-        If an attempt ended without a usable answer and the next one finds no such contact, the
-        call succeeds, with ``meta.settled`` true.
+        If an attempt ended without a usable answer, the contact is looked up. The call succeeds,
+        with ``meta.settled`` true, if it is gone, and that can be believed some seconds later.
 
         Args:
             number: The contact's phone number, as for :meth:`create_contact`.
@@ -594,18 +600,12 @@ class SendblueClient(ApiClient):
         if others:
             raise misspelt(SendblueClient.delete_contact, others)
         check_flags(missing_ok=missing_ok)
-
-        async def settle(error: SendblueError, started: float) -> StatusResponse:
-            if not isinstance(error, NotFoundError):
-                raise error
-            elapsed = self._transport.now() - started
-            meta = ResponseMeta(
-                status_code=404, attempts=error.attempts, elapsed=elapsed, settled=True
-            )
-            return StatusResponse(meta=meta)
-
+        number = e164(number)
         operation = _DELETE_IF_THERE if missing_ok else _DELETE
-        return await self._send(operation.call(number=e164(number)), settle=settle)
+        return await self._send(
+            operation.call(number=number),
+            settle=lambda error: delete_flow(_LOOK_UP.call(number=number), error),
+        )
 
     async def count_contacts(self) -> CountResponse:
         """How many contacts the account has, in the answer's ``count``.
@@ -646,7 +646,10 @@ class SendblueClient(ApiClient):
             SendblueError: If the call failed.
         """
         order = OptOut(number=number, opted_out=opted_out)
-        return await self._send(_OPT_OUT.call(order, number=order.number))
+        return await self._send(
+            _OPT_OUT.call(order, number=order.number),
+            settle=lambda error: opt_out_flow(order, _LOOK_UP.call(number=order.number), error),
+        )
 
     async def create_contacts_bulk(
         self, contacts: Iterable[BulkContact | ContactCreate | Mapping[str, Any]]
@@ -683,36 +686,31 @@ class SendblueClient(ApiClient):
         """
         return await self._send(_DELETE_BULK.call(BulkDelete(numbers=numbers)))
 
-    async def _create(self, contact: ContactCreate, *, doubtful: bool = False) -> ContactResponse:
-        """The stored contact; ``doubtful`` if an earlier call may have created it."""
+    async def _create(
+        self, contact: ContactCreate, *, since: float | None = None
+    ) -> ContactResponse:
+        """Create a contact that an earlier call, begun at ``since``, may have created."""
         operation = _UPSERT if contact.update_if_exists else _CREATE
-        return await self._created(operation, contact, doubtful)
+        return await self._created(operation, contact, since)
 
     async def _store(
-        self, contact: ContactCreate, *, doubtful: bool = False
+        self, contact: ContactCreate, *, since: float | None = None
     ) -> ContactResponse | None:
         """Do the same for callers who make no use of the answer, which is checked and not read."""
         operation = _UPSERT_UNREAD if contact.update_if_exists else _CREATE_UNREAD
-        return await self._created(operation, contact, doubtful)
+        return await self._created(operation, contact, since)
 
     async def _created(
-        self, operation: Operation[_Answer], contact: ContactCreate, doubtful: bool
+        self, operation: Operation[_Answer], contact: ContactCreate, since: float | None
     ) -> _Answer | ContactResponse:
-        call = operation.call(contact, number=contact.number)
-        if operation.effect is Effect.IDEMPOTENT:
-            return await self._send(call)
+        number = contact.number
 
-        async def settle(error: SendblueError, started: float) -> ContactResponse:
-            """The contact as stored, if that is what was sent; or else the error."""
-            try:
-                found = await self._look_up(_GET.call(number=contact.number), started)
-            except SendblueError:
-                # Its context tells that the look-up failed, and its cause stays its own.
-                raise error from error.__cause__
-            # One that shows another number is refused as an answer.
-            if found.contact.phone is None or not contact.agrees_with(found.contact):
-                raise error
-            return evolve(found, meta=evolve(found.meta, attempts=error.attempts, settled=True))
+        def settle(error: SendblueError) -> Flow[Any]:
+            look_up = _LOOK_UP.call(number=number)
+            if operation.effect is Effect.IDEMPOTENT:
+                return update_flow(number, contact, look_up, error)
+            return create_flow(contact, look_up, error)
 
-        settles = self._retry.settle or doubtful
-        return await self._send(call, settle=settle if settles else None, doubtful=doubtful)
+        # For an upsert it is all the same what an earlier call did.
+        since = None if operation.effect is Effect.IDEMPOTENT else since
+        return await self._send(operation.call(contact, number=number), settle=settle, since=since)

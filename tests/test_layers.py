@@ -39,7 +39,7 @@ LAYERS = (
     {"_pool"},
     {"_pages", "_settings", "_wire"},
     {"_connect_reasons", "_log"},
-    {"_transport"},
+    {"_settling", "_transport"},
     {"_api", "batch"},
     {"_source_bridge", "client"},
     {"sync"},

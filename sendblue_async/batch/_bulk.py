@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -64,14 +65,14 @@ class _Place:
         sent: Whether its request has ended.
         response: The answer, if it was created.
         error: Why the call for it failed.
-        doubtful: Whether the request may have created it.
+        since: When the request began that may have created it, in seconds since the epoch.
     """
 
     entry: BulkContact
     sent: bool = False
     response: ContactResponse | None = None
     error: SendblueError | None = None
-    doubtful: bool = False
+    since: float | None = None
 
 
 class BulkCreates:
@@ -100,18 +101,20 @@ class BulkCreates:
         self._turn = asyncio.Lock()
         self._waiting: list[_Place] = []
 
-    async def __call__(self, contact: ContactCreate, *, doubtful: bool) -> ContactResponse | None:
-        """The stored contact; if doubtful, an earlier call may have created it."""
+    async def __call__(
+        self, contact: ContactCreate, *, since: float | None
+    ) -> ContactResponse | None:
+        """Create the contact, which an earlier call, begun at ``since``, may have created."""
         # Only a look-up settles a doubt, and of that a bulk request knows nothing.
-        entry = None if doubtful else entry_of(contact)
+        entry = None if since is not None else entry_of(contact)
         if entry is not None:
             place = await self._sent(_Place(entry))
             if place.error is not None:
                 raise place.error
             if place.response is not None:
                 return place.response
-            doubtful = place.doubtful
-        return await self._create(contact, doubtful=doubtful)
+            since = place.since
+        return await self._create(contact, since=since)
 
     async def _sent(self, place: _Place) -> _Place:
         self._waiting.append(place)
@@ -123,9 +126,10 @@ class BulkCreates:
         return place
 
     async def _send(self, places: list[_Place]) -> None:
+        began = time.time()
         for place in places:
             # Until an answer says otherwise, and if none comes at all.
-            place.sent = place.doubtful = True
+            place.sent, place.since = True, began
         try:
             answer = await self._create_bulk([place.entry for place in places])
         except SendblueError as error:
@@ -134,12 +138,12 @@ class BulkCreates:
             lost = error.outcome == "unknown"
             refused = was_answered(error) and not isinstance(error, FATAL)
             for place in places:
-                place.doubtful = lost
+                place.since = began if lost else None
                 place.error = None if lost or refused else error
             return
         created = {digits_of(contact.phone): contact for contact in answer.contacts or ()}
         for place in places:
-            place.doubtful = answer.contacts is None
+            place.since = began if answer.contacts is None else None
             contact = created.get(digits_of(place.entry.number))
             if contact is not None:
                 place.response = ContactResponse(

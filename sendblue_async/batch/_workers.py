@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -54,12 +55,15 @@ _TRIES = 10
 class Create(Protocol):
     """Creates one contact, as :meth:`SendblueClient.create_contact` does."""
 
-    async def __call__(self, contact: ContactCreate, *, doubtful: bool) -> ContactResponse | None:
+    async def __call__(
+        self, contact: ContactCreate, *, since: float | None
+    ) -> ContactResponse | None:
         """The stored contact, if anybody wants to see it.
 
         Args:
             contact: What is to be stored.
-            doubtful: Whether an earlier call may have created it.
+            since: When an earlier call began that may have created it, in seconds since the
+                epoch; ``None`` if there was none.
         """
         ...
 
@@ -126,6 +130,9 @@ class Workers:
         concurrency: Contacts under way at once.
         clock: Monotonic seconds.
         sleep: A way to wait.
+
+    Attributes:
+        since: When the first call for a contact may have begun, in seconds since the epoch.
     """
 
     def __init__(
@@ -140,6 +147,7 @@ class Workers:
     ) -> None:
         self.pace = pace
         self.clock = clock
+        self.since = time.time()
         self.concurrency = checked_count("concurrency", concurrency)
         self._create = create
         self._sleep = sleep
@@ -311,7 +319,7 @@ class Workers:
         doubtful, failures, answers = job.doubtful, 0, 0
         error: SendblueError | None = None
         while not self.stopped:
-            create = partial(self._create, contact, doubtful=doubtful)
+            create = partial(self._create, contact, since=self.since if doubtful else None)
             try:
                 await self._turns.wait()
                 response = await self._outage.call(create)

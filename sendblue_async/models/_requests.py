@@ -11,6 +11,7 @@ from attrs import asdict, converters, field, fields_dict, frozen, validators
 
 from .._arguments import names_arguments
 from .._converter import CLEAR, EXTRA, Clear, preferred_spellings, spellings, unstructure, wire
+from .._phone_numbers import digits_of
 from .._redaction import shortened
 from ..exceptions import ValidationError
 from ._fields import (
@@ -133,13 +134,18 @@ class ContactCreate:
         """
         sent = self.to_dict()
         sent.pop("update_if_exists", None)
-        there = stored.to_dict()
-        there["number"] = there.get("phone", self.number)
-        names = spellings(Contact)
-        return all(_agree(value, there.get(names.get(key, key))) for key, value in sent.items())
+        number = sent.pop("number")
+        same = stored.phone is None or digits_of(stored.phone) == digits_of(number)
+        return same and _has(stored, sent)
 
 
 _BLANK: tuple[Any, ...] = (None, "", [], {})
+
+
+def _has(stored: Contact, sent: dict[str, Any]) -> bool:
+    there = stored.to_dict()
+    names = spellings(Contact)
+    return all(_agree(value, there.get(names.get(key, key))) for key, value in sent.items())
 
 
 def _agree(sent: Any, there: Any) -> bool:
@@ -200,6 +206,13 @@ class ContactUpdate:
     def to_dict(self) -> dict[str, Any]:
         """The JSON object that is sent: what was given."""
         return unstructure(self)
+
+    def agrees_with(self, stored: Contact) -> bool:
+        """Whether a stored contact has every value that this update sends.
+
+        It is compared as :meth:`ContactCreate.agrees_with` does.
+        """
+        return _has(stored, self.to_dict())
 
 
 @names_arguments

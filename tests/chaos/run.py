@@ -94,9 +94,16 @@ def certificates() -> Iterator[Place]:
 
 
 @contextlib.contextmanager
-def serving(place: Place, *, seed: int, ordered: bool = True) -> Iterator[Running]:
+def serving(
+    place: Place, *, seed: int, ordered: bool = True, read_lag: float = 0.0
+) -> Iterator[Running]:
     """A server in a process of its own; its report is there when the block has ended."""
-    settings = {"seed": seed, "ordered": ordered, "certificates": place.certificates}
+    settings = {
+        "seed": seed,
+        "ordered": ordered,
+        "read_lag": read_lag,
+        "certificates": place.certificates,
+    }
     program = [sys.executable, str(Path(__file__).with_name("server.py")), json.dumps(settings)]
     with subprocess.Popen(
         program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
@@ -156,7 +163,9 @@ async def create_ours(client: SendblueClient, number: str, upsert: bool | None) 
     except Exception as error:
         return Told("failed", type(error).__name__, outside=True)
     contact = response.contact
-    differs = contact.to_dict() != {"phone": number, **sent}
+    shown = contact.to_dict()
+    del shown["created_at"]
+    differs = shown != {"phone": number, **sent}
     return Told("ok", settled=response.meta.settled, differs=differs)
 
 
@@ -168,6 +177,7 @@ def run_ours(
     upsert: bool = False,
     ordered: bool = True,
     timeouts: Timeouts = HASTY,
+    read_lag: float = 0.0,
 ) -> Run:
     """Our client's run.
 
@@ -178,6 +188,7 @@ def run_ours(
         upsert: Whether existing contacts are to be updated.
         ordered: Whether there are faults that depend on the order of requests or connections.
         timeouts: The client's.
+        read_lag: How many seconds the server's reads lag behind its writes.
     """
     counts: Counter[str] = Counter()
 
@@ -198,7 +209,11 @@ def run_ours(
     name = f"ours, {'upserts' if upsert else 'plain creates'}"
     # Before 3.11, asyncio says so of every TLS connection that the other side has ended.
     leaves = "unclosed transport <asyncio.sslproto" if sys.version_info < (3, 11) else None
-    verdict, told, report = _run(name, run, place, seed=seed, ordered=ordered, leaves=leaves)
+    if read_lag:
+        name = f"{name}, reads {read_lag:g} s behind"
+    verdict, told, report = _run(
+        name, run, place, seed=seed, ordered=ordered, read_lag=read_lag, leaves=leaves
+    )
     return Run(verdict, told, report, counts)
 
 
@@ -244,6 +259,7 @@ def _run(
     *,
     seed: int,
     ordered: bool = True,
+    read_lag: float = 0.0,
     leaves: str | None,
 ) -> tuple[Verdict, dict[str, Told], dict[str, Any]]:
     """The verdict on a run, and what it rests on.
@@ -254,9 +270,13 @@ def _run(
         place: The certificates.
         seed: Which faults the server has.
         ordered: Whether there are faults that depend on the order of requests or connections.
+        read_lag: How many seconds the server's reads lag behind its writes.
         leaves: How the warnings begin about what the client is known not to close, if anything.
     """
-    with serving(place, seed=seed, ordered=ordered) as server, warnings.catch_warnings():
+    with (
+        serving(place, seed=seed, ordered=ordered, read_lag=read_lag) as server,
+        warnings.catch_warnings(),
+    ):
         if leaves:
             warnings.filterwarnings("ignore", leaves, ResourceWarning)
         started = time.monotonic()
@@ -274,13 +294,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--calls", type=int, default=20_000, help="of our client, of each kind")
     parser.add_argument("--official", type=int, default=0, help="calls of the official SDK")
+    parser.add_argument(
+        "--read-lag", type=float, default=0.0, help="seconds; adds runs with reads that lag so much"
+    )
     parser.add_argument("--details", action="store_true", help="rows met and exceptions, too")
     chosen = parser.parse_args()
     with certificates() as place:
         runs = [
-            run_ours(place, chosen.calls, seed=chosen.seed),
-            run_ours(place, chosen.calls, seed=chosen.seed, upsert=True),
+            run_ours(place, chosen.calls, seed=chosen.seed, upsert=upsert, read_lag=lag)
+            for lag in sorted({0.0, chosen.read_lag})
+            for upsert in (False, True)
         ]
+        ours = len(runs)
         if chosen.official:
             runs.append(run_official(place, chosen.official, seed=chosen.seed))
     print(verdict_table([run.verdict for run in runs]))
@@ -288,7 +313,7 @@ def main() -> None:
         for run in runs:
             title = f"\n{run.verdict.client}; without a connection: {dict(run.unconnected)}\n"
             print(title, errors_table(run.told), rows_table(run.report), sep="\n")
-    if any(run.verdict.wrongs or run.report["surprises"] for run in runs[:2]):
+    if any(run.verdict.wrongs or run.report["surprises"] for run in runs[:ours]):
         raise SystemExit("Our client, or the server, went wrong.")
 
 

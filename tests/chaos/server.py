@@ -1,9 +1,10 @@
 """A contacts API over TLS that fails in every way of the truth table; a program of its own.
 
 Run with one argument, a JSON object: ``seed``, ``ordered`` (whether faults may come up that depend
-on the order of requests and connections) and ``certificates`` (PEM files by the name of the row
-that presents them). It prints one line, where it listens; at a line on its standard input, or the
-end of that, it prints another one, what it has stored and seen, and ends.
+on the order of requests and connections), ``read_lag`` (how many seconds reads lag behind writes)
+and ``certificates`` (PEM files by the name of the row that presents them). It prints one line,
+where it listens; at a line on its standard input, or the end of that, it prints another one, what
+it has stored and seen, and ends.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import socket
 import ssl
 import struct
 import sys
-from collections import Counter
+import time
+from collections import Counter, deque
 from typing import Any
 from urllib.parse import unquote
 
@@ -26,6 +28,8 @@ HOST = "127.0.0.1"
 ALL = "/api/v2/contacts"
 REFUSING = 0.015
 DRIP = 0.004
+LONG_AGO = "2019-05-01T00:00:00.000Z"
+NOW = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 JSON, HTML = "application/json", "text/html"
 SECRETS = ("sb-api-key-id", "sb-api-secret-key")
 
@@ -63,12 +67,16 @@ class Store:
     """Contacts by number, each number once.
 
     Attributes:
+        read_lag: How many seconds ago reads see it.
         contacts: The fields of each.
         created: How often each number was created by a request.
         late: Creates that are carried out only when all calls are over.
     """
 
+    read_lag: float = 0.0
     contacts: dict[str, dict[str, Any]] = Factory(dict)
+    seen: dict[str, dict[str, Any]] = Factory(dict)
+    unseen: deque[tuple[float, str, dict[str, Any]]] = Factory(deque)
     created: Counter[str] = Factory(Counter)
     late: list[dict[str, Any]] = Factory(list)
 
@@ -83,7 +91,16 @@ class Store:
             self.contacts[number].update(fields)
         else:
             return False
+        self.unseen.append((time.monotonic(), number, dict(self.contacts[number])))
         return True
+
+    def read(self, number: str) -> dict[str, Any] | None:
+        """The fields of a contact, as they were a while ago."""
+        now = time.monotonic()
+        while self.unseen and self.unseen[0][0] <= now - self.read_lag:
+            _, changed, fields = self.unseen.popleft()
+            self.seen[changed] = fields
+        return self.seen.get(number)
 
 
 def refusal(message: str) -> dict[str, Any]:
@@ -101,8 +118,9 @@ def fields_in(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown(number: str, fields: dict[str, Any]) -> dict[str, Any]:
-    """The answer that shows a contact."""
-    return {"contact": {"phone": number, **fields}, "status": "OK"}
+    """The answer that shows a contact; somebody else's has been there for years."""
+    created = LONG_AGO if fields == SOMEBODY else NOW
+    return {"contact": {"phone": number, **fields, "created_at": created}, "status": "OK"}
 
 
 def encoded(status: int, content: bytes | dict[str, Any], **headers: str) -> bytes:
@@ -309,7 +327,7 @@ class Server:
         before = self.seen[number]
         self.seen[number] += 1
         if before == 0 and is_taken(self.seed, number):
-            self.store.contacts[number] = dict(SOMEBODY)
+            self.store.contacts[number] = self.store.seen[number] = dict(SOMEBODY)
         fault = fault_of(self.seed, number, before, ordered=self.ordered)
         status, document = self.carry_out(request, fault)
         act = Act(reader, writer, fault, status, document, self.elsewhere)
@@ -321,7 +339,7 @@ class Server:
         count = self.rows[fault.row.name]
         count[request.method] += 1
         if request.method == "GET":
-            fields = self.store.contacts.get(request.number)
+            fields = self.store.read(request.number)
             return (200, shown(request.number, fields)) if fields else NOT_FOUND
         body = json.loads(request.body)
         if fault.late:
@@ -402,7 +420,8 @@ async def main() -> None:
     # A client that goes away in the middle of a handshake is no news here.
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     identities = {name: identity(path) for name, path in settings["certificates"].items()}
-    server = Server(settings["seed"], settings["ordered"], identities)
+    store = Store(read_lag=settings["read_lag"])
+    server = Server(settings["seed"], settings["ordered"], identities, store=store)
     other = await asyncio.start_server(server.serve_elsewhere, HOST, ssl=identities["served"])
     port = other.sockets[0].getsockname()[1]
     server.elsewhere = f"https://{HOST}:{port}{ALL}"

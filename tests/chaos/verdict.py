@@ -139,6 +139,7 @@ def verdict_table(verdicts: list[Verdict]) -> str:
         "of these settled": lambda v: f"{v.settled:,}",
         "failed": lambda v: f"{v.failed:,}",
         "unknown": lambda v: f"{v.unknown:,}",
+        "per 1,000": lambda v: f"{1000 * v.unknown / v.calls:.1f}",
         "stored": lambda v: f"{v.stored:,}",
         "stored but reported failed": lambda v: f"{v.stored_but_failed:,}",
         "lost": lambda v: f"{v.lost:,}",

@@ -169,7 +169,7 @@ ALL: list[tuple[type[Exception], tuple[type[SendblueError], str, bool]]] = [
     *BUILTIN.items(),
 ]
 NAMES = [kind.__name__ for kind, _ in ALL]
-ONCE = RetryPolicy(attempts=1)
+ONCE = RetryPolicy(attempts=1, settle=False)
 
 
 @pytest.mark.parametrize(("kind", "expected"), ALL, ids=NAMES)

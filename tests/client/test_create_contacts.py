@@ -9,6 +9,7 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from sendblue_async import (
     ConfigurationError,
@@ -256,7 +257,7 @@ async def test_a_contact_that_the_server_refuses_is_rejected(serve: Any, connect
 async def test_in_an_outage_nothing_is_lost(serve: Any, connect: Any, timer: Any) -> None:
     """While the server is down the batch waits and asks now and then; then it goes on."""
     server = await serve(echo(), *[refusal(500)] * 12, echo())
-    client = connect(server, timer=timer, retry=ONCE)
+    client = connect(server, timer=timer, retry=evolve(ONCE, settle=False))
     rows = [{"number": number(n)} for n in range(20)]
     found = await results(client, rows, update_if_exists=True, concurrency=4)
     assert outcomes(found) == {"stored": 20}
@@ -270,7 +271,7 @@ async def test_waits_begin_anew_after_a_success(serve: Any, connect: Any, timer:
     ups_and_downs = [echo(), *[refusal(502)] * 3] * 2
     server = await serve(*ups_and_downs, echo())
     rows = [{"number": number(n)} for n in range(5)]
-    client = connect(server, timer=timer, retry=ONCE)
+    client = connect(server, timer=timer, retry=evolve(ONCE, settle=False))
     found = await results(client, rows, update_if_exists=True, concurrency=1)
     assert outcomes(found) == {"stored": 5}
     assert [wait for wait in timer.waits if wait >= 1] == [1, 2, 4] * 2

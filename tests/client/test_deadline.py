@@ -122,15 +122,19 @@ async def test_waits_never_pass_the_deadline(
     name: str,
     upsert: bool,
 ) -> None:
-    """On a clock that only waits move, the last attempt comes before it, and none was left out."""
+    """On a clock that only waits move, the last attempt comes before it, and none was left out.
+
+    Nor is a look-up, which comes after waits of its own.
+    """
     scene = await QUICK[name](Setting(stack=stack, authority=authority))
     began = timer.now
     policy = RetryPolicy(attempts=40, base=1, cap=8)
     client = connect(scene.url, timer=timer, retry=policy, timeouts=Timeouts(total=60))
     with pytest.raises(SendblueError) as caught:
         await client.create_contact(NUMBER, update_if_exists=upsert)
-    assert timer.waits == [1, 2, 4, 8, 8, 8, 8, 8, 8]
-    assert timer.now - began == 55
+    assert timer.waits[:9] == [1, 2, 4, 8, 8, 8, 8, 8, 8]
+    looks_up = caught.value.outcome == "unknown"
+    assert timer.now - began == (55.5 if looks_up else 55)
     assert caught.value.attempts == 10
 
 

@@ -51,8 +51,9 @@ async def test_a_call_that_fails_is_one_line(
 ) -> None:
     """One line at INFO for the call, one at WARNING for each retry, one at DEBUG an attempt."""
     server = await serve(refusal(500, "Out of order"))
+    client = connect(server, timer=timer, retry=RetryPolicy(settle=False))
     with pytest.raises(SendblueError):
-        await connect(server, timer=timer).create_contact(NUMBER, update_if_exists=True)
+        await client.create_contact(NUMBER, update_if_exists=True)
     assert at(lines, logging.INFO) == [
         "POST /api/v2/contacts for …0123: failed after 4 attempts and 1.750 s, outcome unknown: "
         "ServerError: POST /api/v2/contacts was answered with 500: Out of order (4 attempts). "

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import anyio
 import pytest
+from attrs import evolve
 
 from sendblue_async import (
     ConnectError,
@@ -31,7 +32,8 @@ HTTP_NOW = 1_700_000_000
 
 
 async def upsert(client: Any, number: str = NUMBER) -> Any:
-    """One create that is harmless to repeat, so that nothing is looked up afterwards."""
+    """One create that is harmless to repeat; nothing is looked up afterwards."""
+    client = client.with_options(retry=evolve(client._retry, settle=False))
     return await client.create_contact(number, update_if_exists=True)
 
 

@@ -13,6 +13,7 @@ import aiohttp
 import anyio
 import pytest
 import trustme
+from attrs import evolve
 
 from sendblue_async import (
     ConfigurationError,
@@ -42,7 +43,8 @@ ONCE = RetryPolicy(attempts=1)
 
 
 async def upsert(client: Any) -> Any:
-    """One create that is harmless to repeat, so that nothing is looked up afterwards."""
+    """One create that is harmless to repeat; nothing is looked up afterwards."""
+    client = client.with_options(retry=evolve(client._retry, settle=False))
     return await client.create_contact(NUMBER, update_if_exists=True)
 
 
