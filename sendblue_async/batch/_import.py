@@ -123,6 +123,7 @@ class ContactImport:
             settings=settings,
             resume=self._resume,
         )
+        self._workers.since = journal.begun
         async with AsyncExitStack() as stack:
             stack.enter_context(journal)
             await stack.enter_async_context(self._showing())

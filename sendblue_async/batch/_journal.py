@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +58,7 @@ class Journal(JournalFile):
         checked: Whether the first pass has been finished.
         entries: How many entries the first pass found; 0 before it is finished.
         reported: How many entries had been rejected when those were last written out.
+        begun: When its first run began, in seconds since the epoch.
 
     Raises:
         JournalError: From every method, if the disk or the file fails.
@@ -70,6 +72,7 @@ class Journal(JournalFile):
         self.checked = False
         self.entries = 0
         self.reported: int | None = None
+        self.begun = time.time()
 
     @classmethod
     def open(
@@ -214,7 +217,8 @@ class Journal(JournalFile):
             for statement in TABLES.split(";"):
                 self._execute(statement)
             self._execute(
-                "INSERT INTO about (fingerprint, salt) VALUES (?, ?)", (fingerprint, self._salt)
+                "INSERT INTO about (fingerprint, salt, begun) VALUES (?, ?, ?)",
+                (fingerprint, self._salt, self.begun),
             )
             self._execute_many("INSERT INTO setting VALUES (?, ?)", settings.items())
             self._execute("COMMIT")
@@ -222,8 +226,8 @@ class Journal(JournalFile):
         self._await_notes()
 
     def _resume(self, fingerprint: str, settings: Mapping[str, str], *, resume: bool) -> None:
-        ((known, self._salt, entries, self.reported),) = self._rows(
-            "SELECT fingerprint, salt, entries, reported FROM about"
+        ((known, self._salt, entries, self.reported, self.begun),) = self._rows(
+            "SELECT fingerprint, salt, entries, reported, begun FROM about"
         )
         if entries is not None:
             self._finish(entries)

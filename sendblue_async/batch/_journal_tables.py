@@ -17,7 +17,7 @@ TABLES = f"""
     PRAGMA user_version = {VERSION};
     CREATE TABLE about (
         fingerprint TEXT NOT NULL, salt BLOB NOT NULL, entries INTEGER, reported INTEGER,
-        commits INTEGER NOT NULL DEFAULT 0
+        commits INTEGER NOT NULL DEFAULT 0, begun REAL NOT NULL
     );
     CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE repeated (
