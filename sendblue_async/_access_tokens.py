@@ -8,8 +8,6 @@ import inspect
 import math
 import os
 import re
-import threading
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -18,8 +16,10 @@ from typing import Any, TypeAlias
 
 from attrs import define, field, frozen
 
+from ._clock import monotonic
 from ._converter import parse_datetime
 from ._credentials import Secret, hidden, redactor
+from ._threads import run_on_daemon
 from .exceptions import (
     AuthenticationError,
     ConfigurationError,
@@ -156,7 +156,7 @@ class AccessTokens:
         ConfigurationError: If it is neither.
     """
 
-    def __init__(self, source: Any, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, source: Any, *, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._ask: Callable[[], Any] | None = None
         self._recent: deque[Secret] = deque(maxlen=_REMEMBERED)
@@ -275,36 +275,18 @@ async def _ask(function: Callable[[], Any] | None) -> Any:
         getattr(function, "__call__", None)  # noqa: B004
     ):
         return await function()
-    told, error = await _call_on_thread(function)
-    if error is not None:
-        raise error
-    return await told if inspect.isawaitable(told) else told
-
-
-def _call_on_thread(
-    function: Callable[[], Any],
-) -> asyncio.Future[tuple[Any, BaseException | None]]:
-    """What the function returns or raises, on a daemon thread: nobody waits for it at the end."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[tuple[Any, BaseException | None]] = loop.create_future()
     # Empty but for one variable: asked for many calls, it belongs to none, and anyio would take a
     # copy of this context for an event loop that runs on that thread.
     context = contextvars.Context()
     context.run(_askings.set, _askings.get())
 
-    def hand_over(told: Any, error: BaseException | None) -> None:
-        if not answer.done():
-            answer.set_result((told, error))
-
-    def run() -> None:
-        outcome: tuple[Any, BaseException | None]
+    def call() -> tuple[Any, BaseException | None]:
         try:
-            outcome = context.run(function), None
+            return context.run(function), None
         except BaseException as error:
-            outcome = None, error
-        # The event loop may have ended meanwhile, and then nobody waits.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(hand_over, *outcome)
+            return None, error
 
-    threading.Thread(target=run, name="sendblue-async access token", daemon=True).start()
-    return answer
+    told, error = await asyncio.wrap_future(run_on_daemon(call, "sendblue-async-token"))
+    if error is not None:
+        raise error
+    return await told if inspect.isawaitable(told) else told
