@@ -94,13 +94,14 @@ class _Coding:
         while data or full:
             if self._inflate is None or (self._inflate.eof and data):
                 self._inflate = self._begin(data)
-            piece = self._inflate.decompress(data, _STEP)
+            step = min(_STEP, self._room + 1)
+            piece = self._inflate.decompress(data, step)
+            full = len(piece) == step and not self._inflate.eof
+            data = self._inflate.unconsumed_tail or self._inflate.unused_data
             self._room -= len(piece)
+            yield piece
             if self._room < 0:
                 raise _TooLarge
-            full = len(piece) == _STEP and not self._inflate.eof
-            data = self._inflate.unconsumed_tail or self._inflate.unused_data
-            yield piece
 
     def _begin(self, data: bytes) -> zlib._Decompress:
         self._members += 1

@@ -189,13 +189,17 @@ async def test_a_page_of_a_thousand_contacts_is_far_below_it(sandbox: Any, conne
 @pytest.mark.parametrize(
     ("status", "kind"), [(400, BadRequestError), (429, RateLimitError), (500, ServerError)]
 )
+@pytest.mark.parametrize("packing", ["", "gzip"])
 async def test_the_largest_refusal(
-    serve: Any, connect: Any, timer: Any, status: int, kind: type[SendblueError]
+    serve: Any, connect: Any, timer: Any, status: int, kind: type[SendblueError], packing: str
 ) -> None:
     """64 kB of it are read, and its status and its headers say what it means in any case."""
     short = json.dumps({"message": "It is said here", "padding": "x" * 60_000}).encode()
     long = json.dumps({"message": "It is said here", "padding": "x" * LARGEST_REFUSAL}).encode()
     headers = {"Retry-After": "7"}
+    if packing:
+        headers["Content-Encoding"] = packing
+        short, long = gzip.compress(short), gzip.compress(long)
     server = await serve(reply(status, short, headers), reply(status, long, headers))
     client = connect(server, timer=timer, retry=ONCE)
     with pytest.raises(kind, match="It is said here"):
@@ -253,6 +257,7 @@ BODIES: dict[str, tuple[str, Any]] = {
     "a header twice": ("gzip\r\nContent-Encoding: gzip", lambda: inside_gzip(
         endless(GZIP_HEAD, BLOCK))),
     "nothing, without end": ("gzip", lambda: endless(GZIP_HEAD, EMPTY_BLOCKS)),
+    "nothing, twice": ("gzip, gzip", lambda: inside_gzip(endless(GZIP_HEAD, EMPTY_BLOCKS))),
     "empty members": ("gzip", lambda: endless(b"", gzip.compress(b"") * 3000)),
     "another coding": ("br", lambda: endless(b"", BLOCK * 64)),
 }  # fmt: skip

@@ -69,7 +69,14 @@ OPERATIONS = {
     "verify": Operation(
         "POST",
         lambda client: client.verify_contact(NUMBER),
-        {"contact": THEIRS, "opt-out": AT_THE_TOP, "phone": {"phone": OTHER, **OK}},
+        {
+            "contact": THEIRS,
+            "opt-out": AT_THE_TOP,
+            "phone": {"phone": OTHER, **OK},
+            "snake_case": {"phone_number": OTHER, **OK},
+            "camelCase": {"contact": {"phoneNumber": OTHER}, **OK},
+            "refused": {"number": OTHER, "status": "ERROR", "message": "No route"},
+        },
         Effect.NEITHER,
     ),
     "list": Operation(
@@ -409,6 +416,13 @@ async def test_an_answer_that_makes_no_sense_may_be_another_requests(
     """Whatever comes after it is not waited for on the same connection."""
     server = await serve(reply(200, body), contact(NUMBER))
     response = await connect(server, timer=timer).create_contact(NUMBER, update_if_exists=True)
+    assert (response.meta.attempts, server.accepted) == (2, 2)
+
+
+async def test_a_408_ends_its_connection(serve: Any, connect: Any, timer: Any) -> None:
+    """It may have been sent before the request came, whose own answer would follow."""
+    server = await serve(refusal(408), contact(NUMBER))
+    response = await connect(server, timer=timer).get_contact(NUMBER)
     assert (response.meta.attempts, server.accepted) == (2, 2)
 
 
