@@ -253,7 +253,7 @@ def read_reply(
         document = None
     if _is_about_another(document, call):
         return _unreadable(reply, redact, "is about another contact")
-    if is_refusal(document):
+    if type(document) is dict and is_refusal(document.get("status")):
         refusal = read_refusal(reply.status, document, redact)
         return Failure(
             rule=CAPPED if refusal.meaning is Meaning.CAPPED else RULES[Ending.REFUSED],
