@@ -1,6 +1,7 @@
 """How near a batch comes to the limit of a server that allows so many requests a second.
 
-From the folder above: ``python -m benchmarks.pace --rows 1500 --limit 50``.
+From the folder above: ``python -m benchmarks.pace --rows 600 --limit 50 --window 1``, or with
+``--limit 0 --latency 0.05`` what finding a limit costs where there is none.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Batch(NamedTuple):
         return 100 * self.refused / self.requests
 
 
-def ours(base_url: str, rows: int) -> Told:
+def ours(base_url: str, rows: int, rate_limit: float | None = None) -> Told:
     """The contacts in one batch of this package's client, which finds its pace by itself."""
     from sendblue_async import SendblueClient
 
@@ -60,7 +61,9 @@ def ours(base_url: str, rows: int) -> Told:
         stored = 0
         contacts = ({"number": number, "first_name": "Ada", **_FIELDS} for number in _numbers(rows))
         async with SendblueClient(base_url=base_url, **KEYS) as client:
-            async for result in client.create_contacts(contacts, concurrency=CONCURRENCY):
+            async for result in client.create_contacts(
+                contacts, concurrency=CONCURRENCY, rate_limit=rate_limit
+            ):
                 stored += result.outcome == "stored"
         return stored
 
@@ -92,6 +95,11 @@ def official(base_url: str, rows: int) -> Told:
     return _timed(run)
 
 
+def unlimited(base_url: str, rows: int) -> Told:
+    """The same contacts where the client is told that there is no limit."""
+    return ours(base_url, rows, 1e9)
+
+
 CLIENTS = {"SendblueClient.create_contacts": ours, "official SDK, async, 32 tasks": official}
 
 
@@ -105,11 +113,11 @@ def _timed(run: Callable[[], Coroutine[Any, Any, int]]) -> Told:
     return Told(time.perf_counter() - started, stored)
 
 
-def measure(client: Callable[[str, int], Told], rows: int, limit: float) -> Batch:
-    """One batch at a server with this limit, in requests per second, that knows no contact."""
-    with serving(sandbox, limit) as server:
-        told = measured(client, server.base_url, rows)
-    counts = server.counts
+def measure(client: Callable[[str, int], Told], rows: int, *server: float | None) -> Batch:
+    """One batch at a sandbox with these arguments, which knows no contact."""
+    with serving(sandbox, *server) as serves:
+        told = measured(client, serves.base_url, rows)
+    counts = serves.counts
     return Batch(told, counts["created"], counts["requests"], counts.get("rate_limit", 0))
 
 
@@ -117,13 +125,17 @@ def main() -> None:
     """Measure round by round, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_500)
-    parser.add_argument("--limit", type=float, default=50.0, help="requests per second")
+    parser.add_argument("--limit", type=float, default=50.0, help="requests per second; 0: none")
+    parser.add_argument("--window", type=float, default=0.0, help="seconds; 0: a token bucket")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds")
     parser.add_argument("--rounds", type=int, default=1)
     chosen = parser.parse_args()
-    batches: dict[str, list[Batch]] = {name: [] for name in CLIENTS}
+    clients = CLIENTS if chosen.limit else {"finds its pace": ours, "rate_limit=1e9": unlimited}
+    batches: dict[str, list[Batch]] = {name: [] for name in clients}
     for _ in range(chosen.rounds):
-        for name, client in CLIENTS.items():
-            batches[name].append(measure(client, chosen.rows, chosen.limit))
+        for name, client in clients.items():
+            server = (chosen.limit or None, chosen.window, chosen.latency)
+            batches[name].append(measure(client, chosen.rows, *server))
 
     print(f"{chosen.rows:,} rows, {chosen.limit:g} requests a second allowed:\n")
     rows = [
@@ -142,6 +154,12 @@ def main() -> None:
     print(table(head, rows))
 
     ours_of_all, theirs_of_all = batches.values()
+    if not chosen.limit:
+        longer = [
+            a.told.seconds - b.told.seconds for a, b in zip(ours_of_all, theirs_of_all, strict=True)
+        ]
+        print(table(["figure", "goal", "measured"], [["s longer", "≤ 3", spread(longer, ".1f")]]))
+        return
     rates = [[one.rate for one in all_of] for all_of in (ours_of_all, theirs_of_all)]
     refused = spread([one.refused_share for one in ours_of_all], ".1f")
     rows = [

@@ -32,18 +32,23 @@ async def answering_at_once() -> AsyncIterator[tuple[str, dict[str, int]]]:
 
 
 @asynccontextmanager
-async def sandbox(rate_limit: float | None = None) -> AsyncIterator[tuple[str, dict[str, int]]]:
+async def sandbox(
+    rate_limit: float | None = None, window: float = 0.0, latency: float = 0.0
+) -> AsyncIterator[tuple[str, dict[str, int]]]:
     """The package's own sandbox, which keeps the contacts in memory and any keys of a user's.
 
     It counts ``requests``, contacts ``created`` and requests refused for the ``rate_limit``.
 
     Args:
         rate_limit: Requests per second, or ``None`` for no limit.
+        window: Seconds in each of which the limit is counted anew; by default a token bucket.
+        latency: Seconds that every request waits.
     """
     # Not above: what is measured imports this module too, and is to be without the sandbox.
     from sendblue_async.sandbox import Faults, Sandbox
 
-    async with Sandbox(HOST, faults=Faults(rate_limit=rate_limit), **KEYS) as running:
+    faults = Faults(rate_limit=rate_limit, rate_limit_window=window, latency=latency)
+    async with Sandbox(HOST, faults=faults, **KEYS) as running:
         yield running.base_url, running.counts
 
 

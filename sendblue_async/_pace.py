@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 
 from .exceptions import ConfigurationError
+
+# Seconds that one answer may hold every caller back, whatever time it names. Then one call finds
+# out whether the server means it, and the others follow so many seconds later.
+LONGEST_PAUSE = 300.0
+_PROBE = 5.0
 
 
 class Pace:
@@ -24,16 +30,18 @@ class Pace:
         self._within = within
         self._next = 0.0
         self._paused_until = 0.0
+        self._probes = False
         self.rate = rate
         """Requests per second at most now, or ``None`` without a limit."""
         self.refusals = 0
         """How many requests were refused."""
 
-    def pause(self, until: float) -> None:
-        """Hold back every request until this time, as the server asked."""
-        self._paused_until = max(self._paused_until, until)
+    def pause(self, now: float, seconds: float) -> None:
+        """Hold back every request for so long, as the server asked; for five minutes at most."""
+        self._paused_until = max(self._paused_until, now + min(seconds, LONGEST_PAUSE))
+        self._probes = self._probes or seconds > LONGEST_PAUSE
         if self._within:
-            self._within.pause(until)
+            self._within.pause(now, seconds)
 
     def free_at(self, now: float) -> float:
         """The time of the next place, which :meth:`reserve` would give to the caller."""
@@ -51,6 +59,9 @@ class Pace:
             place = self._within.reserve(place)
         if self._interval:
             self._next = place + self._interval
+        if self._probes:
+            self._probes = False
+            self._next = place + _PROBE
         return place
 
     def paused_until(self) -> float:
@@ -69,55 +80,87 @@ class Pace:
 class AdaptivePace(Pace):
     """A pace that finds the limit of a server which does not publish it.
 
-    It begins gently and doubles within a second as long as nothing is refused. A refusal slows
-    it down, and all callers pause. Then it soon comes back to just below where it was refused,
-    and from there on goes faster very slowly, which is how CUBIC (RFC 9438) shares a network.
+    It begins gently and quadruples within a second as long as nothing is refused. The first refusal
+    comes late: a token bucket has to be emptied first, and a window filled. So the rate falls to
+    what a window of a second must then have allowed at least, and what the pause has left unused
+    is sent at once. From there it comes back to just below what was taken in the last second
+    before a refusal, and goes faster very slowly, which is how CUBIC (RFC 9438) shares a network.
+    ``benchmarks/pace.py`` shows what this brings at servers of either kind.
     """
 
-    FIRST = 10.0
+    FIRST = 20.0
     """Requests per second at the beginning."""
+
+    PAUSE = 0.4
+    """Seconds that all callers wait after a refusal that names no time."""
+
+    _GROWTH = math.log(4)
+    # Of the rate at the first refusal: what a window of a second allowed, probably and at most.
+    _PROBABLE, _CEILING = 0.42, 0.55
+    # How near to the known limit a rate counts as having reached it.
+    _NEAR = 0.985
 
     def __init__(self, *, within: Pace | None = None, rate: float = FIRST) -> None:
         super().__init__(rate, within=within)
         self.rate: float = rate
         self.limit: float | None = None
-        """The rate at which the server refused last, or ``None`` if it never did."""
-        self._slowed_at = 0.0
+        """What the server seems to allow in a second, or ``None`` if it never refused."""
+        self._resumed_at = -math.inf
         self._waits = False
+        self._unused = 0
+        self._accepted: deque[float] = deque()
 
     def reserve(self, now: float) -> float:
         """As :meth:`Pace.reserve`; also notices whether the pace is what holds callers back."""
         place = super().reserve(now)
         self._waits = place > now
+        if self._unused > 0:
+            self._unused -= 1
+            self._next = place
         return place
 
     def accepted(self, now: float) -> None:
         """Go faster, if anybody has to wait."""
+        self._accepted.append(now)
+        self._forget_before(now - 1)
         if not self._waits:
             return
         # Added once a request, so `rate` times a second.
         if self.limit is None:
-            self._set(self.rate + math.log(2))
-        elif self.rate < 0.96 * self.limit:
-            self._set(self.rate + 0.2 * (self.limit - self.rate) / self.rate)
+            self._set(self.rate + self._GROWTH)
+        elif self.rate < self._NEAR * self.limit:
+            self._set(self.rate + 0.1 * (self.limit - self.rate) / self.rate)
         else:
-            self._set(self.rate + 3e-5 * max(0.0, now - self._slowed_at))
+            self._set(self.rate + 1.25e-7 * max(0.0, now - self._resumed_at) ** 2)
 
     def refused(self, now: float) -> None:
-        """Slow down and pause everybody for a second, once for all that were under way."""
+        """Slow down and pause everybody a little, once for all that were in flight."""
         self.refusals += 1
         if now < self.paused_until():
             return
-        knew_it = self.limit is not None and self.rate >= 0.955 * self.limit
-        factor = 0.96 if knew_it else 0.8 if self.limit else 0.7
-        self.limit = self.rate
-        self._set(max(0.1, self.rate * factor))
-        self._slowed_at = now + 1
-        self.pause(now + 1)
+        self._forget_before(now - 1)
+        refused_at = self.rate
+        if self.limit is None:
+            self.limit = self._CEILING * refused_at
+            self._set(self._PROBABLE * refused_at)
+            self._unused = int(self._PROBABLE * self.rate)
+        else:
+            knew_it = self.rate >= (self._NEAR - 0.005) * self.limit
+            # In the first second after a pause, what was accepted says nothing of the limit.
+            early = now - self._resumed_at < 1
+            seen = refused_at if early else max(len(self._accepted), refused_at / 2)
+            self.limit = min(refused_at, seen)
+            self._set(self.limit * (0.99 if knew_it and not early else 0.97))
+        self._resumed_at = now + self.PAUSE
+        self.pause(now, self.PAUSE)
+
+    def _forget_before(self, time: float) -> None:
+        while self._accepted and self._accepted[0] <= time:
+            self._accepted.popleft()
 
     def _set(self, rate: float) -> None:
-        self.rate = rate
-        self._interval = 1 / rate
+        self.rate = max(0.1, rate)
+        self._interval = 1 / self.rate
 
 
 def pace_for(rate_limit: float | None, *, within: Pace) -> Pace:

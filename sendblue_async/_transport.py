@@ -251,7 +251,7 @@ class Transport:
         if failure.status == 429:
             pace.refused(self._clock())
             if failure.retry_after is not None:
-                pace.pause(self._clock() + failure.retry_after)
+                pace.pause(self._clock(), failure.retry_after)
         elif failure.status is not None and rule.again is Again.NO:
             pace.accepted(self._clock())
         if not self._throttle.allows_retry:

@@ -245,7 +245,7 @@ class SendblueClient(ApiClient):
         waits of one second and more; a contact that fails ten times while others succeed gets
         ``"unknown"`` or ``"rejected"``.
 
-        Without a ``rate_limit`` the batch finds the server's: it begins with ten requests a
+        Without a ``rate_limit`` the batch finds the server's: it begins with twenty requests a
         second, goes faster as long as nothing is refused, and slows down after a 429.
 
         Leave the iteration early with :func:`contextlib.aclosing`, which cancels what is under

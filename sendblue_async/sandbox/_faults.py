@@ -91,6 +91,8 @@ class Faults:
         default=None, validator=optional(_check_rate), metadata={"read": float}
     )
     """Requests per second; beyond it 429 with ``Retry-After``. One second's worth may burst."""
+    rate_limit_window: float = _seconds()
+    """Seconds for each of which ``rate_limit`` is counted anew, instead of by a token bucket."""
     too_many_requests: float = _probability()
     """Probability of a 429, without ``Retry-After`` unless ``retry_after`` is set."""
     too_many_requests_burst: int = _whole(1, _check_burst)

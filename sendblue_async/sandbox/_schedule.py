@@ -68,6 +68,7 @@ class FaultSchedule:
         self._burst_left = 0
         self._tokens = self._capacity = max(1.0, faults.rate_limit or 0.0)
         self._refilled_at = self._clock()
+        self._window = -1.0
         self._before = _dials_on(faults, _BEFORE_COMMIT)
         self._after = _dials_on(faults, _AFTER_COMMIT)
 
@@ -100,17 +101,20 @@ class FaultSchedule:
         return True
 
     def _take_token(self) -> float:
-        """Take one request from the bucket: 0 if there was one, else the seconds until there is."""
-        rate = self._faults.rate_limit
+        """Take one request from the limit: 0 if there was one, else the seconds until there is."""
+        rate, length = self._faults.rate_limit, self._faults.rate_limit_window
         if rate is None:
             return 0.0
         now = self._clock()
-        self._tokens = min(self._capacity, self._tokens + (now - self._refilled_at) * rate)
+        if length and now // length != self._window:
+            self._window, self._tokens = now // length, rate * length
+        elif not length:
+            self._tokens = min(self._capacity, self._tokens + (now - self._refilled_at) * rate)
         self._refilled_at = now
         if self._tokens >= 1:
             self._tokens -= 1
             return 0.0
-        return (1 - self._tokens) / rate
+        return length - now % length if length else (1 - self._tokens) / rate
 
 
 def _dials_on(faults: Faults, names: tuple[str, ...]) -> tuple[tuple[str, int, float], ...]:

@@ -248,6 +248,18 @@ def test_the_rate_limit_is_a_bucket_of_one_second() -> None:
     assert passed == [None] * 5 + ["rate_limit"]
 
 
+def test_the_rate_limit_may_count_in_fixed_windows() -> None:
+    """Each window takes as many as the rate allows in it, whenever in it they come."""
+    clock = Clock()
+    clock.now = 100.9
+    schedule = FaultSchedule(0, Faults(rate_limit=3, rate_limit_window=2), clock)
+    passed = [schedule.next_plan() for _ in range(7)]
+    assert [plan.before_commit for plan in passed] == [None] * 6 + ["rate_limit"]
+    assert passed[-1].retry_after == "2"
+    clock.now = 102.0
+    assert [schedule.next_plan().before_commit for _ in range(7)] == [None] * 6 + ["rate_limit"]
+
+
 def test_a_slow_rate_names_a_long_wait() -> None:
     """Retry-After is whole seconds, never earlier than the next free request."""
     clock = Clock()

@@ -7,11 +7,11 @@ import math
 from typing import Any
 
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sendblue_async._pace import AdaptivePace, Pace
+from sendblue_async._pace import LONGEST_PAUSE, AdaptivePace, Pace
 from sendblue_async.exceptions import ConfigurationError
 
 
@@ -39,7 +39,7 @@ def test_unused_time_is_not_saved_up() -> None:
 def test_a_pause_holds_back_every_caller(rate: float | None) -> None:
     """Until the pause is over nobody may send, with or without a rate."""
     pace = Pace(rate)
-    pace.pause(20.0)
+    pace.pause(10.0, 10.0)
     assert pace.paused_until() == 20.0
     places = [pace.reserve(10.0) for _ in range(3)]
     assert places == ([20.0] * 3 if rate is None else pytest.approx([20.0, 20.1, 20.2]))
@@ -49,8 +49,8 @@ def test_a_pause_holds_back_every_caller(rate: float | None) -> None:
 def test_a_pause_is_only_ever_prolonged() -> None:
     """A shorter pause does not end a longer one, and a later one extends it."""
     pace = Pace()
-    for until, paused in [(20.0, 20.0), (15.0, 20.0), (25.0, 25.0), (-1.0, 25.0)]:
-        pace.pause(until)
+    for seconds, paused in [(20.0, 20.0), (15.0, 20.0), (25.0, 25.0), (0.5, 25.0)]:
+        pace.pause(0.0, seconds)
         assert pace.paused_until() == paused
 
 
@@ -59,9 +59,20 @@ def test_a_pause_that_comes_later_is_seen_by_those_who_wait() -> None:
     pace = Pace(1)
     assert pace.reserve(0.0) == 0.0
     assert pace.reserve(0.0) == 1.0
-    pace.pause(5.0)
+    pace.pause(0.0, 5.0)
     assert pace.paused_until() == 5.0
     assert pace.reserve(0.0) == 5.0
+
+
+@pytest.mark.parametrize("rate", [None, 10])
+def test_no_pause_lasts_for_ever(rate: float | None) -> None:
+    """Whatever time a server names, one call asks again after five minutes, and then the others."""
+    for pace in (Pace(rate), Pace(within=Pace(rate))):
+        pace.pause(100.0, 999_999_999.0)
+        assert pace.paused_until() == 100 + LONGEST_PAUSE == 400
+        assert pace.reserve(100.0) == 400
+        assert pace.reserve(400.1) == 405
+        assert pace.reserve(500.0) == 500
 
 
 @settings(deadline=None)
@@ -77,7 +88,7 @@ def test_no_two_places_are_closer_than_the_rate(
     for step, pause in steps:
         now += step
         if pause is not None:
-            pace.pause(now + pause)
+            pace.pause(now, pause)
         place = pace.reserve(now)
         assert place >= max(now, pace.paused_until())
         assert place - before >= 1 / rate * (1 - 1e-9) - 1e-9
@@ -97,11 +108,27 @@ def test_a_pace_within_another_keeps_both() -> None:
     fast, slow = Pace(10, within=outer), Pace(1, within=outer)
     assert [fast.reserve(0.0) for _ in range(3)] == [0.0, 0.5, 1.0]
     assert [slow.reserve(10.0) for _ in range(2)] == [10.0, 11.0]
-    fast.pause(20.0)
+    fast.pause(10.0, 10.0)
     assert outer.paused_until() == slow.paused_until() == 20.0
-    outer.pause(30.0)
+    outer.pause(12.0, 18.0)
     assert fast.paused_until() == 30.0
     assert slow.reserve(12.0) == 30.0
+
+
+@define
+class Window:
+    """A server that takes ``rate`` requests in each second of its own clock."""
+
+    rate: float
+    _second: int = -1
+    _taken: int = 0
+
+    def answer(self, now: float) -> float:
+        """Seconds to wait, as ``Retry-After`` has it, or 0 if the request was taken."""
+        if int(now) != self._second:
+            self._second, self._taken = int(now), 0
+        self._taken += 1
+        return 0.0 if self._taken <= self.rate else 1.0
 
 
 @define
@@ -128,7 +155,7 @@ class Limited:
 
 def driven(
     pace: AdaptivePace,
-    server: Limited,
+    server: Limited | Window,
     *,
     seconds: float,
     latency: float,
@@ -164,18 +191,22 @@ def driven(
                 continue
             pace.refused(now)
             if names_a_time:
-                pace.pause(now + wait)
+                pace.pause(now, wait)
     return taken / seconds, refused / (taken + refused)
 
 
 @pytest.mark.parametrize("latency", [0.002, 0.05, 0.2])
 @pytest.mark.parametrize("names_a_time", [True, False])
-def test_an_unpublished_limit_is_found(latency: float, names_a_time: bool) -> None:
-    """Of 50 requests a second allowed, more than 45 are used, and fewer than 3 % are refused."""
+@pytest.mark.parametrize("server", [Limited(50, 50), Window(50)], ids=["bucket", "window"])
+def test_an_unpublished_limit_is_found(
+    latency: float, names_a_time: bool, server: Limited | Window
+) -> None:
+    """Of 50 requests a second allowed, more than 47 are used, and fewer than 3 % are refused."""
     pace = AdaptivePace()
-    server = Limited(50, 50)
-    taken, refused = driven(pace, server, seconds=120, latency=latency, names_a_time=names_a_time)
-    assert taken >= 45
+    taken, refused = driven(
+        pace, evolve(server), seconds=120, latency=latency, names_a_time=names_a_time
+    )
+    assert taken >= 47
     assert 0 < refused < 0.03
     assert pace.refusals > 0
     assert pace.limit is not None
@@ -204,11 +235,11 @@ def test_a_limit_that_rises_is_found_again() -> None:
 
 
 def test_it_begins_gently() -> None:
-    """The first second sees hardly more than ten requests, and the third more than twenty."""
+    """The first second sees less than forty requests, and the first three more than a hundred."""
     taken, _ = driven(AdaptivePace(), Limited(1000, 1000), seconds=1, latency=0.01)
-    assert 10 <= taken < 16
+    assert 20 <= taken < 40
     taken, _ = driven(AdaptivePace(), Limited(1000, 1000), seconds=3, latency=0.01)
-    assert taken > 20
+    assert taken > 100
 
 
 def test_it_does_not_grow_while_it_holds_nobody_back() -> None:
@@ -217,19 +248,21 @@ def test_it_does_not_grow_while_it_holds_nobody_back() -> None:
     for second in range(1000):
         pace.reserve(float(second))
         pace.accepted(second + 0.1)
-    assert pace.rate == 10
+    assert pace.rate == AdaptivePace.FIRST
 
 
 def test_one_refusal_slows_down_once() -> None:
-    """All that were under way when the server refused are one sign and not many."""
+    """All that were in flight when the server refused are one sign and not many."""
     pace = AdaptivePace()
-    for _ in range(20):
+    pace.refused(5.0)
+    slowed, resumed = pace.rate, pace.paused_until()
+    assert slowed < AdaptivePace.FIRST / 2
+    assert 5 < resumed < 6
+    for _ in range(19):
         pace.refused(5.0)
-    assert pace.rate == 7
-    assert pace.refusals == 20
-    assert pace.paused_until() == 6.0
+    assert (pace.rate, pace.paused_until(), pace.refusals) == (slowed, resumed, 20)
     pace.refused(6.5)
-    assert pace.rate == pytest.approx(5.6)
+    assert pace.rate < slowed
 
 
 def test_it_never_stands_still() -> None:
