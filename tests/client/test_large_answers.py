@@ -153,6 +153,23 @@ async def test_nothing_is_packed_in_an_answer_without_a_body(serve: Any, connect
         await client.get_contact(NUMBER)
 
 
+@pytest.mark.parametrize("packing", ["gzip", "deflate", "gzip, gzip"])
+async def test_a_packed_answer_that_ends_early_is_none(
+    serve: Any, connect: Any, packing: str
+) -> None:
+    """Nothing but the coding tells that something is missing; it does so at every byte."""
+    data = PACKERS[packing](CONTACT)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {packing}\r\n\r\n".encode()
+    steps = [raw(head + data[:end], close=True) for end in range(len(data) + 1)]
+    server = await serve(*steps)
+    client = connect(server, retry=ONCE)
+    for _ in data:
+        with pytest.raises(ResponseFormatError) as caught:
+            await client.get_contact(NUMBER)
+        assert caught.value.outcome == "unknown"
+    assert (await client.get_contact(NUMBER)).contact.phone == NUMBER
+
+
 def padded(size: int) -> bytes:
     """A good answer of so many bytes."""
     start, end = b'{"contact": {"phone": "+14155550123"}, "padding": "', b'"}'
