@@ -76,7 +76,9 @@ def find_columns(names: Sequence[str], given: Mapping[str, str]) -> Columns:
     Args:
         names: The columns as the file names them.
         given: Column names and the fields that they are: one of :data:`FIELDS`, or
-            ``custom_variables.LABEL``. A field that is given is not looked for any more.
+            ``custom_variables.LABEL``. A field that is given is not looked for any more, but for
+            numbers, of which there can be several: those that are given are tried first, then
+            those that are recognised, unless they are given as something else.
 
     Raises:
         ConfigurationError: If a column or a field that was given does not exist.
@@ -95,8 +97,9 @@ def find_columns(names: Sequence[str], given: Mapping[str, str]) -> Columns:
         found.setdefault(field, []).append(names.index(name))
     taken = {place for places in found.values() for place in places}
     for field in FIELDS:
-        if field not in found:
-            found[field] = [place for place in _recognised(names, field) if place not in taken]
+        if field not in found or field == "number":
+            recognised = [place for place in _recognised(names, field) if place not in taken]
+            found[field] = [*found.get(field, ()), *recognised]
     for place, name in enumerate(names):
         if name.startswith(_VARIABLE) and name != _VARIABLE and place not in taken:
             found.setdefault(name, []).append(place)

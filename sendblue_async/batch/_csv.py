@@ -19,6 +19,10 @@ DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 LINES_OF_A_ROW = 1_000
 """Over how many physical lines a row may go, so that a stray quote is noticed before long."""
 
+# How many characters a row may have, and those lines in which the header is looked for.
+_LARGEST_ROW = 1 << 24
+_LARGEST_START = 1 << 22
+
 # "sep=;" in the first line tells Excel the delimiter, which has been stripped from it here.
 _FOR_EXCEL = re.compile(r"sep=", re.IGNORECASE)
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
@@ -72,7 +76,7 @@ def header_of(
     Raises:
         ValidationError: If there is no header, or it names two columns as the same field.
     """
-    start = list(islice(lines, LINES_OF_A_ROW))
+    start = _start(lines)
     _refuse_json(name, start)
     candidates = [delimiter] if delimiter else list(DELIMITERS.values())
     headers = {candidate: _header(start, candidate) for candidate in candidates}
@@ -107,6 +111,18 @@ def rows_of(lines: Iterable[str], columns: int, delimiter: str) -> Iterator[Row]
         elif len(cells) < columns:
             cells += ("",) * (columns - len(cells))
         yield Row(row.line, tuple(map(_unneutralised, cells)), problem)
+
+
+def _start(lines: Iterable[str]) -> list[str]:
+    """The first lines, of which there are fewer where they are long."""
+    start: list[str] = []
+    characters = 0
+    for line in islice(lines, LINES_OF_A_ROW):
+        start.append(line)
+        characters += len(line)
+        if characters > _LARGEST_START:
+            break
+    return start
 
 
 def _header(lines: Iterable[str], delimiter: str) -> Row | None:
@@ -183,6 +199,7 @@ class _Lines:
         self._broken = 0
         self.row: list[str] = []
         self.last = 0
+        self._characters = 0
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -190,10 +207,17 @@ class _Lines:
     def __next__(self) -> str:
         # Where a quote is open at the end of a line, all that follows depends on the lines alone.
         # So if one attempt to get past a line with an open quote failed, another one will, too.
-        if self.row and (len(self.row) == LINES_OF_A_ROW or self.first < self._broken):
+        if not self.row:
+            self._characters = 0
+        elif (
+            len(self.row) == LINES_OF_A_ROW
+            or self._characters > _LARGEST_ROW
+            or self.first < self._broken
+        ):
             raise _StillOpenError
         line = self._again.pop() if self._again else next(self._lines)
         self.row.append(line)
+        self._characters += len(line)
         self.last += 1
         return line
 

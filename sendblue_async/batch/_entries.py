@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from itertools import chain, count, islice
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, count
 from typing import Any
 
 from attrs import frozen
@@ -22,6 +22,14 @@ _NO_PHONE = re.compile("fax|pager", re.IGNORECASE)
 # Rows that take each step together: what a processor has just done it does faster once more, so
 # that this saves a third of the time that it takes to go through all steps row by row.
 _PORTION = 50
+
+MOST_CHARACTERS = 1 << 17
+"""How many characters a row may have in the cells that are used."""
+
+_TOO_LONG = Problem(
+    "row_too_long",
+    f"The row has more than {MOST_CHARACTERS:,} characters in the columns that are used.",
+)
 
 
 @frozen(slots=False)
@@ -64,10 +72,11 @@ class Reading:
         return chain.from_iterable(self.portions())
 
     def portions(self) -> Iterator[list[Entry]]:
-        """The same, as lists with the entries of fifty rows each."""
+        """The same, as lists with the entries of fifty rows each, or of fewer that are long."""
         places = count()
-        rows = self.table.rows()
-        while portion := [*islice(rows, _PORTION)]:
+        for portion, characters in _portions(self.table.rows()):
+            if characters > MOST_CHARACTERS:
+                portion = [*map(self._within_limit, portion)]
             numbers = [row.problem or self._numbers(row) for row in portion]
             fields = [self._fields(row) for row in portion]
             contacts = map(_contacts, numbers, fields)
@@ -76,6 +85,14 @@ class Reading:
                 for row, found in zip(portion, contacts, strict=True)
                 for entry in _entries(places, row.line, found)
             ]
+
+    def _within_limit(self, row: Row) -> Row:
+        """The row, or in place of one that is too long one without anything in it."""
+        used = {*self.columns.numbers, *self.columns.kinds.values()}
+        used |= {*self.columns.fields.values(), *self.columns.variables.values()}
+        if sum(len(row.cells[place]) for place in used) <= MOST_CHARACTERS:
+            return row
+        return Row(row.line, ("",) * len(row.cells), row.problem or _TOO_LONG)
 
     def _numbers(self, row: Row) -> list[str] | Problem:
         """The first usable number, or all that are; else why the first one is not."""
@@ -120,6 +137,20 @@ class Reading:
         if self.update_if_exists:
             fields["update_if_exists"] = True
         return fields
+
+
+def _portions(rows: Iterable[Row]) -> Iterator[tuple[list[Row], int]]:
+    """Rows that are at hand together, and how many characters they have."""
+    portion: list[Row] = []
+    characters = 0
+    for row in rows:
+        portion.append(row)
+        characters += sum(map(len, row.cells))
+        if len(portion) == _PORTION or characters > MOST_CHARACTERS:
+            yield portion, characters
+            portion, characters = [], 0
+    if portion:
+        yield portion, characters
 
 
 def _contacts(
@@ -179,15 +210,26 @@ def _json(cell: str, field: str) -> Any:
         raise ValidationError(f"{field} must be JSON.", field=field) from None
 
 
-def merged(earlier: ContactCreate, later: ContactCreate) -> ContactCreate:
-    """One contact out of two with the same number: the later one's values, and tags of both."""
-    one, other = earlier.to_dict(), later.to_dict()
-    both = {**one, **other}
-    if "tags" in both:
-        both["tags"] = list(dict.fromkeys([*one.get("tags", []), *other.get("tags", [])]))
-    if "custom_variables" in both:
-        both["custom_variables"] = {
-            **one.get("custom_variables", {}),
-            **other.get("custom_variables", {}),
-        }
-    return ContactCreate.from_dict(both)
+def merged(*contacts: ContactCreate) -> ContactCreate:
+    """One contact out of some with the same number, the later ones' values before the earlier."""
+    return merge_documents(contact.to_dict() for contact in contacts)
+
+
+def merge_documents(documents: Iterable[Mapping[str, Any]]) -> ContactCreate:
+    """Make one contact of what :meth:`ContactCreate.to_dict` gives of some with the same number.
+
+    Values of later ones go before those of earlier ones; tags and custom variables of all are in
+    it. It takes each in turn once, however many there are.
+    """
+    fields: dict[str, Any] = {}
+    tags: dict[str, None] = {}
+    variables: dict[str, Any] = {}
+    for document in documents:
+        fields.update(document)
+        tags.update(dict.fromkeys(document.get("tags", ())))
+        variables.update(document.get("custom_variables", {}))
+    if "tags" in fields:
+        fields["tags"] = list(tags)
+    if "custom_variables" in fields:
+        fields["custom_variables"] = variables
+    return ContactCreate.from_dict(fields)

@@ -31,6 +31,8 @@ _PROPERTY = re.compile(
     ;?:""",
     re.VERBOSE | re.ASCII,
 )
+# What may be as large as a picture, and is no part of a contact.
+_LARGE = re.compile(r"(?:[\w-]+\.)?(?:PHOTO|LOGO|SOUND|KEY)[;:]", re.IGNORECASE | re.ASCII)
 _FOLD = re.compile(r"(?<!=)\n[ \t]")
 
 _NO_END = Problem("bad_vcard", "The card has no END:VCARD before the next one, or the file, ends.")
@@ -77,8 +79,12 @@ def rows_of(lines: Iterable[str]) -> Iterator[Row]:
 
 
 def _cards(lines: Iterable[str]) -> Iterator[tuple[int, str, Problem | None]]:
-    """The first line of each card and its text, or why it is none."""
+    """The first line of each card and its text, or why it is none.
+
+    Pictures and the like are left out, so that none has to fit into memory.
+    """
     begun = size = 0
+    leaving_out = False
     kept: list[str] = []
     problem: Problem | None = None
     for number, line in enumerate(lines, 1):
@@ -86,11 +92,21 @@ def _cards(lines: Iterable[str]) -> Iterator[tuple[int, str, Problem | None]]:
             if begun:
                 yield begun, "", problem or _NO_END
             begun, size, problem = number, 0, None
+            leaving_out = False
             kept.clear()
         elif _END.fullmatch(line):
             yield begun or number, "".join(kept), problem if begun else _NO_CARD
             begun = 0
         elif begun:
+            # A line that continues a picture is as little wanted; after a soft line break, what
+            # looks like one is text.
+            leaving_out = (
+                leaving_out
+                if line.startswith((" ", "\t"))
+                else _LARGE.match(line) is not None and not "".join(kept[-1:]).endswith("=\n")
+            )
+            if leaving_out:
+                continue
             size += len(line)
             if size > _LARGEST_CARD:
                 problem = problem or _TOO_LARGE

@@ -162,10 +162,29 @@ def test_what_is_given_goes_before_what_is_recognised() -> None:
     names = ["Phone", "Call this", "First Name", "Plan", "custom_variables.city"]
     given = {"Call this": "number", "First Name": "last_name", "Plan": "custom_variables.plan"}
     found = find_columns(names, given)
-    assert found.numbers == (1,)
+    assert found.numbers == (1, 0)
     assert found.fields == {"last_name": 2}
     assert found.variables == {"plan": 3, "city": 4}
-    assert found.unused == ("Phone",)
+    assert found.unused == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "numbers"),
+    [
+        ({}, ["Mobile", "Phone", "Home Phone"]),
+        ({"Plan": "tags"}, ["Mobile", "Phone", "Home Phone"]),
+        ({"WhatsApp": "number"}, ["WhatsApp", "Mobile", "Phone", "Home Phone"]),
+        ({"Phone": "number"}, ["Phone", "Mobile", "Home Phone"]),
+        ({"Home Phone": "number", "WhatsApp": "number"},
+         ["Home Phone", "WhatsApp", "Mobile", "Phone"]),
+        ({"Phone": "custom_variables.phone"}, ["Mobile", "Home Phone"]),
+    ],
+)  # fmt: skip
+def test_a_column_that_is_given_costs_no_number(given: dict[str, str], numbers: list[str]) -> None:
+    """Columns that are known to hold numbers still do, unless they are given as something else."""
+    names = ["Phone", "Home Phone", "Mobile", "WhatsApp", "Plan"]
+    found = find_columns(names, given)
+    assert [names[place] for place in found.numbers] == numbers
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import functools
+import json
+import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sendblue_async import ContactCreate
 from sendblue_async.batch._columns import find_columns
-from sendblue_async.batch._entries import Entry, Reading, merged
+from sendblue_async.batch._duplicates import Duplicates
+from sendblue_async.batch._entries import MOST_CHARACTERS, Entry, Reading, merged
 from sendblue_async.batch._table import read_table
 
 
@@ -141,3 +148,144 @@ def test_merging() -> None:
     }
     bare = ContactCreate(number="+12015550123")
     assert merged(bare, bare) == bare
+
+
+def merged_by_twos(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """What comes of two contacts, as it was always defined."""
+    both = {**one, **other}
+    if "tags" in both:
+        both["tags"] = list(dict.fromkeys([*one.get("tags", []), *other.get("tags", [])]))
+    if "custom_variables" in both:
+        both["custom_variables"] = {
+            **one.get("custom_variables", {}),
+            **other.get("custom_variables", {}),
+        }
+    return both
+
+
+CONTACTS = st.fixed_dictionaries(
+    {"number": st.just("+12015550123")},
+    optional={
+        "first_name": st.sampled_from(["Ada", "Grace", "Zoë"]),
+        "last_name": st.sampled_from(["King", "Hopper"]),
+        "update_if_exists": st.booleans(),
+        "tags": st.lists(st.sampled_from(["a", "b", "c", "d"]), unique=True),
+        "custom_variables": st.dictionaries(st.sampled_from("xyz"), st.sampled_from("12")),
+    },
+)
+
+
+@given(st.lists(CONTACTS, min_size=1, max_size=6))
+def test_many_are_merged_as_two_by_two(documents: list[dict[str, Any]]) -> None:
+    """At once, they become the contact that they become one after another."""
+    expected = functools.reduce(merged_by_twos, documents)
+    contacts = [*map(ContactCreate.from_dict, documents)]
+    assert merged(*contacts) == ContactCreate.from_dict(expected)
+
+
+class Repeated:
+    """Knows of one number, which so many entries have."""
+
+    def __init__(self, count: int) -> None:
+        self._last = count - 1
+
+    def repeats(self, number: str) -> tuple[int, int]:
+        """Its first and its last entry."""
+        return 0, self._last
+
+
+def in_turn(contacts: list[ContactCreate], on_duplicate: Any = "merge") -> list[Any]:
+    """What is sent for each of these, which all have one number."""
+    duplicates = Duplicates(Repeated(len(contacts)), on_duplicate)  # type: ignore[arg-type]
+    return [
+        duplicates.contact(Entry(place, place + 2, contact=contact), contact)
+        for place, contact in enumerate(contacts)
+    ]
+
+
+@given(st.lists(CONTACTS, min_size=2, max_size=6))
+def test_the_last_one_of_a_number_is_sent_for_all(documents: list[dict[str, Any]]) -> None:
+    """Merged, or alone; nothing is sent for the others."""
+    contacts = [*map(ContactCreate.from_dict, documents)]
+    *others, last = in_turn(contacts)
+    assert others == [None] * (len(contacts) - 1)
+    assert last == merged(*contacts)
+    assert in_turn(contacts, "last") == [*others, contacts[-1]]
+
+
+@pytest.mark.parametrize("kind", ["tags", "custom_variables"])
+def test_merging_takes_time_for_each_row_and_not_for_each_two(kind: str) -> None:
+    """Eight times as many rows take some eight times as long, and not sixty-four times."""
+
+    def seconds(count: int) -> float:
+        contacts = [
+            ContactCreate(
+                number="+12015550123",
+                **({"tags": [f"t{n}"]} if kind == "tags" else {kind: {f"v{n}": "x"}}),
+            )
+            for n in range(count)
+        ]
+        began = time.process_time()
+        [last] = filter(None, in_turn(contacts))
+        ended = time.process_time()
+        assert len(getattr(last, kind)) == count
+        return ended - began
+
+    few = min(seconds(500) for _ in range(3))
+    many = min(seconds(4000) for _ in range(2))
+    assert many < 28 * few
+
+
+def test_a_contact_that_waits_for_another_takes_little_memory() -> None:
+    """Half a million that are to be merged take as many hundred bytes, and no kilobytes."""
+    count = 2000
+    duplicates = Duplicates(Repeated(10**9), "merge")  # type: ignore[arg-type]
+    tracemalloc.start()
+    for n in range(count):
+        contact = ContactCreate(
+            number=f"+1201555{n:04}",
+            first_name=f"Ada {n}",
+            last_name="King",
+            tags=["vip", f"lead {n % 7}"],
+            custom_variables={"plan": f"gold {n % 5}"},
+        )
+        duplicates.contact(Entry(n, n + 2, contact=contact), contact)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held / count < 600
+
+
+def test_a_row_that_is_too_long_is_rejected(tmp_path: Path) -> None:
+    """By what is used of it: columns that are not used may hold what they like."""
+    half = "x" * (MOST_CHARACTERS // 2)
+    columns = "number,first_name,last_name,Note,Remark"
+    rows = [
+        f"+12015550101,{half},,{half},{half}",
+        f"+12015550102,{half},{half},,",
+        "+12015550103,Ada,,,",
+        f"call me,{half},{half},{half},{half}",
+        f"+12015550104,{half},,,",
+    ]
+    found = entries(tmp_path, "\n".join([columns, *rows]))
+    assert [entry.place for entry in found] == [0, 1, 2, 3, 4]
+    assert [entry.line for entry in found] == [2, 3, 4, 5, 6]
+    assert [entry.contact and entry.contact.number[-1] for entry in found] == [
+        "1", None, "3", None, "4",
+    ]  # fmt: skip
+    codes = [entry.problem and entry.problem.code for entry in found]
+    assert codes == [None, "row_too_long", None, "row_too_long", None]
+    assert found[1].problem is not None
+    assert "131,072 characters" in found[1].problem.reason
+
+
+def test_long_rows_are_read_few_at_a_time(tmp_path: Path) -> None:
+    """As many as have the characters of some ordinary ones; short ones fifty at a time."""
+    path = tmp_path / "people.jsonl"
+    with path.open("w") as file:
+        for n in range(120):
+            picture = "x" * 500_000 * (n < 4)
+            file.write(json.dumps({"number": f"+1201555{n:04}", "picture": picture}) + "\n")
+    table = read_table(path)
+    reading = Reading(table=table, columns=find_columns(table.columns, {}))
+    assert [len(portion) for portion in reading.portions()] == [1, 1, 1, 1, 50, 50, 16]
+    assert all(entry.contact for entry in reading.entries())

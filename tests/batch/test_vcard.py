@@ -311,3 +311,45 @@ def test_escaped_and_folded_values_read_back(
     assert [(row.cells[FIRST], row.cells[LAST], row.cells[CATEGORIES]) for row in found] == [
         (first, last, " ::: ".join(categories)) for first, last, categories in people
     ]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "PHOTO;ENCODING=b;TYPE=JPEG",
+        "photo;encoding=base64",
+        "item1.PHOTO",
+        "LOGO;VALUE=uri",
+        "SOUND",
+        "KEY;MEDIATYPE=application/pgp-keys",
+    ],
+)
+def test_a_picture_is_left_out_whatever_its_size(read: Read, head: str) -> None:
+    """Over as many lines as it takes; what stands after it is read, and so is the next card."""
+    picture = [f"{head}:{'A' * 75}", *[" " + "A" * 75] * 250_000, "\t" + "A" * 75, ""]
+    one = card(*picture, "FN:Ada King", "TEL:+12015550101")
+    two = card("FN:Alan", "TEL:+12015550102", *picture[:3])
+    rows = [*read(one + two).rows()]
+    assert [row.problem for row in rows] == [None, None]
+    assert [row.line for row in rows] == [1, 250_009]
+    assert [row.cells[PHONE] for row in rows] == ["+12015550101", "+12015550102"]
+    assert rows[0].cells[:2] == ("Ada", "King")
+
+
+def test_what_only_looks_like_a_picture_is_read(read: Read) -> None:
+    """A text goes on after a soft line break, and a name may begin with the word."""
+    found = cells(
+        read,
+        "N;ENCODING=QUOTED-PRINTABLE:King;=",
+        "PHOTO:x",
+        "PHOTOGRAPHER:no",
+        "TEL:+12015550101",
+        version="2.1",
+    )
+    assert found[:3] == ("PHOTO:x", "King", "+12015550101")
+
+
+def test_a_line_that_continues_none_is_left_out_with_the_picture_alone(read: Read) -> None:
+    """Folded lines after another property are part of that one."""
+    found = cells(read, "PHOTO:A", " B", "FN:Ada", "  King", "TEL:+1201555", " 0101")
+    assert found[:3] == ("Ada", "King", "+12015550101")
