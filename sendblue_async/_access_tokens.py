@@ -6,7 +6,6 @@ import asyncio
 import contextvars
 import inspect
 import math
-import os
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -162,8 +161,7 @@ class AccessTokens:
         self._recent: deque[Secret] = deque(maxlen=_REMEMBERED)
         self._token: Secret | None = None
         self._renew_at = math.inf
-        # By the process, too: no task and no thread of its parent's goes on in a forked one.
-        self._askings: dict[tuple[int, asyncio.AbstractEventLoop], _Asking] = {}
+        self._askings: dict[asyncio.AbstractEventLoop, _Asking] = {}
         if isinstance(source, str):
             self._keep(AccessToken(source))
         elif callable(source):
@@ -210,10 +208,10 @@ class AccessTokens:
                 "use another client there",
                 ConfigurationError,
             )
-        key = os.getpid(), asyncio.get_running_loop()
-        asking = self._askings.get(key)
+        loop = asyncio.get_running_loop()
+        asking = self._askings.get(loop)
         if asking is None or asking.task.done():
-            asking = self._askings[key] = _Asking(self)
+            asking = self._askings[loop] = _Asking(self)
             asking.task = asyncio.ensure_future(self._renew(asking))
         asking.waiting += 1
         try:
@@ -222,8 +220,8 @@ class AccessTokens:
             asking.waiting -= 1
             if not asking.waiting:
                 asking.task.cancel()
-                if self._askings.get(key) is asking:
-                    del self._askings[key]
+                if self._askings.get(loop) is asking:
+                    del self._askings[loop]
         if not asking.task.done():
             return NoToken("access_token gave none in time", timed_out=True)
         answer = asking.task.result()

@@ -62,8 +62,13 @@ def environment_base_url() -> str:
     return os.environ.get("SENDBLUE_API_BASE_URL") or DEFAULT_BASE_URL
 
 
-def checked_base_url(base_url: str, *, allow_http: bool) -> str:
+def checked_base_url(base_url: str, *, allow_http: bool, name: str = "base_url") -> str:
     """The base URL, its scheme in lower case and without a slash at its end.
+
+    Args:
+        base_url: The base URL.
+        allow_http: Whether it may be plain http to another machine.
+        name: What an error calls it.
 
     Raises:
         ConfigurationError: If it is no web address, has a user name, password, query or
@@ -72,15 +77,15 @@ def checked_base_url(base_url: str, *, allow_http: bool) -> str:
     """
     if isinstance(base_url, str) and any(mark in base_url for mark in "@?#"):
         # Not shown, as it may hold a password.
-        raise ConfigurationError("base_url may have no user name, password, query or fragment.")
+        raise ConfigurationError(f"{name} may have no user name, password, query or fragment.")
     url = _split(base_url) if isinstance(base_url, str) and _URL.fullmatch(base_url) else None
     if url is None:
         raise ConfigurationError(
-            f"base_url must be a web address such as {DEFAULT_BASE_URL!r}, not {base_url!r}."
+            f"{name} must be a web address such as {DEFAULT_BASE_URL!r}, not {base_url!r}."
         )
     if url.scheme == "http" and not (allow_http or is_loopback(url.hostname or "")):
         raise ConfigurationError(
-            f"base_url {base_url!r} is not https, so the keys would travel in the clear; "
+            f"{name} {base_url!r} is not https, so the keys would travel in the clear; "
             "use https, or pass allow_http=True if that is what you want."
         )
     return url.scheme + base_url[len(url.scheme) :].rstrip("/")
@@ -237,7 +242,7 @@ def environment_proxy(base_url: str) -> Secret | None:
         problem = "names a SOCKS proxy, and SOCKS is not supported"
     raise ConfigurationError(
         f"{_variable(f'{scheme}_proxy', named)} {problem}. Set it to the URL of an HTTP proxy, "
-        f"such as {_EXAMPLE_PROXY!r}, pass one as proxy=, or add {host} to NO_PROXY to do without."
+        f"such as {_EXAMPLE_PROXY!r}, or add {host} to NO_PROXY to do without."
     )
 
 

@@ -96,7 +96,9 @@ class Given:
 
     def _find(self) -> Settings:
         base_url = self.base_url or checked_base_url(
-            environment_base_url(), allow_http=self._allow_http
+            environment_base_url(),
+            allow_http=self._allow_http,
+            name="The base URL in SENDBLUE_API_BASE_URL",
         )
         credentials = self._credentials() if callable(self._credentials) else self._credentials
         given_proxy = self._proxy

@@ -19,7 +19,7 @@ _TERMS = {
     r"^(region|concurrency) must\b": r"--\1 must",
     r"^give_up_after must\b": "--give-up-after must",
     r"\bset base_url \(SENDBLUE_API_BASE_URL\)": "set SENDBLUE_API_BASE_URL",
-    r"^base_url\b": "The base URL in SENDBLUE_API_BASE_URL",
+    r"\bit is not an argument, not in\b": "it is not in",
     r"use https, or pass allow_http=True if that is what you want\b": "use https",
     r"\bLeave the delimiter out\b": "Leave out --delimiter",
 }

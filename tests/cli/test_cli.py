@@ -116,6 +116,19 @@ def test_an_error_message_of_a_server_is_printed_safely(home: dict[str, str]) ->
 # Exit code, command, what stderr says, and what is changed in the account, if there is one.
 FAILURES: dict[str, tuple[int, str, str, dict[str, str] | None]] = {
     "no keys": (2, f"get {NUMBER}", "No api_key: .* SENDBLUE_API_KEY", None),
+    "no keys to list with": (
+        2,
+        "list --all",
+        "No api_key: it is not in the .* No api_secret: ",
+        None,
+    ),
+    "no keys to import with": (2, "import notes.txt", "No api_key: .* No api_secret: ", None),
+    "a proxy that is not supported": (
+        2,
+        f"get {NUMBER}",
+        "^HTTPS_PROXY names a SOCKS proxy",
+        {"HTTPS_PROXY": "socks5h://127.0.0.1:9", "SENDBLUE_API_BASE_URL": "https://0.0.0.0:9"},
+    ),
     "wrong keys": (1, f"get {NUMBER}", "401: .*Check the API key", {"SENDBLUE_API_KEY": "no"}),
     "no such contact": (1, f"get {NUMBER}", "404: Contact not found", {}),
     "a contact that exists": (1, f"create {OTHER}", "409: .*--update-if-exists", {}),

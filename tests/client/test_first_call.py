@@ -108,12 +108,13 @@ async def test_a_bad_base_url_of_the_environment_is_reported_by_the_first_call(
     environment: pytest.MonkeyPatch,
 ) -> None:
     """Neither making nor showing the client fails, and a password in it is not shown."""
-    environment.setenv("SENDBLUE_API_BASE_URL", "https://user:hush@example.com")
-    client = SendblueClient("k", "s")
-    assert "hush" not in repr(client)
-    with pytest.raises(ConfigurationError, match="base_url") as caught:
-        await client.count_contacts()
-    assert "hush" not in str(caught.value)
+    for url in ("https://user:hush@example.com", "ftp://example.com", "http://example.com"):
+        environment.setenv("SENDBLUE_API_BASE_URL", url)
+        client = SendblueClient("k", "s")
+        assert "hush" not in repr(client)
+        with pytest.raises(ConfigurationError, match=r"^The base URL in SENDBLUE_API_B") as caught:
+            await client.count_contacts()
+        assert "hush" not in str(caught.value)
 
 
 PROXIES = {
