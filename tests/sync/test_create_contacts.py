@@ -161,7 +161,7 @@ def test_no_more_rows_are_pulled_than_are_under_way(serve: Serve, concurrency: i
 
 def test_rows_are_under_way_together(serve: Serve) -> None:
     """While results are waited for, as many contacts are under way as may be."""
-    server, client = serve(late(0.1, echo()))
+    server, client = serve(late(0.5, echo()))
     results = client.create_contacts(rows_of(range(40)), concurrency=20, rate_limit=1e6)
     assert outcomes(results) == {"created": 40}
     assert server.most_open == 20
