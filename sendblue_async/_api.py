@@ -294,6 +294,7 @@ class ApiClient(Shared):
         policy: RetryPolicy | None = None,
         doubtful: bool = False,
         made: int = 0,
+        counted: bool = True,
     ) -> _T:
         """The answer to a call, or to a part of one that began at ``started``."""
         return await self._transport.send(
@@ -304,6 +305,7 @@ class ApiClient(Shared):
             pace=self._pace,
             doubtful=doubtful,
             made=made,
+            counted=counted,
         )
 
     async def _try_once_more(
@@ -330,7 +332,7 @@ class ApiClient(Shared):
             await transport.sleep(step.wait)
         if transport.allows_retry:
             try:
-                response = await self._attempt(step.call, started)
+                response = await self._attempt(step.call, started, counted=False)
             except SendblueError as caught:
                 error = caught
         else:

@@ -186,6 +186,7 @@ class Transport:
         pace: Pace | None,
         doubtful: bool,
         made: int = 0,
+        counted: bool = True,
     ) -> T:
         """The answer to a call, repeated as the truth table and the policy allow.
 
@@ -197,6 +198,8 @@ class Transport:
             pace: When each attempt may be sent; if ``None``, as the client's own pace has it.
             doubtful: Whether it may have been done already.
             made: How many attempts have been made before.
+            counted: Whether its attempts say how the server is, for the retry throttle. While
+                writes fail, look-ups may succeed.
 
         Raises:
             SendblueError: If the last attempt failed; its ``outcome`` speaks for all of them.
@@ -213,13 +216,16 @@ class Transport:
             answer = await self._attempt(pool, pace, call, timeouts, started, attempt)
             elapsed = self._clock() - started
             if not isinstance(answer, Failure):
-                self._throttle.succeeded()
+                if counted:
+                    self._throttle.succeeded()
                 pace.accepted(self._clock())
                 _log.succeeded(call, attempt, elapsed)
                 return answer
             _log.failed(call, attempt, answer, elapsed)
             doubtful = doubtful or answer.rule.outcome == "unknown"
             answered = answered or answer.rule.outcome != "not_sent"
+            if counted and answer.rule.again is not Again.NO:
+                self._throttle.failed()
             wait = self._wait(answer, call, policy, pace, attempt - renewed)
             if answer.refused_token is not None and not renewed:
                 renewed = 1
@@ -246,8 +252,6 @@ class Transport:
     ) -> float | None:
         """Seconds until the next attempt, or ``None``; tells the other callers what it learned."""
         rule = failure.rule
-        if rule.again is not Again.NO:
-            self._throttle.failed()
         if failure.status == 429:
             pace.refused(self._clock())
             if failure.retry_after is not None:

@@ -58,6 +58,18 @@ async def test_an_outage_costs_hardly_more_requests_than_calls(
     assert response.meta.attempts == 3
 
 
+@pytest.mark.parametrize("update", [True, False])
+async def test_an_outage_of_the_writes_alone_costs_no_more(
+    serve: Any, connect: Any, timer: Any, update: bool
+) -> None:
+    """That look-ups are answered brings back neither the retries nor more look-ups."""
+    timer.drawn = 0.0
+    server = await serve(POST=refusal(500), GET=refusal(404, "Contact not found"))
+    client = connect(server, timer=timer)
+    assert (await call_many(client, CALLS // 2, update=update))["unknown"] == CALLS // 2
+    assert CALLS // 2 < len(server.requests) <= 1.02 * CALLS // 2 + 100
+
+
 async def test_retries_come_back_while_the_server_does(
     serve: Any, connect: Any, timer: Any
 ) -> None:
