@@ -1,4 +1,4 @@
-"""An import that is killed again and again, at a server with faults, and what came of it.
+"""An import that is killed again and again, at a server with faults and lagging reads.
 
 From the folder above ``tests``: ``python -m tests.batch.kills --rows 10000 --kills 50 --seed 5``.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from anyio.from_thread import start_blocking_portal
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from sendblue_async.sandbox import Faults, Sandbox
 
@@ -47,6 +47,8 @@ FAULTS = Faults(
     drop_after_commit=0.04,
     short_body=0.02,
     garbage=0.02,
+    # Longer than the first look-up waits, and short enough for a run to end.
+    read_lag=0.4,
 )
 # Rows that cannot be sent, which stand between the others.
 INVALID = ("nobody,,", "12,,")
@@ -63,6 +65,7 @@ class Killed:
         outcomes: How many rows the last run reported with which outcome.
         expected: The contacts that the file holds, as number and first name.
         stored: Those that the server has.
+        created: How often a contact was created.
         requests: How many requests came.
     """
 
@@ -71,6 +74,7 @@ class Killed:
     outcomes: Counter[str]
     expected: dict[str, str] = field(repr=False)
     stored: dict[str, str] = field(repr=False)
+    created: int
     requests: int
 
 
@@ -105,6 +109,7 @@ def run_killed(
     seed: int,
     update: bool = False,
     bulk: bool = False,
+    read_lag: float | None = None,
 ) -> Killed:
     """Import so many rows on the sandbox, killed at random points, resumed each time."""
     draw = random.Random(seed)
@@ -115,7 +120,7 @@ def run_killed(
     path = programs.folder / "people.csv"
     path.write_text("\n".join(["number,first_name,tags", *lines]) + "\n", encoding="utf-8")
     arguments = [str(path), str(update), str(bulk), str(CONCURRENCY)]
-    sandbox.faults = FAULTS
+    sandbox.faults = FAULTS if read_lag is None else evolve(FAULTS, read_lag=read_lag)
     killed: list[int] = []
     # Between two kills there are so many requests that the last kill comes before the end. One
     # of a bulk request carries many contacts.
@@ -141,6 +146,7 @@ def run_killed(
         outcomes=+Counter(dict(zip(OUTCOMES, map(int, printed.split()), strict=True))),
         expected=expected,
         stored={phone: stored["first_name"] for phone, stored in sandbox.contacts.items()},
+        created=sandbox.counts["created"],
         requests=sandbox.counts["requests"],
     )
 
@@ -151,13 +157,14 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--read-lag", type=float, default=FAULTS.read_lag, help="seconds")
     given = parser.parse_args()
     kinds: dict[str, dict[str, Any]] = {
         "plain creates": {},
         "upserts": {"update": True},
         "bulk": {"bulk": True},
     }
-    columns = ("", "kills", "open at most", "lost", "wrong", "requests", "outcomes")
+    columns = ("", "kills", "open at most", "lost", "doubled", "wrong", "requests", "outcomes")
     print(f"| {' | '.join(columns)} |", "|---" * len(columns) + "|", sep="\n")
     for name, options in kinds.items():
         with (
@@ -167,13 +174,21 @@ def main() -> None:
         ):
             programs = Programs(Path(folder), sandbox.base_url)
             found = run_killed(
-                programs, sandbox, rows=given.rows, kills=given.kills, seed=given.seed, **options
+                programs,
+                sandbox,
+                rows=given.rows,
+                kills=given.kills,
+                seed=given.seed,
+                read_lag=given.read_lag,
+                **options,
             )
         lost = len(found.expected.keys() - found.stored.keys())
+        doubled = found.created - len(found.stored)
         wrong = len(found.stored.items() - found.expected.items())
         outcomes = ", ".join(f"{count} {outcome}" for outcome, count in found.outcomes.items())
         print(
-            f"| {name} | {found.kills} | {max(found.open)} | {lost} | {wrong} | {found.requests} "
+            f"| {name} | {found.kills} | {max(found.open)} | {lost} | {doubled} | {wrong} "
+            f"| {found.requests} "
             f"| {outcomes} |"
         )
 

@@ -622,6 +622,7 @@ def test_killed_at_any_moment_it_loses_and_doubles_nothing(
     assert found.kills >= 3
     assert 0 < max(found.open) <= CONCURRENCY
     assert found.stored == found.expected
+    assert found.created == len(found.stored)
     outcome = "stored" if kind.get("update") else "created"
     assert found.outcomes == {outcome: 500, "rejected": len(INVALID)}
 
