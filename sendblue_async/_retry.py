@@ -157,8 +157,8 @@ class RetryPolicy:
         base: Seconds the first wait may take at most. Default 0.25.
         cap: Seconds any wait may take at most, unless the server asks for more. Default 8.
         rate_limit_base: ``base`` after a 429 that names no time. Default 1 second.
-        settle: Whether the unknown outcome of a plain create is settled by looking the contact
-            up. Default true. If false, such an outcome raises at once and is not retried.
+        settle: Whether an unknown outcome is settled by looking the contact up. Default true. If
+            false, such an outcome of a plain create raises at once and is not retried.
 
     Raises:
         ConfigurationError: If a value is out of range.

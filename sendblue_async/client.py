@@ -426,9 +426,10 @@ class SendblueClient(ApiClient):
 
         A contact that is there from the first page to the last is given, whatever others create
         and delete meanwhile, as long as every contact shows when it was created and the server
-        sorts by that as asked. An account with more than 10,000 contacts of one and the same
-        time is an error. At most one page is fetched ahead. The numbers of all contacts given so
-        far are kept in memory.
+        sorts by that as asked. Reads may lag behind writes: contacts created some seconds ago may
+        be missing. An account with more than 10,000 contacts of one and the same time is an
+        error. At most one page is fetched ahead. The numbers of all contacts given so far are
+        kept in memory.
 
         Args:
             created_at_gte: Only contacts created at this time or later; with a time zone. To
