@@ -131,7 +131,7 @@ def test_nothing_is_lost_and_nothing_stored_is_reported_as_failed(
 @pytest.mark.parametrize("upsert", [False, True], ids=["plain creates", "upserts"])
 def test_the_same_holds_while_reads_lag(place: Place, upsert: bool) -> None:
     """What a read shows is two seconds old, and still hardly an outcome stays unknown."""
-    run = run_ours(place, CALLS_WITH_LAG, seed=SEED, upsert=upsert, read_lag=2)
+    run = run_ours(place, CALLS_WITH_LAG, seed=SEED, upsert=upsert, timeouts=PATIENT, read_lag=2)
     print(verdict_table([run.verdict]), rows_table(run.report), sep="\n\n")
     check_verdict(run)
     assert 0.33 < share_of_failures(run) < 0.42
