@@ -213,6 +213,9 @@ class Transport:
         renewed = 0
         while True:
             attempt += 1
+            if doubtful and call.read_missing is not None:
+                # Nobody knows whose work a 404 finds done now: that is for the caller to settle.
+                call = evolve(call, read_missing=None)
             answer = await self._attempt(pool, pace, call, timeouts, started, attempt)
             elapsed = self._clock() - started
             if not isinstance(answer, Failure):

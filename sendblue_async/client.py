@@ -590,7 +590,8 @@ class SendblueClient(ApiClient):
         Args:
             number: The contact's phone number, as for :meth:`create_contact`.
             missing_ok: Whether the call succeeds if there is no such contact; then
-                ``meta.status_code`` is 404. A 404 that is not the API's own, such as a proxy's
+                ``meta.status_code`` is 404. A 404 after an attempt without a usable answer is
+                looked into all the same, and one that is not the API's own, such as a proxy's
                 page, stays an error. Default false.
 
         Raises:
