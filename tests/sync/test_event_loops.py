@@ -245,6 +245,7 @@ if __name__ == "__main__":
 """
 
 
+# Newer Pythons go without marimo, see pyproject.toml; the test below stands for it there.
 if sys.version_info < (3, 14):
 
     @pytest.mark.parametrize("runs", ["notebook", "script"])
