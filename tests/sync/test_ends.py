@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import sys
 import textwrap
 import time
 
@@ -95,26 +96,146 @@ def test_a_program_may_end_while_a_daemon_thread_calls(
             assert program.returncode == 0
 
 
-# A host name is looked up on a thread of its own, which an exiting interpreter does not start.
-@pytest.mark.parametrize(("host", "used"), [("127.0.0.1", True), ("localhost", False)])
-def test_a_call_from_an_exit_handler_ends(
-    programs: Programs, sandbox: Sandbox, host: str, used: bool
+# What calls `work` after the last line of the program, and which end of the interpreter that is.
+LATE = {
+    "a thread": """
+        def outlive():
+            threading.main_thread().join()
+            work()
+        threading.Thread(target=outlive).start()
+    """,
+    "a thread pool": """
+        def outlive():
+            while not thread._shutdown:
+                time.sleep(0.01)
+            work()
+        ThreadPoolExecutor().submit(outlive)
+    """,
+    "atexit": "atexit.register(work)",
+    "weakref.finalize": "finalizer = weakref.finalize(client, work)",
+}
+# These start no thread any more once the main thread has ended.
+STARTS_NO_THREAD = sys.version_info[:3] in ((3, 12, 0), (3, 12, 1))
+BLOCKING = "client.create_contact('+14155550100', first_name='late')"
+AWAITED = f"asyncio.run(asynchronous_{BLOCKING})"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("kind", ["used before", "not used before", "asynchronous"])
+@pytest.mark.parametrize("late", LATE)
+def test_a_call_may_come_after_the_last_line(
+    programs: Programs, sandbox: Sandbox, late: str, kind: str, host: str
 ) -> None:
-    """A call from atexit works or fails with an error of ours that says so; it never hangs."""
+    """Calls of threads and handlers that outlive the main thread work, with names looked up."""
+    programs.environment["SENDBLUE_API_BASE_URL"] = sandbox.base_url.replace("127.0.0.1", host)
+    start = f"""
+        import asyncio, atexit, threading, time, weakref
+        from concurrent.futures import ThreadPoolExecutor, thread
+        from sendblue_async import ConfigurationError, SendblueClient, SyncSendblueClient
+        client, asynchronous_client = SyncSendblueClient(), SendblueClient()
+        if {kind == "used before"}:
+            client.create_contact("+14155550101")
+        def work():
+            try:
+                print({AWAITED if kind == "asynchronous" else BLOCKING}.status)
+            except ConfigurationError as error:
+                print(repr(error.__cause__))
+        """
+    printed = programs.run(textwrap.dedent(start) + textwrap.dedent(LATE[late]))
+    if STARTS_NO_THREAD and kind == "not used before":
+        assert "can't create new thread" in printed
+    else:
+        assert printed == "OK\n"
+        assert "+14155550100" in sandbox.contacts
+
+
+def test_a_file_may_be_imported_after_the_last_line(programs: Programs, sandbox: Sandbox) -> None:
+    """An import on a thread that outlives the main thread works."""
+    programs.write("contacts.csv", "number\n+14155550100\n")
     printed = programs.run(
         f"""
-        import atexit
-        from sendblue_async import SendblueError, SyncSendblueClient
-        client = SyncSendblueClient(base_url={sandbox.base_url.replace("127.0.0.1", host)!r})
-        @atexit.register
-        def last():
-            try:
-                print(client.create_contact("+14155550100", first_name="late").status)
-            except SendblueError as error:
-                print("failed,", error)
-        if {used}:
-            client.create_contact("+14155550101")
+        import threading
+        from sendblue_async import SyncSendblueClient
+        client = SyncSendblueClient()
+        client.create_contact("+14155550101")
+        def outlive():
+            threading.main_thread().join()
+            print(client.import_contacts({str(programs.folder / "contacts.csv")!r}).created)
+        threading.Thread(target=outlive).start()
         """
     )
-    assert printed == "OK\n" or (printed.startswith("failed, ") and len(printed) > 30)
-    assert ("+14155550100" in sandbox.contacts) == (printed == "OK\n")
+    assert printed == "1\n"
+    assert "+14155550100" in sandbox.contacts
+
+
+# How a call is made whose name is never found.
+HANGING = {
+    "blocking": "blocking.get_contact('+14155550100')",
+    "asynchronous": "asyncio.run(awaited.get_contact('+14155550100'))",
+}
+
+
+@pytest.mark.parametrize("kind", HANGING)
+def test_a_look_up_that_hangs_keeps_no_program_from_ending(programs: Programs, kind: str) -> None:
+    """Where the resolver hangs, the call ends at its deadline, and the program with it."""
+    printed = programs.run(
+        f"""
+        import asyncio, socket, threading, time
+        from sendblue_async import SendblueClient, SendblueError, SyncSendblueClient, Timeouts
+
+        def hang(*_, **__):
+            threading.Event().wait()
+
+        socket.getaddrinfo = hang
+        options = dict(base_url="https://sendblue.invalid", timeouts=Timeouts(total=1))
+        blocking, awaited = SyncSendblueClient(**options), SendblueClient(**options)
+        for _ in range(5):
+            try:
+                {HANGING[kind]}
+            except SendblueError as error:
+                assert error.timed_out
+        names = [thread.name for thread in threading.enumerate()]
+        print(names.count("sendblue-async-lookup"), time.time())
+        """
+    )
+    threads, ended = printed.split()
+    assert threads == "1"
+    assert time.time() - float(ended) < 5
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_an_interpreter_may_have_lost_its_modules(programs: Programs, closed: bool) -> None:
+    """A client that goes last of all, after what its module has imported, goes without noise."""
+    printed = programs.run(
+        f"""
+        import builtins
+        from sendblue_async import SyncSendblueClient
+        builtins.last = SyncSendblueClient()
+        last.create_contact("+14155550100")
+        if {closed}:
+            last.close()
+        print("end")
+        """
+    )
+    assert printed == "end\n"
+
+
+def test_a_call_of_a_finalizer_ends(programs: Programs) -> None:
+    """A call made by __del__ while the interpreter takes itself apart fails at once."""
+    source = """
+        import builtins
+        from sendblue_async import SyncSendblueClient
+
+        class Last:
+            def __init__(self):
+                self.client = SyncSendblueClient()
+            def __del__(self):
+                self.client.get_contact("+14155550100")
+
+        builtins.last = Last()
+        builtins.last.client.create_contact("+14155550101")
+    """
+    with programs.start(source) as program:
+        _, complaints = program.communicate(timeout=20)
+    assert program.returncode == 0
+    assert "interpreter" in complaints

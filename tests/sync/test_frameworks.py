@@ -1,4 +1,4 @@
-"""The blocking client where it is used: gunicorn, Celery and Jupyter, all of them for real."""
+"""The blocking client where it is used: gunicorn, uWSGI, Celery and Jupyter, for real."""
 
 from __future__ import annotations
 
@@ -39,12 +39,14 @@ def until(condition: Callable[[], object], seconds: float = 60) -> None:
 
 
 @contextlib.contextmanager
-def running(programs: Programs, *arguments: str) -> Iterator[Path]:
+def running(
+    programs: Programs, *arguments: str, command: tuple[str, ...] = (sys.executable, "-m")
+) -> Iterator[Path]:
     """A server program's log while it runs; it must end in order when it is told to."""
     log = programs.folder / "log.txt"
     with log.open("w") as output:
         program = subprocess.Popen(
-            [sys.executable, "-m", *arguments],
+            [*command, *arguments],
             cwd=programs.folder,
             env=programs.environment,
             stdout=output,
@@ -187,6 +189,52 @@ def test_gunicorn_workers_share_a_client_used_before_the_fork(
     assert {*sandbox.contacts} == {"+14155550100", *(answer["phone"] for answer in answers)}
 
 
+def signed_up_at_once(port: int, sandbox: Sandbox, concurrency: int) -> list[dict[str, Any]]:
+    """What 50 sign-ups are answered, so many at a time, each of which takes half a second."""
+    sandbox.faults = Faults(latency=0.5)
+    numbers = [f"+1415557{n:04}" for n in range(50)]
+    with ThreadPoolExecutor(concurrency) as pool:
+        answers = [*pool.map(lambda number: signed_up(port, number), numbers)]
+    assert [answer["phone"] for answer in answers] == numbers
+    return answers
+
+
+def test_gunicorn_gevent_workers_answer_many_requests_at_once(
+    programs: Programs, sandbox: Sandbox
+) -> None:
+    """With gevent, one worker makes ten calls at a time on a client that its parent had used."""
+    programs.write("application.py", FLASK_APP)
+    with running(programs, *GUNICORN, "--worker-class", "gevent", "application:app") as log:
+        until(lambda: "Booting worker" in log.read_text())
+        started = time.monotonic()
+        signed_up_at_once(port_in(log.read_text()), sandbox, 10)
+        # One after the other, they take 25 seconds.
+        assert time.monotonic() - started < 15
+
+
+if sys.version_info < (3, 15):
+    # It forks without Python's hooks. Without its option for threads, those other than the
+    # worker's own run during calls alone, which is when they are needed.
+    UWSGI = (str(Path(sys.executable).with_name("uwsgi")),)
+
+    @pytest.mark.parametrize("options", [[], ["--enable-threads", "--threads", "4"]], ids=" ".join)
+    def test_uwsgi_workers_share_a_client_used_before_the_fork(
+        programs: Programs, sandbox: Sandbox, options: list[str]
+    ) -> None:
+        """Both workers answer with a client that their parent had used, at once."""
+        programs.write("application.py", FLASK_APP)
+        server = ["--http-socket", "127.0.0.1:0", "--master", "--processes", "2", "--die-on-term"]
+        home = [] if sys.prefix == sys.base_prefix else ["--virtualenv", sys.prefix]
+        server += [*home, "--module", "application:app", *options]
+        with running(programs, *server, command=UWSGI) as log:
+            until(lambda: log.read_text().count("spawned uWSGI worker") == 2)
+            [port] = re.findall(r"bound to TCP address 127\.0\.0\.1:(\d+)", log.read_text())
+            answers = signed_up_at_once(int(port), sandbox, 8)
+        assert len({answer["pid"] for answer in answers}) == 2
+        assert len({answer["parent"] for answer in answers}) == 1
+        assert max(answer["seconds"] for answer in answers) < 4
+
+
 def test_gunicorn_ends_after_the_answer_under_way(programs: Programs, sandbox: Sandbox) -> None:
     """On SIGTERM a worker waits for its call, answers its request, and ends in order."""
     programs.write("application.py", FLASK_APP)
@@ -301,6 +349,23 @@ def test_celery_children_share_a_client_used_before_the_fork(
         assert {pid for _, pid in late} <= {pid for _, pid in created}
         assert {pid for _, pid in again} <= {pid for _, pid in created}
     assert {*numbers, "+14155550100"} <= {*sandbox.contacts}
+
+
+def test_celery_gevent_runs_many_tasks_at_once(celery: Programs, sandbox: Sandbox) -> None:
+    """With gevent, one worker process makes twenty calls at a time."""
+    # Celery looks at the first option that names a pool before it lets gevent replace threads.
+    worker = ["celery", "-A", "application", "worker", "--pool", "gevent", "--concurrency", "20"]
+    quiet = ["--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+    with running(celery, *worker, *quiet) as log:
+        until(lambda: "ready." in log.read_text())
+        sandbox.faults = Faults(latency=0.3)
+        numbers = [f"+1415557{n:04}" for n in range(200)]
+        started = time.monotonic()
+        created = results(celery, "create", *numbers)
+        # One after the other, they take 60 seconds.
+        assert time.monotonic() - started < 40
+    assert [phone for phone, _ in created] == numbers
+    assert len({pid for _, pid in created}) == 1
 
 
 def test_celery_ends_after_the_task_under_way(celery: Programs, sandbox: Sandbox) -> None:

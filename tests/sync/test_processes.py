@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from sendblue_async.sandbox import Sandbox
+from sendblue_async.sandbox import Faults, Sandbox
 
 from .programs import Programs
 
@@ -364,3 +364,112 @@ def test_an_interruption_may_come_at_any_moment(programs: Programs) -> None:
         # Python itself complains of a handler that raises while it cleans up.
         printed, _ = program.communicate(timeout=40)
     assert (program.returncode, printed) == (0, "True OK\n")
+
+
+# What happens after some delay in a process's first call; it returns the exit code.
+FIRST_CALLS = {
+    "a fork beside it": """
+        def one(delay):
+            first = threading.Thread(target=client.get_contact, args=[NUMBER], daemon=True)
+            first.start()
+            time.sleep(delay)
+            child = os.fork()
+            if child == 0:
+                client.get_contact(NUMBER)
+                os._exit(0)
+            first.join()
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    """,
+    "a signal handler's call within it": """
+        def one(delay):
+            answers = []
+            signal.signal(signal.SIGALRM, lambda *_: answers.append(client.get_contact(NUMBER)))
+            signal.setitimer(signal.ITIMER_REAL, max(delay, 0.00001))
+            client.get_contact(NUMBER)
+            while not answers:
+                time.sleep(0.001)
+            return 0
+    """,
+}
+
+
+@pytest.mark.parametrize("meanwhile", FIRST_CALLS)
+def test_the_very_first_call_may_be_disturbed(
+    programs: Programs, sandbox: Sandbox, meanwhile: str
+) -> None:
+    """A fork or a signal handler's call may come at any moment of a process's first call."""
+    source = """
+        import os, signal, threading, time
+        from sendblue_async import SyncSendblueClient
+        client, NUMBER = SyncSendblueClient(), "+14155550100"
+        # By a process of its own, so that no other has made a call yet.
+        if os.fork() == 0:
+            client.create_contact(NUMBER)
+            os._exit(0)
+        os.wait()
+    """
+    ends = """
+        ends = []
+        for index in range(40):
+            # Each of them makes a first call of its own.
+            process = os.fork()
+            if process == 0:
+                os._exit(one(index / 40 * 0.02))
+            started = time.monotonic()
+            while not (done := os.waitpid(process, os.WNOHANG))[0]:
+                if time.monotonic() - started > 10:
+                    os.kill(process, signal.SIGKILL)
+                time.sleep(0.002)
+            ends.append(done[1])
+        print(ends.count(0))
+    """
+    sandbox.faults = Faults(latency=0.02)
+    parts = [source, FIRST_CALLS[meanwhile], ends]
+    assert programs.run("".join(textwrap.dedent(part) for part in parts)) == "40\n"
+
+
+def test_a_fork_within_a_call_ends_it_in_the_child(
+    slow_programs: Programs, listener: socket.socket
+) -> None:
+    """A handler that forks during a call: the child is told, and the parent gets its answer."""
+    source = """
+        import os, signal, sys
+        from sendblue_async import ConfigurationError, SyncSendblueClient
+        client = SyncSendblueClient()
+        child = None
+
+        def fork(*_):
+            global child
+            child = os.fork()
+
+        signal.signal(signal.SIGUSR1, fork)
+        try:
+            print(client.get_contact("+14155550123").status, flush=True)
+        except ConfigurationError as error:
+            sys.exit(0 if child == 0 and "forked" in str(error) else 1)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    with slow_programs.start(source) as program:
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.recv(65536)
+            program.send_signal(signal.SIGUSR1)
+            # The child is told within a second.
+            time.sleep(2)
+            connection.sendall(HEAD % len(BODY) + BODY)
+            assert program.communicate(timeout=20) == ("OK\n0\n", "")
+
+
+def test_a_first_call_imports_nothing(programs: Programs) -> None:
+    """An import that a fork leaves half done can never be finished: a call has none to make."""
+    printed = programs.run(
+        """
+        import os, sys
+        from sendblue_async import SyncSendblueClient
+        client = SyncSendblueClient(base_url=os.environ["SENDBLUE_API_BASE_URL"])
+        before = {*sys.modules}
+        client.create_contact("+14155550100")
+        print({*sys.modules} - before)
+        """
+    )
+    assert printed == "set()\n"
