@@ -51,7 +51,7 @@ def delimiter_named(name: str) -> str:
     Raises:
         ConfigurationError: If it is none.
     """
-    delimiter = DELIMITERS.get(name, name) if isinstance(name, str) else None
+    delimiter = DELIMITERS.get(name, name) if isinstance(name, str) else ""
     if delimiter not in DELIMITERS.values():
         raise ConfigurationError(
             f'{name!r} is no known delimiter. Use "comma", "semicolon" or "tab", or leave it out '
