@@ -36,7 +36,7 @@ Job = Coroutine[Any, Any, T]
 
 KEYS = {"api_key": "chaos-key", "api_secret": "chaos-secret"}
 WORKERS = 64
-HASTY = Timeouts(connect=0.3, attempt=0.5, total=30)
+HASTY = Timeouts(connect=1, attempt=1.5, total=30)
 POLICY = RetryPolicy(base=0.005, cap=0.05, rate_limit_base=0.005)
 
 
