@@ -406,7 +406,7 @@ def test_a_closed_journal_is_not_in_use(tmp_path: Path, kept: list[sqlite3.Curso
     with open_journal(path) as journal:
         use(journal)
     for cursor in kept:
-        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        with pytest.raises(sqlite3.ProgrammingError, match="closed cursor"):
             cursor.fetchone()
     assert not os.path.exists(f"{path}-wal")
 
