@@ -4,51 +4,56 @@
 ...     response = await client.create_contact("+14155550123", first_name="Ada")
 """
 
-from ._access_tokens import AccessToken
-from ._converter import CLEAR, Clear
-from ._options import Timeouts
-from ._retry import RetryPolicy
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ._version import __version__
-from .batch import ContactOutcome, ContactResult, ImportProgress, ImportReport
-from .client import SendblueClient
-from .exceptions import (
-    APIError,
-    AuthenticationError,
-    BadRequestError,
-    ConfigurationError,
-    ConfigurationWarning,
-    ConnectError,
-    ContactExistsError,
-    JournalError,
-    NotFoundError,
-    Outcome,
-    OutcomeUnknownError,
-    PermissionDeniedError,
-    RateLimitError,
-    ResponseFormatError,
-    SendblueError,
-    ServerError,
-    TLSError,
-    UnexpectedRedirectError,
-    ValidationError,
-)
-from .models import (
-    BulkContact,
-    BulkCreateResponse,
-    BulkDeleteResponse,
-    Contact,
-    ContactCreate,
-    ContactPage,
-    ContactResponse,
-    ContactUpdate,
-    CountResponse,
-    OptOutResponse,
-    RawResponse,
-    Response,
-    ResponseMeta,
-    StatusResponse,
-)
-from .sync import SyncSendblueClient
+
+if TYPE_CHECKING:
+    from ._access_tokens import AccessToken
+    from ._converter import CLEAR, Clear
+    from ._options import Timeouts
+    from ._retry import RetryPolicy
+    from .batch import ContactOutcome, ContactResult, ImportProgress, ImportReport
+    from .client import SendblueClient
+    from .exceptions import (
+        APIError,
+        AuthenticationError,
+        BadRequestError,
+        ConfigurationError,
+        ConfigurationWarning,
+        ConnectError,
+        ContactExistsError,
+        JournalError,
+        NotFoundError,
+        Outcome,
+        OutcomeUnknownError,
+        PermissionDeniedError,
+        RateLimitError,
+        ResponseFormatError,
+        SendblueError,
+        ServerError,
+        TLSError,
+        UnexpectedRedirectError,
+        ValidationError,
+    )
+    from .models import (
+        BulkContact,
+        BulkCreateResponse,
+        BulkDeleteResponse,
+        Contact,
+        ContactCreate,
+        ContactPage,
+        ContactResponse,
+        ContactUpdate,
+        CountResponse,
+        OptOutResponse,
+        RawResponse,
+        Response,
+        ResponseMeta,
+        StatusResponse,
+    )
+    from .sync import SyncSendblueClient
 
 __all__ = [
     "CLEAR",
@@ -97,3 +102,32 @@ __all__ = [
     "ValidationError",
     "__version__",
 ]
+
+# What the names above come from, loaded when one is first asked for: the command line has to be
+# in charge of Ctrl-C before that.
+_MODULES = (
+    "exceptions",
+    "models",
+    "_access_tokens",
+    "_converter",
+    "_options",
+    "_retry",
+    "batch",
+    "client",
+    "sync",
+)
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULES:
+            return import_module(f".{name}", __name__)
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        for module in [import_module(f".{module}", __name__) for module in _MODULES]:
+            found = {name: value for name, value in vars(module).items() if name in __all__}
+            globals().update(found)
+        return globals()[name]
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

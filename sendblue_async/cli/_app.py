@@ -47,12 +47,14 @@ def exit_codes() -> Iterator[None]:
     except (ValidationError, ConfigurationError) as error:
         print_error(error)
         raise typer.Exit(2 if error.outcome == "not_sent" else 1) from None
-    except BrokenPipeError:
-        # Nobody reads on; what is still buffered must not fail once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(1) from None
-    except (SendblueError, OSError) as error:
+    except SendblueError as error:
         print_error(error)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        # What is still buffered must not fail once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            print_error(error)
         raise typer.Exit(1) from None
     except (KeyboardInterrupt, asyncio.CancelledError):
         # On Python 3.10 anyio reports Ctrl-C as the cancellation that it caused.

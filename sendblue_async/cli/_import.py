@@ -28,6 +28,7 @@ from ..batch import ImportProgress, ImportReport
 from ..batch._files import journal_beside
 from ..exceptions import ValidationError
 from ._app import InSandbox, app, command, connected_client
+from ._interruption import Interruption
 from ._output import print_above, print_aside, print_json, print_note
 from ._report_file import check_report, write_report
 
@@ -135,10 +136,10 @@ async def import_(
             )
 
             def stop() -> None:
-                print_aside("Finishing what is under way; press Ctrl-C again to leave it.")
                 job.stop()
+                print_aside("Finishing what is in flight; press Ctrl-C again to leave it.")
 
-            interrupted = _on_ctrl_c(stop)
+            interruption = Interruption(stop)
             written = False
             try:
                 came_to = await job.run()
@@ -146,8 +147,7 @@ async def import_(
                 shown.close()
                 if job.report is not None:
                     written = _print_end(job.report, report, sandbox=sandbox)
-    if interrupted.is_set():
-        raise typer.Exit(130)
+    interruption.exit_if_it_came()
     if not written or came_to.rejected or came_to.unknown or came_to.remaining:
         raise typer.Exit(1)
 
@@ -157,13 +157,13 @@ async def _run_dry(
 ) -> None:
     from ..batch._dry_run import dry_run
 
-    interrupted = _on_ctrl_c(lambda: None)
-    run = partial(dry_run, file, stopped=interrupted.is_set, **options)
+    interruption = Interruption(lambda: None)
+    run = partial(dry_run, file, stopped=interruption.came, **options)
     try:
         found = await anyio.to_thread.run_sync(run)
     except asyncio.CancelledError:
         # The thread does not hear of it otherwise, and the program would not end before it.
-        interrupted.set()
+        interruption.signal = signal.SIGINT
         raise
     written = True
     if found is None:
@@ -171,8 +171,7 @@ async def _run_dry(
     else:
         _print_dry_run(found, per_second)
         written = report is None or write_report(report, asdict(found), like=file)
-    if interrupted.is_set():
-        raise typer.Exit(130)
+    interruption.exit_if_it_came()
     if not written:
         raise typer.Exit(1)
 
@@ -201,27 +200,6 @@ def _per_second(rate: str | None) -> float | None:
     raise ValidationError(
         f"--rate is requests per second, such as 50/s, not {rate!a}.", field="rate"
     )
-
-
-def _on_ctrl_c(stop: Callable[[], None]) -> asyncio.Event:
-    """Let the first Ctrl-C stop what is going on; the event tells that it came.
-
-    A second one ends the program as ever.
-    """
-    interrupted = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    before = signal.getsignal(signal.SIGINT)
-
-    def interrupt() -> None:
-        interrupted.set()
-        loop.remove_signal_handler(signal.SIGINT)
-        signal.signal(signal.SIGINT, before)
-        stop()
-
-    # Windows has no such handlers; there Ctrl-C cancels what is under way.
-    with contextlib.suppress(NotImplementedError):
-        loop.add_signal_handler(signal.SIGINT, interrupt)
-    return interrupted
 
 
 @contextmanager

@@ -38,8 +38,8 @@ def print_json(document: dict[str, Any]) -> None:
 
 
 def print_note(line: str) -> None:
-    """A line on standard output, as it is."""
-    print(line, flush=True)
+    """Print a line on standard output, with what could steer a terminal made visible."""
+    print(_encodable(_plain(line), sys.stdout.encoding), flush=True)
 
 
 def print_aside(line: str, end: str = "\n") -> None:
