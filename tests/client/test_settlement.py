@@ -559,8 +559,9 @@ async def test_a_contact_from_before_the_call_is_not_ours(
     server = await serve(POST=[hang_up, last], GET=old)
     with pytest.raises(ContactExistsError, match="existed before") as caught:
         await connect(server, timer=timer).create_contact(NUMBER, **SENT)
-    assert (caught.value.outcome, caught.value.maybe_ours) == ("rejected", False)
-    assert caught.value.attempts == (2 if last is EXISTS else 4)
+    error = caught.value
+    assert (error.outcome, error.maybe_ours, error.retryable) == ("rejected", False, False)
+    assert error.attempts == (2 if last is EXISTS else 4)
 
 
 @pytest.mark.parametrize(

@@ -288,6 +288,7 @@ def models(response: ContactResponse, raw: RawResponse) -> None:
     assert_type(new.extra_body, dict[str, Any])
     assert_type(new.to_dict(), dict[str, Any])
     assert_type(new.agrees_with(response.contact), bool)
+    assert_type(ContactUpdate(first_name="Ada").agrees_with(response.contact), bool)
     assert_type(ContactCreate.from_dict({"phone_number": "+14155550123"}), ContactCreate)
     marker: Clear = CLEAR
     print(marker, sendblue_async.__version__.upper())
