@@ -35,7 +35,7 @@ WAITS = (0.0, 0.5, 1.0, 2.0, 4.0)
 LAG = 3.0
 """Seconds by which reads are taken to lag behind writes at most; documented are "seconds"."""
 
-# So many look-ups, each with retries of its own, may fail before it is left at that.
+# So many look-ups in a row, each with retries of its own, may fail before it is left at that.
 _FAILED_AT_MOST = 2
 
 # How far clocks may be apart: the server's among themselves, and ours where the server shows none.
@@ -196,11 +196,10 @@ def _settle(
         verdict = judge(look)
         if look.is_last or (verdict and (verdict.at_once or look.elapsed >= LAG)):
             break
-        if look.error is not None:
-            failed += 1
-            if failed == _FAILED_AT_MOST:
-                break
-        elif verdict is None and may_try and not isinstance(error, last_word):
+        failed = failed + 1 if look.error else 0
+        if failed == _FAILED_AT_MOST:
+            break
+        if not (failed or verdict) and may_try and not isinstance(error, last_word):
             may_try = False
             answer = yield TryOnceMore(error.attempts)
             if not isinstance(answer, SendblueError):

@@ -41,7 +41,7 @@ from ._pool import (
     hang_up,
 )
 from ._redaction import shortened
-from ._retry import RULES, Again, Ending, RetryPolicy, RetryThrottle, Rule
+from ._retry import RULES, Again, Effect, Ending, RetryPolicy, RetryThrottle, Rule
 from ._settings import Given, Settings
 from ._wire import Call, Failure, error_for, read_reply, shown_request_id, snippet, told_of
 from .exceptions import ConfigurationError, ConnectError, RateLimitError
@@ -213,7 +213,7 @@ class Transport:
         renewed = 0
         while True:
             attempt += 1
-            if doubtful and call.read_missing is not None:
+            if doubtful and call.read_missing is not None and call.effect is not Effect.SAFE:
                 # Nobody knows whose work a 404 finds done now: that is for the caller to settle.
                 call = evolve(call, read_missing=None)
             answer = await self._attempt(pool, pace, call, timeouts, started, attempt)

@@ -1,6 +1,7 @@
 """Creates thousands of contacts at a server that fails in every way, and says what came of it.
 
-From the folder above ``tests``: ``python -m tests.chaos.run --calls 20000 --official 2000``.
+From the folder above ``tests``:
+``python -m tests.chaos.run --calls 20000 --official 2000 --read-lag 2``.
 """
 
 from __future__ import annotations

@@ -268,6 +268,17 @@ async def test_a_contact_that_is_not_found_is_created_once_more(
     assert (server.count("POST"), server.count("GET")) == (5, 1)
 
 
+async def test_a_look_up_that_was_repeated_finds_nothing_all_the_same(
+    serve: Any, connect: Any, timer: Any
+) -> None:
+    """That an attempt of its own was lost takes nothing from its 404."""
+    looks = [hang_up, MISSING]
+    server = await serve(POST=[*[hang_up] * 4, STORED], GET=looks[:])
+    assert (await connect(server, timer=timer).create_contact(NUMBER, **SENT)).meta.attempts == 5
+    server = await serve(DELETE=[hang_up, MISSING], GET=looks * 4)
+    assert (await connect(server, timer=timer).delete_contact(NUMBER)).meta.settled
+
+
 async def test_a_409_of_that_one_is_looked_up_again(serve: Any, connect: Any, timer: Any) -> None:
     """Then the contact is there, and the reads will show it."""
     server = await serve(POST=[*[reset] * 4, EXISTS], GET=[MISSING, MISSING, STORED])
