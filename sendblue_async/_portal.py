@@ -1,8 +1,9 @@
 """The way from any thread to an event loop on a daemon thread of its own.
 
-One such loop, with its thread a *host*, serves all blocking clients of a process. Each call checks
-that the host is still there for it, in this process and among its kind of threads; if not, a new
-one takes its place. Nothing is locked meanwhile, so a fork or a signal may come at any moment.
+One such loop, run by anyio, with its thread a *host*, serves all blocking clients of a process.
+Each call checks that the host is still there for it, in this process and among its kind of
+threads; if not, a new one takes its place. Nothing is locked meanwhile, so a fork or a signal may
+come at any moment.
 
 anyio's own ``start_blocking_portal`` waits for its thread at exit and after a fork, and waits
 for results on locks that a signal handler's exception can leave taken; this does neither.
@@ -22,7 +23,8 @@ from typing import Any, TypeVar
 
 # The first call imports nothing: a fork would leave what another thread imports half done for
 # ever, and an interpreter that exits refuses some.
-import anyio._backends._asyncio  # noqa: F401
+import anyio
+import anyio._backends._asyncio
 
 from ._clock import monotonic
 from .exceptions import ConfigurationError, OutcomeUnknownError
@@ -46,6 +48,14 @@ class _Loop(_AsyncioLoop):
     """
 
     time = staticmethod(monotonic)
+
+    def run_forever(self) -> None:
+        """Run for as long as the process does."""
+        while True:
+            with suppress(KeyboardInterrupt, SystemExit):
+                # The task that raised it has it as well, and so has whoever waits for that; the
+                # calls of other threads go on.
+                super().run_forever()
 
     def __del__(self) -> None:
         # To close it would reach into the selector that a forked process shares with its parent.
@@ -94,14 +104,9 @@ class _Host:
             return
         self.thread = threading.get_ident()
         try:
-            while True:
-                with suppress(KeyboardInterrupt, SystemExit):
-                    # The task that raised it has it as well, and so has whoever waits for that;
-                    # the calls of other threads go on.
-                    self.loop.run_forever()
+            anyio.run(anyio.sleep_forever, backend_options={"loop_factory": lambda: self.loop})
         except BaseException as error:
             self.end = error
-            self.loop.close()
 
     def check(self, *, begun: bool) -> None:
         """Make sure that a call still gets an answer from here.
