@@ -137,11 +137,15 @@ class Body:
 
     def take(self, data: bytes) -> bool:
         """Take the next bytes of the body; return whether any more can be taken."""
+        if not self._codings and len(data) <= self._room:
+            self._room -= len(data)
+            self._pieces.append(data)
+            return True
         self._packed_room -= len(data)
         try:
             if self._packed_room < 0 and self._codings:
                 raise _TooLarge
-            for piece in _unpack(data, self._codings) if self._codings else (data,):
+            for piece in _unpack(data, self._codings):
                 self._pieces.append(piece)
                 self._room -= len(piece)
                 if self._room < 0:
@@ -155,9 +159,9 @@ class Body:
     @property
     def fault(self) -> str | None:
         """What is wrong with it, in words that follow "an answer that"; ``None`` if nothing."""
-        if self._fault is None and not all(coding.is_whole for coding in self._codings):
-            return "was cut short"
-        return self._fault
+        if not self._codings or self._fault is not None:
+            return self._fault
+        return None if all(coding.is_whole for coding in self._codings) else "was cut short"
 
     @property
     def content(self) -> bytes:

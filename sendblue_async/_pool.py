@@ -197,6 +197,9 @@ class Pools:
                 pool.abandon()
 
 
+_connect = aiohttp.TCPConnector.connect
+
+
 class _Connector(aiohttp.TCPConnector):
     """A connector that does not complain when it is dropped, as :class:`Pools` does.
 
@@ -204,14 +207,20 @@ class _Connector(aiohttp.TCPConnector):
     take it for the answer to the next request.
     """
 
-    async def connect(self, *args: Any, **options: Any) -> aiohttp.connector.Connection:
-        connection = await super().connect(*args, **options)
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109
+    ) -> aiohttp.connector.Connection:
+        """Give a connection that nothing has come on yet."""
+        connection = await _connect(self, req, traces, timeout)
         # There are no more idle connections than this, and a new one may greet, too.
         for _ in range(self.limit):
             if connection.protocol is None or not connection.protocol.should_close:
                 break
             connection.close()
-            connection = await super().connect(*args, **options)
+            connection = await _connect(self, req, traces, timeout)
         return connection
 
     def __del__(self, _: object = None) -> None:

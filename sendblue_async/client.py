@@ -199,9 +199,11 @@ class SendblueClient(ApiClient):
             TLSError: If the server's certificate is not acceptable.
             OutcomeUnknownError: If the contact may have been stored, and could not be found.
         """
-        others = [name for name in deprecated if name not in DeprecatedSpellings.__annotations__]
-        if others:
-            raise misspelt(SendblueClient.create_contact, dict.fromkeys(others))
+        if deprecated:
+            known = DeprecatedSpellings.__annotations__
+            others = [name for name in deprecated if name not in known]
+            if others:
+                raise misspelt(SendblueClient.create_contact, dict.fromkeys(others))
         fields: dict[str, Any] = {
             "first_name": first_name,
             "last_name": last_name,
