@@ -48,15 +48,21 @@ class Pace:
         place = max(now, self._next, self._paused_until)
         return self._within.free_at(place) if self._within else place
 
-    def reserve(self, now: float) -> float:
+    def reserve(self, now: float, before: float = math.inf) -> float:
         """The time at which the caller may send; it has that place for itself.
 
         A caller that gives its place up leaves it unused. One that waited must ask
         :meth:`paused_until` afterwards, and take another place if a pause has come meanwhile.
+
+        Args:
+            now: The time.
+            before: When it is too late for the caller; it gets no place then, and holds up nobody.
         """
         place = max(now, self._next, self._paused_until)
         if self._within:
-            place = self._within.reserve(place)
+            place = self._within.reserve(place, before)
+        if place >= before:
+            return place
         if self._interval:
             self._next = place + self._interval
         if self._probes:
@@ -110,11 +116,11 @@ class AdaptivePace(Pace):
         self._unused = 0
         self._accepted: deque[float] = deque()
 
-    def reserve(self, now: float) -> float:
+    def reserve(self, now: float, before: float = math.inf) -> float:
         """As :meth:`Pace.reserve`; also notices whether the pace is what holds callers back."""
-        place = super().reserve(now)
+        place = super().reserve(now, before)
         self._waits = place > now
-        if self._unused > 0:
+        if self._unused > 0 and place < before:
             self._unused -= 1
             self._next = place
         return place

@@ -294,7 +294,7 @@ class Transport:
             if isinstance(identity, Failure):
                 return identity
             now = self._clock()
-            start = pace.reserve(now)
+            start = pace.reserve(now, deadline)
             while start > now:
                 if start >= deadline:
                     return _held_back(start - now)
@@ -302,7 +302,7 @@ class Transport:
                 now = self._clock()
                 if pace.paused_until() <= now:
                     break
-                start = pace.reserve(now)
+                start = pace.reserve(now, deadline)
             left = deadline - now
             if left <= 0:
                 return _no_time("had no time left")

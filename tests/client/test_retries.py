@@ -172,6 +172,24 @@ async def test_a_pause_beyond_the_deadline_is_not_waited_for(
     await upsert(client)
 
 
+@pytest.mark.parametrize(("rate", "asked", "paused"), [(10, "90", 90), (None, "999999999", 300)])
+async def test_calls_that_come_too_late_hold_up_nobody(
+    serve: Any, connect: Any, timer: Any, rate: float | None, asked: str, paused: float
+) -> None:
+    """A pause that outlasts the deadline of many calls ends when it was to end, and with a probe."""
+    server = await serve(refusal(429, Retry_After=asked), contact())
+    client = connect(server, timer=timer, rate_limit=rate)
+    for _ in range(200):
+        with pytest.raises(RateLimitError):
+            await upsert(client)
+    timer.advance(paused)
+    await upsert(client)
+    assert timer.waits == []
+    await upsert(client)
+    assert timer.waits == pytest.approx([1 / rate if rate else 5])
+    assert len(server.requests) == 3
+
+
 @pytest.mark.parametrize("answer", [refusal(429), refusal(503, Retry_After="20")])
 async def test_other_answers_pause_nobody_else(
     serve: Any, connect: Any, standing_timer: Any, answer: Any

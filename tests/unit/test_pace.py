@@ -75,6 +75,17 @@ def test_no_pause_lasts_for_ever(rate: float | None) -> None:
         assert pace.reserve(500.0) == 500
 
 
+@pytest.mark.parametrize("make", [Pace, AdaptivePace])
+def test_who_comes_too_late_holds_up_nobody(make: Any) -> None:
+    """A caller whose deadline comes before its place takes none, also not that of the probe."""
+    for pace in (make(rate=10), make(rate=10, within=Pace())):
+        pace.pause(100.0, 999_999_999.0)
+        assert {pace.reserve(100.0, 160.0) for _ in range(100)} == {400}
+        assert pace.reserve(350.0, 400.0) == 400
+        assert pace.reserve(400.1, 460.0) == 400.1
+        assert pace.reserve(400.1, 460.0) == pytest.approx(405.1)
+
+
 @settings(deadline=None)
 @given(
     st.floats(0.01, 10_000),
