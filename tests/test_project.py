@@ -36,6 +36,12 @@ def test_version_is_the_top_entry_of_the_changelog() -> None:
     assert sendblue_async.__version__ == top[1]
 
 
+def test_a_list_of_the_changelog_has_no_gaps() -> None:
+    """The entries of one list follow one another, so that they are shown as one list."""
+    gaps = re.findall(r"^[- ] .*\n\n(- .*)", read("CHANGELOG.md"), re.MULTILINE)
+    assert not gaps
+
+
 def test_contributing_names_exactly_the_nox_sessions() -> None:
     """A contributor finds every session in CONTRIBUTING.md, and none that is gone."""
     sessions = {
