@@ -176,7 +176,7 @@ async def test_a_pause_beyond_the_deadline_is_not_waited_for(
 async def test_calls_that_come_too_late_hold_up_nobody(
     serve: Any, connect: Any, timer: Any, rate: float | None, asked: str, paused: float
 ) -> None:
-    """A pause that outlasts the deadline of many calls ends when it was to end, and with a probe."""
+    """A pause that is too long for many calls ends when it was to end, with a probe first."""
     server = await serve(refusal(429, Retry_After=asked), contact())
     client = connect(server, timer=timer, rate_limit=rate)
     for _ in range(200):
