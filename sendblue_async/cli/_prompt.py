@@ -12,14 +12,12 @@ def ask(question: str) -> bool:
     """Whether the person at the terminal says yes; anything else they say is a no.
 
     Raises:
-        ValidationError: If there is nobody to ask, because input is no terminal.
+        ValidationError: If input is not a terminal, so that nobody can be asked.
         KeyboardInterrupt: If they press Ctrl-C instead. Not while an event loop runs: it would
             keep that to itself.
     """
     if sys.stdin is None or not sys.stdin.isatty():
-        raise ValidationError(
-            "There is nobody to ask, because input is no terminal; give --yes to go ahead unasked."
-        )
+        raise ValidationError("Cannot ask for confirmation: input is not a terminal. Use --yes.")
     answer = b""
     try:
         print_aside(f"{question} [y/N] ", end="")
