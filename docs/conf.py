@@ -16,6 +16,8 @@ extensions = [
     "sphinx.ext.napoleon",
 ]
 exclude_patterns = ["_build"]
+# Links to a heading of another page.
+myst_heading_anchors = 3
 nitpicky = True
 nitpick_ignore = [
     # Sphinx takes the empty list of arguments in Callable[[], float] for a part of the name.
