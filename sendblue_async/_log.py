@@ -18,6 +18,15 @@ log = logging.getLogger("sendblue_async")
 log.addHandler(logging.NullHandler())
 
 
+def _is_logged(level: int) -> bool:
+    """Whether lines of this level are logged.
+
+    ``isEnabledFor`` may take a lock. Whoever has it may be in a signal handler, in a blocking call
+    that waits for this.
+    """
+    return not log.disabled and log.manager.disable < level >= log.getEffectiveLevel()
+
+
 def _start(call: Call[Any]) -> str:
     """What the lines of a call begin with."""
     whom = f" for {shortened(call.number)}" if call.number and "%2B" not in call.path else ""
@@ -31,7 +40,7 @@ def _reference(request_id: str | None) -> str:
 
 def succeeded(call: Call[Any], attempt: int, elapsed: float) -> None:
     """Log that an attempt brought what was asked for."""
-    if log.isEnabledFor(logging.DEBUG):
+    if _is_logged(logging.DEBUG):
         log.debug(
             "%s: attempt %d succeeded, %.3f s after the start", _start(call), attempt, elapsed
         )
@@ -39,7 +48,7 @@ def succeeded(call: Call[Any], attempt: int, elapsed: float) -> None:
 
 def failed(call: Call[Any], attempt: int, failure: Failure, elapsed: float) -> None:
     """Log that an attempt ended in another way."""
-    if log.isEnabledFor(logging.DEBUG):
+    if _is_logged(logging.DEBUG):
         log.debug(
             "%s: attempt %d %s, outcome %s, %.3f s after the start%s",
             _start(call),
@@ -53,7 +62,7 @@ def failed(call: Call[Any], attempt: int, failure: Failure, elapsed: float) -> N
 
 def retrying(call: Call[Any], attempt: int, failure: Failure, wait: float) -> None:
     """Log that a failed attempt is followed by another one."""
-    if log.isEnabledFor(logging.WARNING):
+    if _is_logged(logging.WARNING):
         log.warning(
             "%s: attempt %d %s; the next one follows in %.2f s%s",
             _start(call),
@@ -66,7 +75,7 @@ def retrying(call: Call[Any], attempt: int, failure: Failure, wait: float) -> No
 
 def gave_up(call: Call[Any], error: SendblueError, elapsed: float) -> None:
     """Log that a call failed for good."""
-    if log.isEnabledFor(logging.INFO):
+    if _is_logged(logging.INFO):
         log.info(
             "%s: failed after %d attempts and %.3f s, outcome %s%s: %s: %s",
             _start(call),
@@ -81,5 +90,5 @@ def gave_up(call: Call[Any], error: SendblueError, elapsed: float) -> None:
 
 def settled(call: Call[Any], attempts: int, elapsed: float) -> None:
     """Log that a call whose answer was lost turned out to have been done."""
-    if log.isEnabledFor(logging.DEBUG):
+    if _is_logged(logging.DEBUG):
         log.debug("%s: settled after %d attempts and %.3f s", _start(call), attempts, elapsed)

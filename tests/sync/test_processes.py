@@ -428,6 +428,34 @@ def test_the_very_first_call_may_be_disturbed(
     assert programs.run("".join(textwrap.dedent(part) for part in parts)) == "40\n"
 
 
+def test_a_signal_handler_may_call_while_its_thread_holds_the_lock_of_logging(
+    programs: Programs,
+) -> None:
+    """The thread of the event loop does not wait for a lock that the waiting thread has taken."""
+    printed = programs.run(
+        """
+        import logging, signal
+        from sendblue_async import SyncSendblueClient
+
+        client = SyncSendblueClient()
+
+        class Interrupted(logging.Logger):
+            def __init__(self, name):
+                super().__init__(name)
+                signal.raise_signal(signal.SIGUSR1)
+
+        def call(*_):
+            print(client.create_contact("+14155550100").status)
+
+        signal.signal(signal.SIGUSR1, call)
+        logging.setLoggerClass(Interrupted)
+        # It makes the logger with its lock taken.
+        logging.getLogger("application")
+        """
+    )
+    assert printed == "OK\n"
+
+
 def test_a_fork_within_a_call_ends_it_in_the_child(
     slow_programs: Programs, listener: socket.socket
 ) -> None:
