@@ -7,6 +7,7 @@ else comes there is taken for nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from enum import Enum
 from http import HTTPStatus
@@ -21,6 +22,7 @@ _CODES = ("error_code", "error_key", "code")
 _LONGEST, _LONGEST_CODE = 200, 60
 _UNAUTHORIZED, _BAD_REQUEST = (401, 403), (400, 422)
 _REFUSED = "error"
+_CONTACT = re.compile(r"\bcontact\b", re.IGNORECASE)
 _NO_KEYS = "did not get inputs for authorization"
 
 
@@ -50,6 +52,15 @@ def is_refusal(status: object) -> bool:
     """Whether the ``status`` in the body of a 2xx says that the request was refused after all."""
     # The first comparison spares most answers the others.
     return status != "OK" and type(status) is str and status.strip().lower() == _REFUSED
+
+
+def is_missing_contact(document: Any) -> bool:
+    """Whether the body of a 404 says that there is no such contact: a gateway that knows no such
+    path has a status of its own, or none, and says nothing of a contact."""
+    if type(document) is not dict:
+        return False
+    words = (value for value in _values(document, _WORDS) if type(value) is str)
+    return is_refusal(document.get("status")) or any(map(_CONTACT.search, words))
 
 
 def read_refusal(status: int, document: Any, redact: Callable[[str], str]) -> Refusal:

@@ -23,7 +23,7 @@ from ._credentials import Secret
 from ._options import DEFAULT_BASE_URL
 from ._phone_numbers import shows_another
 from ._redaction import shortened, show_path
-from ._refusal import Meaning, is_refusal, read_refusal
+from ._refusal import Meaning, is_missing_contact, is_refusal, read_refusal
 from ._request_id import request_id
 from ._retry import CAPPED, RULES, Effect, Ending, Rule, is_retryable, parse_retry_after, rule_for
 from .exceptions import (
@@ -240,7 +240,7 @@ def read_reply(
     if not 200 <= reply.status < 300:
         document = _document_or_none(reply)
         # Another 404, such as a proxy's page, does not tell that the contact is missing.
-        if reply.status == 404 and call.read_missing is not None and type(document) is dict:
+        if reply.status == 404 and call.read_missing is not None and is_missing_contact(document):
             return call.read_missing(meta)
         return _failed(reply, document, redact)
     if reply.fault is not None:

@@ -417,6 +417,25 @@ async def test_a_404_after_a_lost_answer_is_looked_into_all_the_same(
     assert caught.value.outcome == "unknown"
 
 
+@pytest.mark.parametrize(
+    "missing",
+    [
+        {"status": "error", "message": "Contact not found"},
+        {"status": "ERROR"},
+        {"message": "No contact found for this number"},
+        {"error": {"code": "not_found", "message": "Contact not found"}},
+    ],
+    ids=str,
+)
+async def test_the_apis_own_404_is_known_in_every_shape(
+    serve: Any, connect: Any, missing: Any
+) -> None:
+    """Its status says so, or its words speak of the contact."""
+    server = await serve(DELETE=reply(404, missing))
+    answer = await connect(server).delete_contact(NUMBER, missing_ok=True)
+    assert answer.meta.status_code == 404
+
+
 @pytest.mark.parametrize("missing_ok", [False, True])
 async def test_a_delete_that_finds_a_contact_answers_the_same_either_way(
     serve: Any, connect: Any, missing_ok: bool
@@ -433,6 +452,9 @@ async def test_a_delete_that_finds_a_contact_answers_the_same_either_way(
         reply(404, b"<html><h1>404 Not Found</h1></html>"),
         reply(404, b""),
         reply(404, [1]),
+        reply(404, {"message": "Not Found"}),
+        reply(404, {"message": "Cannot DELETE /v1/contacts/1", "error": "Not Found"}),
+        reply(404, {"status": 404, "error": "Not Found", "path": "/api/v2/contacts/1"}),
         refusal(400, "Contact not found"),
         refusal(410, "Contact not found"),
     ],
@@ -440,7 +462,7 @@ async def test_a_delete_that_finds_a_contact_answers_the_same_either_way(
 async def test_only_a_404_of_the_api_says_that_a_contact_is_missing(
     serve: Any, connect: Any, timer: Any, other: Step
 ) -> None:
-    """A proxy's 404 and any other refusal fail a delete, ``missing_ok`` or not."""
+    """The 404 of a proxy or gateway and any other refusal fail a delete, ``missing_ok`` or not."""
     server = await serve(DELETE=other)
     with pytest.raises(SendblueError) as caught:
         await connect(server, timer=timer).delete_contact(NUMBER, missing_ok=True)

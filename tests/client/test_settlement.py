@@ -510,11 +510,20 @@ async def test_a_contact_that_is_still_there_is_deleted_once_more(
         await connect(server, timer=timer).delete_contact(NUMBER)
 
 
-@pytest.mark.parametrize("look_up", [reply(404, b"<html>"), refusal(500), hang_up, refusal(410)])
+@pytest.mark.parametrize(
+    "look_up",
+    [
+        reply(404, b"<html>"),
+        reply(404, {"message": "no Route matched with those values"}),
+        refusal(500),
+        hang_up,
+        refusal(410),
+    ],
+)
 async def test_only_the_apis_own_404_confirms_a_delete(
     serve: Any, connect: Any, timer: Any, look_up: Step
 ) -> None:
-    """The page of a proxy says nothing about the contact."""
+    """What a proxy or gateway says of the path says nothing about the contact."""
     server = await serve(DELETE=DELETED, GET=look_up)
     with pytest.raises(NotFoundError, match="could not be looked up") as caught:
         await connect(server, timer=timer).delete_contact(NUMBER)
