@@ -201,7 +201,8 @@ def checked_proxy(proxy: str | None) -> Secret | None:
     if proxy is None:
         return None
     if not isinstance(proxy, Secret) or not _is_proxy(proxy):
-        raise ConfigurationError(f"proxy must be a URL such as {_EXAMPLE_PROXY!r}.")
+        socks = "; SOCKS is not supported" if _is_socks(proxy) else ""
+        raise ConfigurationError(f"proxy must be a URL such as {_EXAMPLE_PROXY!r}{socks}.")
     return proxy
 
 
@@ -216,6 +217,10 @@ def _is_proxy(proxy: Secret) -> bool:
         )
     except ValueError:
         return False
+
+
+def _is_socks(proxy: object) -> bool:
+    return isinstance(proxy, Secret) and proxy.reveal().lower().startswith("socks")
 
 
 def environment_proxy(base_url: str) -> Secret | None:
@@ -238,7 +243,7 @@ def environment_proxy(base_url: str) -> Secret | None:
     if _is_proxy(proxy):
         return proxy
     problem = "names no proxy that can be used"
-    if named.reveal().lower().startswith("socks"):
+    if _is_socks(named):
         problem = "names a SOCKS proxy, and SOCKS is not supported"
     raise ConfigurationError(
         f"{_variable(f'{scheme}_proxy', named)} {problem}. Set it to the URL of an HTTP proxy, "

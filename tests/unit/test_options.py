@@ -232,6 +232,13 @@ def test_what_is_no_proxy_is_refused_without_being_shown(proxy: Any) -> None:
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.parametrize("proxy", ["socks5://hush.example", "SOCKS5H://hush.example:1080"])
+def test_a_socks_proxy_is_called_one(proxy: str) -> None:
+    """Somebody who passes one is told that it is the kind that is not supported."""
+    with pytest.raises(ConfigurationError, match=r"proxy must be .*; SOCKS is not supported"):
+        checked_proxy(proxy)
+
+
 PROXY = "http://proxy.example:3128"
 
 
