@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from ssl import SSLContext
 from types import TracebackType
@@ -286,7 +286,7 @@ class ApiClient(Shared):
             else:
                 outcome = await self._try_once_more(call, step, started)
 
-    async def _attempt(
+    def _attempt(
         self,
         call: Call[_T],
         started: float,
@@ -295,9 +295,9 @@ class ApiClient(Shared):
         doubtful: bool = False,
         made: int = 0,
         counted: bool = True,
-    ) -> _T:
+    ) -> Coroutine[Any, Any, _T]:
         """The answer to a call, or to a part of one that began at ``started``."""
-        return await self._transport.send(
+        return self._transport.send(
             call,
             timeouts=self._timeouts,
             policy=policy or self._retry,

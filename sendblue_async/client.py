@@ -5,6 +5,7 @@ Over 400 lines because every endpoint has its method here, and most of a method 
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
@@ -59,6 +60,9 @@ __all__ = ["SendblueClient"]
 
 _Answer = TypeVar("_Answer", bound="ContactResponse | None")
 _Row = TypeVar("_Row", bound="ContactCreate | Mapping[str, Any]")
+
+# Without the wrapper that explains a misspelt argument, which none here is.
+_fill = inspect.unwrap(ContactCreate.__init__)
 
 _CONTACT_KEYS = frozenset(spellings(ContactResponse))
 
@@ -204,6 +208,21 @@ class SendblueClient(ApiClient):
             others = [name for name in deprecated if name not in known]
             if others:
                 raise misspelt(SendblueClient.create_contact, dict.fromkeys(others))
+        elif not isinstance(number, ContactCreate):
+            contact = object.__new__(ContactCreate)
+            _fill(
+                contact,
+                number=number,
+                first_name=first_name,
+                last_name=last_name,
+                assigned_to_email=assigned_to_email,
+                sendblue_number=sendblue_number,
+                tags=tags,
+                update_if_exists=update_if_exists,
+                custom_variables=custom_variables,
+                extra_body=extra_body,
+            )
+            return await self._create(contact)
         fields: dict[str, Any] = {
             "first_name": first_name,
             "last_name": last_name,
@@ -218,10 +237,8 @@ class SendblueClient(ApiClient):
             if deprecated or any(value is not None for value in fields.values()):
                 raise ValidationError("A ContactCreate holds every field; give no others with it.")
             return await self._create(number)
-        fields["number"] = number
-        if deprecated:
-            fields = preferred_spellings({**fields, **deprecated}, ContactCreate)
-        return await self._create(ContactCreate(**fields))
+        fields = {"number": number, **fields, **deprecated}
+        return await self._create(ContactCreate(**preferred_spellings(fields, ContactCreate)))
 
     @without_others
     def create_contacts(
