@@ -36,10 +36,14 @@ def test_version_is_the_top_entry_of_the_changelog() -> None:
     assert sendblue_async.__version__ == top[1]
 
 
-def test_a_list_of_the_changelog_has_no_gaps() -> None:
-    """The entries of one list follow one another, so that they are shown as one list."""
-    gaps = re.findall(r"^[- ] .*\n\n(- .*)", read("CHANGELOG.md"), re.MULTILINE)
-    assert not gaps
+def test_the_changelog_is_whole() -> None:
+    """Its lists have no gaps, its headings stand alone, and no entry comes twice in a version."""
+    text = read("CHANGELOG.md")
+    assert not re.findall(r"^[- ] .*\n\n(- .*)", text, re.MULTILINE)
+    assert not re.findall(r"^.*\S.*\n(#.*)|^(#.*)\n.*\S", text, re.MULTILINE)
+    for version in text.split("\n## ")[1:]:
+        starts = re.findall(r"^- .{40}", version, re.MULTILINE)
+        assert len(starts) == len(set(starts))
 
 
 def test_contributing_names_exactly_the_nox_sessions() -> None:
