@@ -29,7 +29,7 @@ def home(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def run_here(
-    home: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    home: dict[str, str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Run:
     """The program from start to end in this process, which is much quicker than one of its own."""
     monkeypatch.chdir(home["HOME"])
@@ -43,7 +43,7 @@ def run_here(
             patch.setattr(sys, "argv", ["sendblue-async", *arguments])
             with pytest.raises(SystemExit) as ended:
                 main()
-        out, err = capsys.readouterr()
+        out, err = capfd.readouterr()
         return plain(Done(int(ended.value.code or 0), out, err))
 
     return run
