@@ -108,13 +108,13 @@ def find_columns(names: Sequence[str], given: Mapping[str, str]) -> Columns:
             columns = _listed([names[place] for place in places])
             raise ValidationError(
                 f"The columns {columns} are both {field}; say which it is with "
-                f"{shortened(names[places[0]])}={field}.",
+                f"{_mapping(names[places[0]], field)}.",
                 field="map",
             )
     if not found["number"]:
         raise ValidationError(
             f"No column is known to have phone numbers; say which has, as in "
-            f"{shortened(names[0])}=number. The columns are {_listed(names)}.",
+            f"{_mapping(names[0], 'number')}. The columns are {_listed(names)}.",
             field="map",
         )
     kinds = _kinds(names, found["number"])
@@ -154,6 +154,10 @@ def _kinds(names: Sequence[str], numbers: Iterable[int]) -> dict[int, int]:
 def _plain(name: str) -> str:
     # NFKC, as macOS writes an umlaut as two characters, of which one would be taken for a sign.
     return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", name)).casefold()
+
+
+def _mapping(name: str, field: str) -> str:
+    return f"columns={ {shortened(name): field}!r}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ _TERMS = {
     r"\bit is not an argument, not in\b": "it is not in",
     r"use https, or pass allow_http=True if that is what you want\b": "use https",
     r"\bLeave the delimiter out\b": "Leave out --delimiter",
+    r"\bcolumns=\{(.+?): '([\w.]+)'\}": r"--map \1=\2",
 }
 
 

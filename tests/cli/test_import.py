@@ -381,6 +381,7 @@ def test_columns_are_mapped(home: dict[str, str], sandbox: Sandbox, run_here: Ru
         (["people.csv", "--delimiter", "|"], "delimiter"),
         (["people.csv", "--map", "Extra"], "COLUMN=FIELD"),
         (["people.csv", "--map", "Extra=age"], "'age'"),
+        (["people.csv", "--map", "Vorname=tags", "--map", "Extra=tags"], "--map 'Vorname'=tags"),
         (["people.csv", "--map", "Extra=tags", "--map", "Extra=last_name"], "twice"),
         (["people.csv", "--report", "nowhere/report.json"], "nowhere/report.json"),
         (["people.csv", "--report", "people.csv/report.json"], "people.csv/report.json"),
