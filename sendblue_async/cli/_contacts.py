@@ -24,7 +24,7 @@ Number = Annotated[str, typer.Argument(help="Phone number in E.164 form, such as
 FirstName = Annotated[str | None, typer.Option(help="First name.")]
 LastName = Annotated[str | None, typer.Option(help="Last name.")]
 AssignedToEmail = Annotated[
-    str | None, typer.Option(help="E-mail address of the user it is assigned to.")
+    str | None, typer.Option(help="E-mail address of the user the contact is assigned to.")
 ]
 SendblueNumber = Annotated[str | None, typer.Option(help="The Sendblue line to send with.")]
 
@@ -44,10 +44,10 @@ async def create(
     last_name: LastName = None,
     assigned_to_email: AssignedToEmail = None,
     sendblue_number: SendblueNumber = None,
-    tag: Annotated[list[str] | None, typer.Option(help="A tag; may be given often.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag; repeatable.")] = None,
     variable: Annotated[
         list[str] | None,
-        typer.Option(metavar="LABEL=VALUE", help="A custom variable; may be given often."),
+        typer.Option(metavar="LABEL=VALUE", help="A custom variable; repeatable."),
     ] = None,
     update_if_exists: Annotated[
         bool, typer.Option("--update-if-exists", help="Update the contact if it exists.")
@@ -131,18 +131,18 @@ async def list_contacts(
         typer.Option(
             metavar="FIELD",
             parser=_sort_field,
-            help=f"Field to sort by: {_SORT_FIELDS}. The first one by default.",
+            help=f"Field to sort by: {_SORT_FIELDS}. Default: created_at.",
         ),
     ] = None,
     order: Annotated[
-        Order | None, typer.Option(help="Which way to sort. Downwards by default: newest first.")
+        Order | None, typer.Option(help="Which way to sort. Default: desc, newest first.")
     ] = None,
     since: Annotated[
         datetime | None,
         typer.Option(
             metavar="DATETIME",
             parser=_time,
-            help="Only those created then or later; ISO 8601, in UTC unless it says otherwise.",
+            help="Only those created then or later; ISO 8601, in UTC unless it names a time zone.",
         ),
     ] = None,
     everything: Annotated[
@@ -205,24 +205,26 @@ async def update(
     sendblue_number: SendblueNumber = None,
     tag: Annotated[
         list[str] | None,
-        typer.Option(help="A tag; may be given often. They replace the stored ones."),
+        typer.Option(help="A tag; repeatable. The tags given replace the stored ones."),
     ] = None,
     variable: Annotated[
         list[str] | None,
         typer.Option(
             metavar="LABEL=VALUE",
-            help="A custom variable; may be given often. They are merged into the stored ones.",
+            help="A custom variable; repeatable. Those given are merged into the stored ones.",
         ),
     ] = None,
     opt_out: Annotated[
         bool | None,
-        typer.Option("--opt-out/--no-opt-out", help="Whether it has opted out of messages."),
+        typer.Option(
+            "--opt-out/--no-opt-out", help="Whether the contact has opted out of messages."
+        ),
     ] = None,
     clear: Annotated[
         list[Clearable] | None,
         typer.Option(
             metavar="FIELD",
-            help="A field to leave without a value; may be given often. One of: "
+            help="A field to clear; repeatable. One of: "
             + ", ".join(field.value for field in Clearable)
             + ".",
         ),

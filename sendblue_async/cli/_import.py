@@ -62,39 +62,44 @@ async def import_(
     columns: Annotated[
         list[str] | None,
         typer.Option(
-            "--map", metavar="COLUMN=FIELD", help="Which field a column is; may be given often."
+            "--map", metavar="COLUMN=FIELD", help="Which field a column holds; repeatable."
         ),
     ] = None,
     on_duplicate: Annotated[
-        OnDuplicate, typer.Option(help="Merge rows with one number, or let the last one win.")
+        OnDuplicate, typer.Option(help="Merge rows with the same number, or use the last one only.")
     ] = OnDuplicate.MERGE,
     all_numbers: Annotated[
-        bool, typer.Option("--all-numbers", help="Make a contact of each usable number of a row.")
+        bool, typer.Option("--all-numbers", help="Make a contact of each usable number in a row.")
     ] = False,
-    encoding: Annotated[str | None, typer.Option(help="The file's encoding.")] = None,
-    delimiter: Annotated[
-        str | None, typer.Option(help="What stands between cells: comma, semicolon or tab.")
+    encoding: Annotated[
+        str | None, typer.Option(help="The file's encoding. Detected by default.")
     ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Contacts under way at once.")] = 32,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(help="Separator of cells: comma, semicolon or tab. Detected by default."),
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Contacts in flight at once.")] = 32,
     rate: Annotated[
         str | None,
-        typer.Option(metavar="N/s", help="Requests per second at most. Found out by default."),
+        typer.Option(
+            metavar="N/s", help="Requests per second at most. By default the limit is discovered."
+        ),
     ] = None,
     give_up_after: Annotated[
-        float, typer.Option(min=0.001, help="Seconds without success after which it ends.")
+        float, typer.Option(min=0.001, help="Seconds without success after which the import ends.")
     ] = 600.0,
     bulk: Annotated[
         bool,
-        typer.Option("--bulk", help="Send contacts in bulk requests, where these can carry them."),
+        typer.Option("--bulk", help="Send contacts in bulk requests where possible."),
     ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an import that was begun.")
+        bool, typer.Option("--resume", help="Resume an import that was interrupted.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the file, and send nothing.")
     ] = False,
     report: Annotated[
-        Path | None, typer.Option(help="Also write what it came to into this file, as JSON.")
+        Path | None, typer.Option(help="Also write the results to this file, as JSON.")
     ] = None,
     sandbox: InSandbox = False,
 ) -> None:
@@ -112,7 +117,7 @@ async def import_(
     check_report(report, file)
     if sandbox and resume:
         raise ValidationError(
-            "--resume has nothing to go on with in a --sandbox, which is new each time.",
+            "There is nothing to --resume in a --sandbox, which is new each time.",
             field="resume",
         )
     if dry_run:

@@ -51,9 +51,7 @@ async def serve_sandbox(
     seed: Annotated[int, typer.Option(help="Seed of the faults.")] = 0,
     fault: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE", help=f"A fault dial; may be given often. The dials: {_DIALS}."
-        ),
+        typer.Option(metavar="NAME=VALUE", help=f"A fault dial; repeatable. The dials: {_DIALS}."),
     ] = None,
     spelling: Annotated[
         Spelling,
