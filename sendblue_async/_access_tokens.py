@@ -160,7 +160,7 @@ class AccessTokens:
         self._ask: Callable[[], Any] | None = None
         self._recent: deque[Secret] = deque(maxlen=_REMEMBERED)
         self._token: Secret | None = None
-        self._renew_at = math.inf
+        self._renew_at = self._expires_at = math.inf
         self._askings: dict[asyncio.AbstractEventLoop, _Asking] = {}
         if isinstance(source, str):
             self._keep(AccessToken(source))
@@ -199,7 +199,11 @@ class AccessTokens:
         if self._ask is None or fresh:
             assert token is not None
             return token
-        return await self._wait_for_asking(within)
+        answer = await self._wait_for_asking(within)
+        if isinstance(answer, NoToken) and token is not None and token is not refused:
+            # It was asked in good time, so that the last one may still do.
+            return token if self._clock() < self._expires_at else answer
+        return answer
 
     async def _wait_for_asking(self, within: float) -> Secret | NoToken:
         if any(each.tokens is self and not each.task.done() for each in _askings.get()):
@@ -261,8 +265,9 @@ class AccessTokens:
         if token.expires_at is not None:
             life = (token.expires_at - datetime.now(timezone.utc)).total_seconds()
         # One that seems to have expired already may be good by the server's clock: let that tell.
-        early = min(_EARLY, life / 10)
-        self._renew_at = self._clock() + life - early if 0 < life < math.inf else math.inf
+        life = life if life > 0 else math.inf
+        self._expires_at = self._clock() + life
+        self._renew_at = self._expires_at - min(_EARLY, life / 10)
         return secret
 
 

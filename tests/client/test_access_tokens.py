@@ -217,6 +217,22 @@ async def test_a_token_is_replaced_shortly_before_it_expires(
     assert shown == ["0", "0", "1", "1", "2"]
 
 
+async def test_a_token_serves_until_it_expires_while_there_is_no_other(
+    serve: Any, connect: Any, timer: Timer
+) -> None:
+    """A source that fails shortly before that fails no call; one that fails afterwards does."""
+    server = await serve(contact(NUMBER))
+    tokens = [AccessToken(TOKEN, time.time() + 900)]
+    client = connect(server, lambda: tokens.pop(), timer=timer)
+    for wait in (0.0, 880.0, 10.0):
+        timer.now += wait
+        await client.get_contact(NUMBER)
+    timer.now += 20
+    with pytest.raises(ConnectError, match="access_token raised IndexError"):
+        await client.get_contact(NUMBER)
+    assert len(server.requests) == 3
+
+
 async def test_a_time_that_has_passed_is_left_to_the_server(serve: Any, connect: Any) -> None:
     """A wrong clock on this machine costs no asking before each call."""
     server = await serve(contact(NUMBER))
