@@ -46,7 +46,8 @@ class Timeouts:
         connect: Making a connection: DNS, TCP and TLS together. Default 5.
         attempt: One attempt, from its place in the pool to the last byte of its answer; the
             wait for that place does not count. Default 20.
-        total: The whole call: queueing, every attempt, every wait and look-up. Default 60.
+        total: The whole call: queueing, every attempt, every wait and look-up. Default 60, which
+            suits a job; where a user waits for a web page, 10 does.
 
     Raises:
         ConfigurationError: If a value is not a finite number above zero.

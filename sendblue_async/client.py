@@ -140,7 +140,7 @@ class SendblueClient(ApiClient):
             else ``https://api.sendblue.co``.
         timeouts: How long things may take; see :class:`Timeouts`.
         retry: How often and how patiently a call is attempted; see :class:`RetryPolicy`.
-        max_connections: Requests under way at once, per event loop. Further calls queue.
+        max_connections: Requests in flight at once, per event loop. Further calls queue.
         rate_limit: Requests per second at most, evenly spaced. No limit by default.
         default_headers: Headers sent with every request, besides the client's own.
         proxy: URL of a forward proxy. By default ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``
@@ -173,7 +173,7 @@ class SendblueClient(ApiClient):
         extra_body: Mapping[str, Any] | None = None,
         **deprecated: Unpack[DeprecatedSpellings],
     ) -> ContactResponse:
-        """The stored contact, created now, or updated with ``update_if_exists=True``.
+        """Create a contact, or update it with ``update_if_exists=True``.
 
         A field that is not given, or is ``None``, is left out of the request;
         :data:`~sendblue_async.CLEAR` asks the server to clear it. An attempt that fails is
@@ -252,7 +252,7 @@ class SendblueClient(ApiClient):
         bulk: bool = False,
         **others: Unpack[NoOthers],
     ) -> AsyncGenerator[ContactResult[_Row], None]:
-        """What becomes of each of many contacts, as they finish; use it with ``async for``.
+        """Create many contacts, with a result for each as it finishes; use it with ``async for``.
 
         Every row of the source gets one result, unless an error ends the batch. Rows are pulled
         when there is room for them and not before, so that memory does not grow with their
@@ -260,25 +260,25 @@ class SendblueClient(ApiClient):
         only while it waits for one. Rows of one number are sent one after another, in their order.
 
         A contact whose call fails, retries included, because the server or the network is in
-        trouble, is called for again. While nothing succeeds, calls are made one at a time, after
+        trouble, is retried. While nothing succeeds, calls are made one at a time, after
         waits of one second and more; a contact that fails ten times while others succeed gets
         ``"unknown"`` or ``"rejected"``.
 
-        Without a ``rate_limit`` the batch finds the server's: it begins with twenty requests a
+        Without a ``rate_limit`` the batch discovers the server's: it begins with twenty requests a
         second, goes faster as long as nothing is refused, and slows down after a 429.
 
-        Leave the iteration early with :func:`contextlib.aclosing`, which cancels what is under
-        way.
+        Leave the iteration early with :func:`contextlib.aclosing`, which cancels what is in
+        flight. On the blocking client that is ``contextlib.closing``.
 
         Args:
             source: The contacts: each a :class:`~sendblue_async.models.ContactCreate` or a
                 mapping of its fields. Any iterable or asynchronous iterable.
             update_if_exists: Whether to update contacts that exist, for those that do not say
                 so themselves.
-            concurrency: How many contacts are under way at once. Default 32.
+            concurrency: How many contacts are in flight at once. Default 32.
             rate_limit: Requests per second at most, retries and look-ups included.
             give_up_after: Seconds without any success after which the batch ends. Default 600.
-            bulk: Whether contacts that are under way together go into one request of
+            bulk: Whether contacts that are in flight together go into one request of
                 :meth:`create_contacts_bulk`, at most as many as ``concurrency`` says. Contacts
                 that it cannot take, or did not create, are created one by one. Default false.
 
@@ -288,7 +288,7 @@ class SendblueClient(ApiClient):
                 bulk; nothing was sent.
             SendblueError: If the keys, the account or the connection's security are not
                 accepted, or there was no success for too long. It comes after the results of
-                what was under way.
+                what was in flight.
         """
         if others:
             raise misspelt(SendblueClient.create_contacts, others)
@@ -316,13 +316,13 @@ class SendblueClient(ApiClient):
         progress: Callable[[ImportProgress], object] | None = None,
         **others: Unpack[NoOthers],
     ) -> ImportReport:
-        """What became of a file of contacts: CSV, JSON Lines or vCard, every row accounted for.
+        """Import a file of contacts, CSV, JSON Lines or vCard, with every row accounted for.
 
         The file is checked as a whole before anything is sent. A journal beside it,
-        ``<path>.journal``, knows what was begun and what has ended, so that an import that was
-        interrupted, however it was, goes on with ``resume=True``: nothing is lost, and nothing
-        is sent twice but what was under way, which is looked up. Rows that were rejected are put
-        into ``<path>.rejected.csv``, which can be mended and imported.
+        ``<path>.journal``, records what was begun and what has ended. However an import was
+        interrupted, ``resume=True`` picks up where it stopped: no row is lost or sent twice, except
+        those in flight, which are looked up. Rejected rows are written to ``<path>.rejected.csv``,
+        which can be mended and imported.
 
         It needs the extra ``sendblue-async[batch]``.
 
@@ -332,19 +332,19 @@ class SendblueClient(ApiClient):
             update_if_exists: Whether contacts that exist are updated, or left alone.
             region: The region of numbers without ``+``, such as ``"US"``; by default those are
                 rejected.
-            columns: Column names and the fields that they are, where their names do not say it:
+            columns: Column names and the fields they hold, where the names do not say so:
                 ``{"Mobile no.": "number", "Plan": "custom_variables.plan"}``.
             on_duplicate: Whether rows of one number are merged into one contact, the later
                 values before the earlier ones, or the last one wins.
             all_numbers: Whether each usable number of a row becomes a contact, or only the first.
-            encoding: The file's encoding, by default detected.
-            delimiter: What stands between the cells of CSV, by default detected.
+            encoding: The file's encoding. Detected by default.
+            delimiter: Separator of the cells of CSV. Detected by default.
             concurrency: As for :meth:`create_contacts`.
             rate_limit: As for :meth:`create_contacts`.
             give_up_after: As for :meth:`create_contacts`.
             bulk: As for :meth:`create_contacts`.
-            resume: Whether an import of this file that was begun is gone on with.
-            progress: Called now and then with how far it is.
+            resume: Whether to resume an interrupted import of this file. Default false.
+            progress: Called now and then with an :class:`~sendblue_async.batch.ImportProgress`.
 
         Raises:
             ValidationError: If the file cannot be used; nothing was sent.
@@ -376,7 +376,7 @@ class SendblueClient(ApiClient):
         return await job.run()
 
     async def get_contact(self, number: str) -> ContactResponse:
-        """The contact with this number.
+        """Get the contact with this number.
 
         Args:
             number: Its phone number in E.164 form; spaces, dashes, dots and parentheses are
@@ -402,7 +402,7 @@ class SendblueClient(ApiClient):
         created_at_gte: datetime | None = None,
         **others: Unpack[NoOthers],
     ) -> ContactPage:
-        """One page of contacts, newest first unless asked otherwise.
+        """List one page of contacts, newest first unless asked otherwise.
 
         :meth:`iter_contacts` gives all of them.
 
@@ -441,7 +441,7 @@ class SendblueClient(ApiClient):
         page_size: int = 1000,
         **others: Unpack[NoOthers],
     ) -> AsyncGenerator[Contact, None]:
-        """All contacts, oldest first, none twice; use it with ``async for``.
+        """Iterate over all contacts, oldest first, none twice; use it with ``async for``.
 
         A contact that is there from the first page to the last is given, whatever others create
         and delete meanwhile, as long as every contact shows when it was created and the server
@@ -547,7 +547,7 @@ class SendblueClient(ApiClient):
         extra_body: Mapping[str, Any] | None = None,
         **others: Unpack[NoOthers],
     ) -> ContactResponse:
-        """The stored contact after these changes.
+        """Change the given fields of a contact.
 
         A field that is not given, or is ``None``, keeps its value;
         :data:`~sendblue_async.CLEAR` asks the server to clear it. If the server
@@ -629,7 +629,7 @@ class SendblueClient(ApiClient):
         )
 
     async def count_contacts(self) -> CountResponse:
-        """How many contacts the account has, in the answer's ``count``.
+        """Count the contacts of the account, in the answer's ``count``.
 
         Raises:
             SendblueError: If the call failed.
@@ -654,7 +654,7 @@ class SendblueClient(ApiClient):
         return await self._send(_VERIFY.call({"number": number}, number=number))
 
     async def opt_out_contact(self, number: str, opted_out: bool = True) -> OptOutResponse:
-        """Block everything that is sent to a contact, or let it through again.
+        """Block everything that is sent to a contact, or allow it again.
 
         It is the same record as the contact's own STOP.
 
@@ -675,7 +675,7 @@ class SendblueClient(ApiClient):
     async def create_contacts_bulk(
         self, contacts: Iterable[BulkContact | ContactCreate | Mapping[str, Any]]
     ) -> BulkCreateResponse:
-        """The contacts that one request created.
+        """Create contacts in one request.
 
         The endpoint takes fewer fields than :meth:`create_contact`, see
         :class:`~sendblue_async.models.BulkContact`, and does not update. It is assumed that

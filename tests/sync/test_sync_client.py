@@ -108,8 +108,8 @@ def test_help_shows_signatures_types_and_docstrings(cls: type) -> None:
         "**deprecated: 'Unpack[DeprecatedSpellings]'",
         "-> 'ContactResponse'",
         "-> 'RawResponse'",
-        "The stored contact, created now",
-        "The contact with this number.",
+        "Create a contact, or update it",
+        "Get the contact with this number.",
     ):
         assert part in page
     assert "*args" not in page
