@@ -142,7 +142,7 @@ async def import_(
 
             def stop() -> None:
                 job.stop()
-                print_aside("Finishing what is in flight; press Ctrl-C again to leave it.")
+                print_aside("Finishing what is in flight; press Ctrl-C again to stop at once.")
 
             interruption = Interruption(stop)
             written = False
