@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+
+from . import _streams
 
 __all__ = ["main"]
 
@@ -14,25 +17,11 @@ def main() -> None:
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted by Ctrl-C. An import
     that SIGTERM or SIGHUP has ended exits with 128 and the signal's number.
     """
-    try:
-        _stand_in_for_closed_streams()
-        _run()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except OSError as error:
-        # Of the help, which is printed outside any command. Nothing of it is tried again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(f"The output cannot be written: {error.strerror}.")
-
-
-def _stand_in_for_closed_streams() -> None:
-    """Let a program that was started without standard streams print into nothing."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
-
-
-def _run() -> None:
+    _streams.stand_in_for_closed_streams()
+    raises = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if raises:
+        # While modules load, an exception may strike where it is only reported, and not heeded.
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     try:
         # Each adds its commands to the program, and the help lists them in this order.
         from . import _contacts, _import, _sandbox  # noqa: F401
@@ -44,4 +33,13 @@ def _run() -> None:
             f"The command line needs the package {error.name}; "
             "install it with: pip install 'sendblue-async[cli]'"
         )
-    app(prog_name="sendblue-async")
+    if raises:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        app(prog_name="sendblue-async")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except OSError as error:
+        # Of the help, which is printed outside any command.
+        _streams.drop_unprinted()
+        sys.exit(f"The output cannot be written: {error.strerror}.")

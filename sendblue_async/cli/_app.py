@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial, wraps
@@ -18,6 +16,7 @@ from ..client import SendblueClient
 from ..exceptions import ConfigurationError, SendblueError, ValidationError
 from ..sandbox import Sandbox
 from ._output import print_error, print_note
+from ._streams import drop_unprinted
 
 P = ParamSpec("P")
 
@@ -51,8 +50,7 @@ def exit_codes() -> Iterator[None]:
         print_error(error)
         raise typer.Exit(1) from None
     except OSError as error:
-        # What is still buffered must not fail once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_unprinted()
         if not isinstance(error, BrokenPipeError):
             print_error(error)
         raise typer.Exit(1) from None

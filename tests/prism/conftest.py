@@ -1,5 +1,6 @@
 """A mock server that somebody else's tool generates from the contract."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -28,9 +29,12 @@ def prism_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if node is None or npm is None:
         missing = pytest.fail if os.environ.get("CI") else pytest.skip
         missing("Prism needs Node: install nodejs and npm to run this test.")
-    # With everything in place this asks no registry and takes a second.
+    # With everything in place this asks no registry and takes a second. Each worker that runs
+    # tests of this folder comes here, one after another.
     install = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund"]
-    done = subprocess.run(install, cwd=HERE, capture_output=True, text=True, check=False)
+    with (HERE / "package.json").open() as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        done = subprocess.run(install, cwd=HERE, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
     # A file, since nobody would empty a pipe while the tests run.
