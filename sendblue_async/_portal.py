@@ -75,8 +75,9 @@ class _Host:
     """
 
     def __init__(self) -> None:
-        self.loop = _Loop()
+        # First, as whoever is forked while the loop is made shares it with the parent.
         self.process = os.getpid()
+        self.loop = _Loop()
         self.get_ident = threading.get_ident
         self.starter: int | None = threading.get_ident()
         self.thread: int | None = None

@@ -579,6 +579,9 @@ def test_an_access_token_does_not_show_itself() -> None:
         pickle.dumps(token)
     with pytest.raises(ConfigurationError):
         AccessToken("two words")
+    with pytest.raises(ConfigurationError, match="expires_at must be") as caught:
+        AccessToken("2030-01-01T00:00:00Z", TOKEN)
+    assert TOKEN not in str(caught.value)
 
 
 def test_the_account_of_a_token_is_its_server() -> None:
