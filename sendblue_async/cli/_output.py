@@ -12,8 +12,10 @@ from rich.text import Text
 
 from ..models import ContactResponse
 
-# What the library calls its arguments, and how the command line has them.
+# What errors call things, such as the library's arguments, and how the command line has them.
 _TERMS = {
+    r"^\[Errno \d+\] ": "",
+    r"^(Cannot listen on .* in use)$": r"\1. Choose another port with --port.",
     r"\bupdate_if_exists=True\b": "--update-if-exists",
     r"leave out bulk or update_if_exists\b": "leave out --bulk or --update-if-exists",
     r"^(region|concurrency) must\b": r"--\1 must",

@@ -86,10 +86,12 @@ def test_sandbox_spells_names_as_told(
 
 
 def test_sandbox_says_that_its_port_is_taken(home: dict[str, str]) -> None:
-    """A port that somebody else has is a failure, with the port in the message."""
+    """A port that somebody else has is a failure; the message names it, and the way to another."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = str(listener.getsockname()[1])
         done = run(home, "sandbox", "--port", port)
     assert (done.code, done.out) == (1, "")
-    assert port in done.err
+    assert done.err.startswith("Cannot listen on ")
+    assert f" port {port}: " in done.err
+    assert done.err.endswith(" Choose another port with --port.\n")
     assert len(done.err.splitlines()) == 1
