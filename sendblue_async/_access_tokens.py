@@ -51,9 +51,11 @@ def _checked_expiry(expires_at: Any) -> datetime | None:
             return parse_datetime(expires_at)
         if expires_at is None or (isinstance(expires_at, datetime) and expires_at.tzinfo):
             return expires_at
+    # Text is not shown, as it may be the token, given in the other one's place.
+    shown = "this text" if isinstance(expires_at, str) else repr(expires_at)
     raise ConfigurationError(
         "expires_at must be an aware datetime, ISO 8601 text or seconds since the epoch, "
-        f"not {expires_at!r}."
+        f"not {shown}."
     )
 
 
