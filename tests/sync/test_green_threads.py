@@ -16,7 +16,7 @@ LIBRARIES = {
 # When it does.
 ORDERS = {
     "before the import": ["{patch}", "import sendblue_async"],
-    "after the import": ["import sendblue_async", "{patch}"],
+    "after the import": ["import sendblue_async; sendblue_async.SyncSendblueClient", "{patch}"],
     "after a call": [
         "import sendblue_async",
         "sendblue_async.SyncSendblueClient().create_contact('+14155550199')",

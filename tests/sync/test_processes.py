@@ -456,6 +456,33 @@ def test_a_signal_handler_may_call_while_its_thread_holds_the_lock_of_logging(
     assert printed == "OK\n"
 
 
+def test_a_fork_may_come_while_the_event_loop_is_made(programs: Programs, sandbox: Sandbox) -> None:
+    """A child that goes on with the first call of its parent shares no event loop with it."""
+    printed = programs.run(
+        """
+        import os, sys
+        from sendblue_async import SyncSendblueClient
+
+        client, child = SyncSendblueClient(), None
+
+        def fork(frame, event, _):
+            global child
+            if (event, frame.f_code.co_name) == ("call", "socketpair"):
+                sys.setprofile(None)
+                child = os.fork()
+
+        sys.setprofile(fork)
+        for n in range(20):
+            client.create_contact(f"+141555501{n:02}", update_if_exists=True)
+        if child == 0:
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        """
+    )
+    assert printed == "0\n"
+    assert sandbox.counts["created"] == 20
+
+
 def test_a_fork_within_a_call_ends_it_in_the_child(
     slow_programs: Programs, listener: socket.socket
 ) -> None:
