@@ -65,8 +65,8 @@ class AccessToken:
 
     Attributes:
         token: The token, without the word ``Bearer``; shown as stars.
-        expires_at: When it expires: an aware datetime, made also of ISO 8601 text and of seconds
-            since the epoch. By default it is used until it is refused.
+        expires_at: When it expires: an aware datetime; ISO 8601 text and seconds since the epoch
+            are accepted too. A token without it is used until it is refused.
 
     Raises:
         ConfigurationError: If a value is not usable.
