@@ -156,7 +156,7 @@ class AdaptivePace(Pace):
             early = now - self._resumed_at < 1
             seen = refused_at if early else max(len(self._accepted), refused_at / 2)
             self.limit = min(refused_at, seen)
-            self._set(self.limit * (0.99 if knew_it and not early else 0.97))
+            self._set(self.limit * (0.85 if early else 0.99 if knew_it else 0.97))
         self._resumed_at = now + self.PAUSE
         self.pause(now, self.PAUSE)
 
