@@ -4,8 +4,10 @@
 ...     response = await client.create_contact("+14155550123", first_name="Ada")
 """
 
+import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from ._version import __version__
 
@@ -103,8 +105,7 @@ __all__ = [
     "__version__",
 ]
 
-# What the names above come from, loaded when one is first asked for: the command line has to be
-# in charge of Ctrl-C before that.
+# What the names above come from.
 _MODULES = (
     "exceptions",
     "models",
@@ -119,7 +120,7 @@ _MODULES = (
 
 if not TYPE_CHECKING:
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name):
         if name in _MODULES:
             return import_module(f".{name}", __name__)
         if name not in __all__:
@@ -129,5 +130,7 @@ if not TYPE_CHECKING:
             globals().update(found)
         return globals()[name]
 
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+    # The command line is in charge of Ctrl-C before it loads the rest. Other programs load it at
+    # once: a fork while another thread does so would leave it half loaded for ever.
+    if not PurePath(*sys.argv[:1]).name.startswith("sendblue-async"):
+        __getattr__(__all__[0])

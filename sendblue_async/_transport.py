@@ -229,6 +229,9 @@ class Transport:
             answered = answered or answer.rule.outcome != "not_sent"
             if counted and answer.rule.again is not Again.NO:
                 self._throttle.failed()
+            elif counted and answer.status is not None:
+                # A 409 or 404 tells as well as a success that the server is there.
+                self._throttle.succeeded()
             wait = self._wait(answer, call, policy, pace, attempt - renewed)
             if answer.refused_token is not None and not renewed:
                 renewed = 1

@@ -138,7 +138,14 @@ DOCUMENTS = {
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 async def test_json_at_its_edges(serve: Any, connect: Any, name: str) -> None:
-    """It is the contact, or no answer; and can be shown either way."""
-    server = await serve(raw(whole(body=DOCUMENTS[name] % NUMBER.encode())))
+    """It is the contact, or no answer where Python cannot read it; and can be shown either way."""
+    body = DOCUMENTS[name] % NUMBER.encode()
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        expected = "unknown"
+    else:
+        expected = NUMBER
+    server = await serve(raw(whole(body=body)))
     ending = await ending_of(connect(server, retry=ONCE).get_contact(NUMBER))
-    assert ending == ("unknown" if name in ("many digits", "deeply nested") else NUMBER)
+    assert ending == expected

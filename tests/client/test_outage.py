@@ -88,3 +88,13 @@ async def test_retries_come_back_while_the_server_does(
     await call_many(client, 60)
     server.steps["*"] = [refusal(500), echo(), echo()] * 200 + [echo()]
     assert (await call_many(client, 300))["ok"] == 300
+
+
+async def test_refusals_count_as_answers(serve: Any, connect: Any, timer: Any) -> None:
+    """A server that knows every contact already and fails now and then has no outage."""
+    timer.drawn = 0.0
+    server = await serve(*[refusal(409), refusal(409), refusal(503, "Busy", retry_after="1")] * 400)
+    client = connect(server, timer=timer)
+    outcomes = await call_many(client, 600, update=False, callers=1)
+    assert outcomes == {"ok": 0, "rejected": 600, "not_sent": 0, "unknown": 0}
+    assert len(server.requests) >= 890

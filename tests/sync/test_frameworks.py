@@ -212,7 +212,7 @@ def test_gunicorn_gevent_workers_answer_many_requests_at_once(
         assert time.monotonic() - started < 15
 
 
-if sys.version_info < (3, 15):
+if sys.version_info < (3, 14):
     # It forks without Python's hooks. Without its option for threads, those other than the
     # worker's own run during calls alone, which is when they are needed.
     UWSGI = (str(Path(sys.executable).with_name("uwsgi")),)

@@ -157,6 +157,7 @@ def test_after_ctrl_c_the_journal_is_free(
     assert (report.finished, len(sandbox.contacts)) == (True, ROWS)
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_child_that_progress_forks_ends_by_itself(client: SyncSendblueClient, path: Path) -> None:
     """What a forked child raises ends the child's part alone, and the import goes on."""
     ends: list[int] = []
