@@ -86,7 +86,7 @@ class Pace:
 class AdaptivePace(Pace):
     """A pace that finds the limit of a server which does not publish it.
 
-    It begins gently and quadruples within a second as long as nothing is refused. The first refusal
+    It begins gently and trebles within a second as long as nothing is refused. The first refusal
     comes late: a token bucket has to be emptied first, and a window filled. So the rate falls to
     what a window of a second must then have allowed at least, and what the pause has left unused
     is sent at once. From there it comes back to just below what was taken in the last second
@@ -100,9 +100,9 @@ class AdaptivePace(Pace):
     PAUSE = 0.4
     """Seconds that all callers wait after a refusal that names no time."""
 
-    _GROWTH = math.log(4)
+    _GROWTH = math.log(3)
     # Of the rate at the first refusal: what a window of a second allowed, probably and at most.
-    _PROBABLE, _CEILING = 0.42, 0.55
+    _PROBABLE, _CEILING = 0.41, 0.6
     # How near to the known limit a rate counts as having reached it.
     _NEAR = 0.985
 
@@ -135,7 +135,7 @@ class AdaptivePace(Pace):
         if self.limit is None:
             self._set(self.rate + self._GROWTH)
         elif self.rate < self._NEAR * self.limit:
-            self._set(self.rate + 0.1 * (self.limit - self.rate) / self.rate)
+            self._set(self.rate + 0.2 * (self.limit - self.rate) / self.rate)
         else:
             self._set(self.rate + 1.25e-7 * max(0.0, now - self._resumed_at) ** 2)
 
@@ -156,7 +156,7 @@ class AdaptivePace(Pace):
             early = now - self._resumed_at < 1
             seen = refused_at if early else max(len(self._accepted), refused_at / 2)
             self.limit = min(refused_at, seen)
-            self._set(self.limit * (0.85 if early else 0.99 if knew_it else 0.97))
+            self._set(self.limit * (0.99 if knew_it and not early else 0.92))
         self._resumed_at = now + self.PAUSE
         self.pause(now, self.PAUSE)
 
