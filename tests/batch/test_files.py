@@ -167,6 +167,8 @@ FULL_DISK = """
             file.write("x" * 20_000)
     except OSError as error:
         print(error.strerror)
+    # What counts the lines run has more to write.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 """
 
 
