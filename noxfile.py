@@ -77,7 +77,7 @@ def install_suite(session: nox.Session) -> None:
 
 # A file stays on one worker, as what its tests share is started once. They are taken in the
 # order of their names; by default those of few tests, however long, would come last.
-SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+SIDE_BY_SIDE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 @nox.session(python=FOUND)
