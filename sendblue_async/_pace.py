@@ -111,7 +111,6 @@ class AdaptivePace(Pace):
         self.rate: float = rate
         self.limit: float | None = None
         """What the server seems to allow in a second, or ``None`` if it never refused."""
-        self._resumed_at = -math.inf
         self._waits = False
         self._unused = 0
         self._accepted: deque[float] = deque()
@@ -137,7 +136,7 @@ class AdaptivePace(Pace):
         elif self.rate < self._NEAR * self.limit:
             self._set(self.rate + 0.2 * (self.limit - self.rate) / self.rate)
         else:
-            self._set(self.rate + 1.25e-7 * max(0.0, now - self._resumed_at) ** 2)
+            self._set(self.rate + 1.25e-7 * max(0.0, now - self.paused_until()) ** 2)
 
     def refused(self, now: float) -> None:
         """Slow down and pause everybody a little, once for all that were in flight."""
@@ -153,11 +152,10 @@ class AdaptivePace(Pace):
         else:
             knew_it = self.rate >= (self._NEAR - 0.005) * self.limit
             # In the first second after a pause, what was accepted says nothing of the limit.
-            early = now - self._resumed_at < 1
+            early = now - self.paused_until() < 1
             seen = refused_at if early else max(len(self._accepted), refused_at / 2)
             self.limit = min(refused_at, seen)
             self._set(self.limit * (0.99 if knew_it and not early else 0.92))
-        self._resumed_at = now + self.PAUSE
         self.pause(now, self.PAUSE)
 
     def _forget_before(self, time: float) -> None:
