@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 
 from ._clock import monotonic
 from ._converter import parse_datetime
-from ._credentials import Secret, hidden, redactor
+from ._redaction import Secret, hide, make_redactor
 from ._threads import run_on_daemon
 from .exceptions import (
     AuthenticationError,
@@ -35,7 +35,7 @@ _REMEMBERED = 8
 
 
 def _checked_token(token: Any) -> Secret:
-    token = hidden(token)
+    token = hide(token)
     if isinstance(token, Secret) and _TOKEN.fullmatch(token.reveal()):
         return token
     raise ConfigurationError(
@@ -87,7 +87,7 @@ def _read_told(told: Any) -> AccessToken:
     Raises:
         ConfigurationError: If it is none of the things that it may tell.
     """
-    told = hidden(told)
+    told = hide(told)
     if isinstance(told, Mapping) and isinstance(told.get("data"), Mapping):
         told = told["data"]
     if isinstance(told, Mapping) and "token" in told:
@@ -186,7 +186,7 @@ class AccessTokens:
 
     def redact(self, text: str) -> str:
         """The text with the latest tokens masked, should a server have sent them back."""
-        return redactor(self._recent)(text)
+        return make_redactor(self._recent)(text)
 
     async def token(self, within: float, *, refused: Secret | None = None) -> Secret | NoToken:
         """A token to send, or why there is none.
@@ -257,7 +257,7 @@ class AccessTokens:
 
     def _keep(self, token: AccessToken) -> Secret:
         """Use this token from now on; the very same object as before if it is no other."""
-        secret: Secret = hidden(token.token)
+        secret: Secret = hide(token.token)
         if self._token is not None and secret == self._token:
             secret = self._token
         else:

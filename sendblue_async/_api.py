@@ -17,12 +17,12 @@ from . import _log
 from ._access_tokens import AccessTokens, TokenSource
 from ._arguments import NoOthers, misspelt, without_others
 from ._converter import encode_json
-from ._credentials import check_credentials, find_credentials, hidden
+from ._credentials import check_credentials, find_credentials
 from ._event_loop import require_asyncio
 from ._options import Timeouts, environment_base_url
 from ._pace import Pace
 from ._pool import ClientSession, TraceConfig, closing_unless_in_use
-from ._redaction import show_path
+from ._redaction import hide, redact_path
 from ._retry import Effect, RetryPolicy
 from ._settling import Flow, Look, LookUp, Settle, TryOnceMore
 from ._transport import Transport
@@ -100,9 +100,9 @@ class ApiClient(Shared):
         **others: Unpack[NoOthers],
     ) -> None:
         # No key is to be seen in a traceback that shows the locals of this frame.
-        api_key, api_secret = hidden(api_key), hidden(api_secret)
-        access_token, proxy = hidden(access_token), hidden(proxy)
-        default_headers, others = hidden(default_headers), hidden(others)
+        api_key, api_secret = hide(api_key), hide(api_secret)
+        access_token, proxy = hide(access_token), hide(proxy)
+        default_headers, others = hide(default_headers), hide(others)
         if others:
             raise misspelt(ApiClient.__init__, others, name=type(self).__name__)
         check_types(
@@ -336,7 +336,7 @@ class ApiClient(Shared):
             except SendblueError as caught:
                 error = caught
         else:
-            path = show_path(step.call.path)
+            path = redact_path(step.call.path)
             error = ConnectError(
                 f"{step.call.method} {path} was not sent, as most calls fail.", retryable=True
             )

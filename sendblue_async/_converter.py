@@ -24,7 +24,7 @@ import attrs
 import cattrs
 
 from ._deprecation import warn_deprecated
-from ._redaction import shortened
+from ._redaction import redact_numbers
 from .exceptions import ValidationError
 
 T = TypeVar("T")
@@ -118,9 +118,9 @@ def preferred_spellings(given: Mapping[str, Any], cls: type) -> dict[str, Any]:
         preferred = _DEPRECATED.get(name)
         if preferred not in allowed:
             raise ValidationError(
-                f"{shortened(str(name))!r} is not a field of {cls.__name__}; its fields are "
+                f"{redact_numbers(str(name))!r} is not a field of {cls.__name__}; its fields are "
                 f"{', '.join(sorted(allowed))}.",
-                field=shortened(str(name)),
+                field=redact_numbers(str(name)),
             )
         if value is None:
             continue

@@ -1,148 +1,21 @@
-"""Where the two keys come from, and how they and other secrets are kept out of sight."""
+"""The two keys, and where they are found: arguments, environment, the credentials file."""
 
 from __future__ import annotations
 
-import html
 import json
 import os
 import re
 import stat
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
-from urllib.parse import quote, unquote
+from typing import Any, NamedTuple
 
+from ._redaction import Secret, hide, make_redactor
 from .exceptions import ConfigurationError, ConfigurationWarning
 
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-_STARS = "***"
-# What is shorter may be a word of somebody's sentence, or a part of one.
-_SHORTEST_MASKED = 8
 _PRINTABLE = re.compile(r"[!-~]([ -~]*[!-~])?")
 _FILE = Path("~/.sendblue/credentials.json")
-
-
-class _Hidden(str):
-    """A string whose ``repr`` is stars, and that is not pickled."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"'{_STARS}'"
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        raise TypeError("A key or password is not pickled; make a client in each process.")
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: Any) -> Self:
-        return self
-
-
-class Revealed(_Hidden):
-    """The value of a secret, for the wire and for comparison.
-
-    aiohttp writes a header with ``str()``, which gives the value, as do a string's methods. What
-    reporters do with the locals of a frame gives stars: ``repr``, slices, iteration, formatting.
-
-    Raises:
-        TypeError: If it is to be pickled, which would put it into a file or a message queue.
-    """
-
-    __slots__ = ()
-
-    def __getitem__(self, key: SupportsIndex | slice) -> str:
-        return _STARS[key] if isinstance(key, slice) else _STARS[0]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_STARS)
-
-    def __format__(self, spec: str) -> str:
-        return format(_STARS, spec)
-
-
-class Secret(_Hidden):
-    """Stars that stand for a key, a token or a password, however they are shown or written.
-
-    Two are equal if their values are, and one is equal to its value.
-
-    Raises:
-        TypeError: If it is to be pickled, which would put it into a file or a message queue.
-    """
-
-    __slots__ = ("_value",)
-
-    _value: Revealed
-
-    def __new__(cls, value: str) -> Self:
-        # Empty if its value is, so that it is false then.
-        made = super().__new__(cls, _STARS if value else "")
-        made._value = value.reveal() if isinstance(value, Secret) else Revealed(value)
-        return made
-
-    def reveal(self) -> Revealed:
-        """The value itself."""
-        return self._value
-
-    def __eq__(self, other: object) -> bool:
-        return self._value == (other._value if isinstance(other, Secret) else other)
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-
-def hidden(value: Any) -> Any:
-    """The same value out of sight: each string as a secret, also in a mapping or a sequence."""
-    if isinstance(value, str):
-        return Secret(value)
-    if isinstance(value, (list, tuple)):
-        return [hidden(each) for each in value]
-    if isinstance(value, Mapping):
-        return {name: hidden(each) for name, each in value.items()}
-    return value
-
-
-def redactor(secrets: Iterable[Secret]) -> Callable[[str], str]:
-    """A function that masks these secrets in what others say.
-
-    It knows them as URLs, JSON, HTML and quoted bytes spell them, too. Secrets of fewer than
-    eight characters stay, or they would eat words.
-    """
-    masked = sorted(
-        {
-            Revealed(form(secret.reveal()))
-            for secret in secrets
-            if len(secret.reveal()) >= _SHORTEST_MASKED
-            for form in _SPELLINGS
-        },
-        key=len,
-        reverse=True,
-    )
-
-    def redact(text: str) -> str:
-        for spelling in masked:
-            text = text.replace(spelling, _STARS)
-        return text
-
-    return redact
-
-
-_SPELLINGS: tuple[Callable[[str], str], ...] = (
-    str,
-    quote,
-    unquote,
-    html.escape,
-    lambda value: quote(value, safe=""),
-    lambda value: json.dumps(value)[1:-1],
-    lambda value: repr(str(value))[1:-1],
-)
 
 
 class Credentials(NamedTuple):
@@ -163,7 +36,7 @@ class Credentials(NamedTuple):
 
     def redact(self, text: str) -> str:
         """The text with both keys masked, should a server have sent them back."""
-        return redactor(self)(text)
+        return make_redactor(self)(text)
 
 
 KEY_HEADERS = ("sb-api-key-id", "sb-api-secret-key")
@@ -210,7 +83,7 @@ def find_credentials(api_key: str | None, api_secret: str | None) -> Credentials
             all that is wrong), or if the file is needed and cannot be read.
     """
     # No key is to be seen in a traceback that shows the locals of this frame.
-    api_key, api_secret = hidden(api_key), hidden(api_secret)
+    api_key, api_secret = hide(api_key), hide(api_secret)
     given = _given(api_key, api_secret)
     pairs = [_pair([os.environ.get(name) for name in names], names) for names in _VARIABLES]
     found = _first_whole(given, [given, *pairs])
@@ -236,7 +109,7 @@ def find_credentials(api_key: str | None, api_secret: str | None) -> Credentials
 
 def _given(api_key: Any, api_secret: Any) -> _Pair:
     halves = [
-        None if value is None else _Half(hidden(value), f"the argument {name}")
+        None if value is None else _Half(hide(value), f"the argument {name}")
         for name, value in zip(_ARGUMENTS, (api_key, api_secret), strict=True)
     ]
     return halves[0], halves[1]
@@ -245,7 +118,7 @@ def _given(api_key: Any, api_secret: Any) -> _Pair:
 def _pair(values: list[Any], places: Iterable[str]) -> _Pair:
     """What a place has of the two keys; an empty one is not there."""
     halves = [
-        None if value is None or value == "" else _Half(hidden(value), place)
+        None if value is None or value == "" else _Half(hide(value), place)
         for value, place in zip(values, places, strict=True)
     ]
     return halves[0], halves[1]
@@ -315,7 +188,7 @@ def _read_file() -> dict[str, Any]:
     try:
         with _FILE.expanduser().open("rb") as file:
             _check_private(os.fstat(file.fileno()))
-            content = json.load(file, object_hook=hidden)
+            content = json.load(file, object_hook=hide)
         if isinstance(content, dict):
             return content
         problem = "not a JSON object"

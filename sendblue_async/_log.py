@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ._redaction import shortened, show_path
+from ._redaction import redact_numbers, redact_path
 from ._wire import Call, Failure, bare_path
 from .exceptions import SendblueError
 
@@ -29,8 +29,8 @@ def _is_logged(level: int) -> bool:
 
 def _start(call: Call[Any]) -> str:
     """What the lines of a call begin with."""
-    whom = f" for {shortened(call.number)}" if call.number and "%2B" not in call.path else ""
-    return f"{call.method} {show_path(bare_path(call.path))}{whom}"
+    whom = f" for {redact_numbers(call.number)}" if call.number and "%2B" not in call.path else ""
+    return f"{call.method} {redact_path(bare_path(call.path))}{whom}"
 
 
 def _reference(request_id: str | None) -> str:

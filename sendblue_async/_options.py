@@ -16,7 +16,8 @@ from attrs import field, frozen
 
 from ._arguments import names_arguments
 from ._checks import is_limit
-from ._credentials import KEY_HEADERS, Revealed, Secret, hidden
+from ._credentials import KEY_HEADERS
+from ._redaction import Revealed, Secret, hide
 from ._version import __version__
 from .exceptions import ConfigurationError
 
@@ -135,7 +136,7 @@ def checked_headers(credentials: HasHeaders, default_headers: Any) -> dict[str, 
         )
     own = credentials.headers
     headers = {"user-agent": f"sendblue-async/{__version__}", "accept": "application/json"}
-    for name, value in hidden(default_headers).items():
+    for name, value in hide(default_headers).items():
         if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
             # Cut, as it may be a whole line.
             shown = repr(name.partition(":")[0] if isinstance(name, str) else name)
@@ -152,7 +153,7 @@ def checked_headers(credentials: HasHeaders, default_headers: Any) -> dict[str, 
 
 def header_secrets(default_headers: Mapping[str, str]) -> Iterator[Secret]:
     """What of the caller's headers is not to be quoted, to judge by their names."""
-    for name, value in hidden(default_headers).items():
+    for name, value in hide(default_headers).items():
         if _SECRET_NAME.search(name):
             yield value
             yield Secret(value.reveal().rpartition(" ")[2])
@@ -198,7 +199,7 @@ def checked_proxy(proxy: str | None) -> Secret | None:
     Raises:
         ConfigurationError: If it is no URL. Does not show it, as it may hold a password.
     """
-    proxy = hidden(proxy)
+    proxy = hide(proxy)
     if proxy is None:
         return None
     if not isinstance(proxy, Secret) or not _is_proxy(proxy):
@@ -234,7 +235,7 @@ def environment_proxy(base_url: str) -> Secret | None:
     host = url.hostname or ""
     if is_loopback(host) or urllib.request.proxy_bypass(host):
         return None
-    proxies = hidden(urllib.request.getproxies())
+    proxies = hide(urllib.request.getproxies())
     scheme = url.scheme if url.scheme in proxies else "all"
     named = proxies.get(scheme)
     if named is None:

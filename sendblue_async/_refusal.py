@@ -15,7 +15,7 @@ from typing import Any
 
 from attrs import frozen
 
-from ._redaction import shortened
+from ._redaction import redact_excerpt
 
 _WORDS = ("message", "error_message", "error")
 _CODES = ("error_code", "error_key", "code")
@@ -76,10 +76,7 @@ def read_refusal(status: int, document: Any, redact: Callable[[str], str]) -> Re
         """A text of the server's that is safe to show, or nothing."""
         if type(value) is not str:
             return ""
-        # Some more than that, so that no part of a key which is cut in two remains.
-        words = redact(value[: 16 * _LONGEST])
-        printable = "".join(char if char.isprintable() else " " for char in words)
-        return shortened(" ".join(printable.split()))[:longest].rstrip(".")
+        return redact_excerpt(value, longest, redact, on_one_line=True).rstrip(".")
 
     words = next(filter(None, (line(text, _LONGEST) for text in _values(document, _WORDS))), "")
     found = (line(_code(value), _LONGEST_CODE) for value in _values(document, _CODES))

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from ._access_tokens import AccessTokens
-from ._credentials import Credentials, Secret, hidden, redactor
+from ._credentials import Credentials
 from ._options import (
     Proxy,
     checked_base_url,
@@ -21,6 +21,7 @@ from ._options import (
     header_secrets,
     trusted_certificates,
 )
+from ._redaction import Secret, hide, make_redactor
 
 
 @frozen(kw_only=True, eq=False)
@@ -75,7 +76,7 @@ class Given:
         self.base_url = checked_base_url(base_url, allow_http=allow_http) if base_url else ""
         self._allow_http = allow_http
         self._credentials = credentials
-        self._headers: Any = hidden(default_headers or {})
+        self._headers: Any = hide(default_headers or {})
         not_found = Credentials(Secret(""), Secret(""))
         checked_headers(not_found if callable(credentials) else credentials, self._headers)
         self._proxy = checked_proxy(proxy)
@@ -112,7 +113,7 @@ class Given:
             if base_url.startswith("http:"):
                 # There is no tunnel, so that the proxy reads the request itself.
                 headers |= proxy.headers
-        redact = redactor(secrets)
+        redact = make_redactor(secrets)
         account = f"{base_url} {credentials.account}".encode()
         return Settings(
             base_url=base_url,

@@ -26,7 +26,7 @@ from ._answer import ACCEPT_ENCODING, Body, Reply, join_headers
 from ._checks import checked_count
 from ._clock import monotonic
 from ._connect_reasons import why_not_connected
-from ._credentials import Credentials, Revealed, Secret
+from ._credentials import Credentials
 from ._options import Timeouts
 from ._pace import Pace
 from ._pool import (
@@ -40,7 +40,7 @@ from ._pool import (
     TraceConfig,
     hang_up,
 )
-from ._redaction import shortened
+from ._redaction import Revealed, Secret, redact_numbers
 from ._retry import RULES, Again, Effect, Ending, RetryPolicy, RetryThrottle, Rule
 from ._settings import Given, Settings
 from ._wire import Call, Failure, error_for, read_reply, shown_request_id, snippet, told_of
@@ -455,7 +455,7 @@ class Transport:
                 error, settings.base_url, proxy.url if proxy else None, limit
             )
         shown = [f"{type(link).__name__}: {link}" for link in _chain(error)]
-        redacted = [shortened(settings.redact(text)) for text in shown]
+        redacted = [redact_numbers(settings.redact(text)) for text in shown]
         return Failure(
             rule=RULES[ending],
             message=message,

@@ -19,10 +19,9 @@ from attrs import evolve, frozen
 
 from ._answer import NO_CONTENT, Reply
 from ._converter import encode_json, spellings, structure, unstructure
-from ._credentials import Secret
 from ._options import DEFAULT_BASE_URL
 from ._phone_numbers import shows_another
-from ._redaction import shortened, show_path
+from ._redaction import Secret, redact_excerpt, redact_numbers, redact_path
 from ._refusal import Meaning, is_missing_contact, is_refusal, read_refusal
 from ._request_id import request_id
 from ._retry import CAPPED, RULES, Effect, Ending, Rule, is_retryable, parse_retry_after, rule_for
@@ -161,7 +160,7 @@ def path_with_query(path: str, params: Mapping[str, Any] | None) -> str:
     if type(path) is not str or not _PATH.fullmatch(path):
         raise ValidationError(
             "path must start with one slash and be percent-encoded, such as "
-            f"'/api/v2/contacts', not {shortened(repr(path))}.",
+            f"'/api/v2/contacts', not {redact_numbers(repr(path))}.",
             field="path",
         )
     try:
@@ -326,7 +325,7 @@ def error_for(
         message = f"{failure.message[:1].upper()}{failure.message[1:]}"
     else:
         repeated = "could not be repeated: " if not_connected else ""
-        message = f"{call.method} {show_path(bare_path(call.path))} {repeated}{failure.message}"
+        message = f"{call.method} {redact_path(bare_path(call.path))} {repeated}{failure.message}"
     if attempts > 1 or not_connected:
         message += f" ({attempts} attempt{'s' if attempts > 1 else ''})"
     message += "."
@@ -334,7 +333,7 @@ def error_for(
         " ".join([message, *_advice(call, failure, cls, outcome, base_url)]),
         outcome=outcome,
         method=call.method,
-        url=base_url + show_path(call.path),
+        url=base_url + redact_path(call.path),
         status=failure.status,
         attempts=attempts,
         retry_after=failure.retry_after,
@@ -456,5 +455,4 @@ def shown_request_id(headers: Mapping[str, str], redact: Callable[[str], str]) -
 
 def snippet(body: bytes, redact: Callable[[str], str]) -> str:
     """The first 200 characters of a body, the keys in it masked and phone numbers cut."""
-    # Some more than that, so that no part of a key which is cut in two remains.
-    return shortened(redact(body[: 16 * _SNIPPET].decode("utf-8", "replace")))[:_SNIPPET]
+    return redact_excerpt(body, _SNIPPET, redact)

@@ -14,12 +14,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from ._access_tokens import TokenSource
 from ._api import Shared, check_types
 from ._arguments import NoOthers, misspelt, without_others
-from ._credentials import hidden
 from ._deprecation import Place, blocking_caller
 from ._event_loop import find_blocked_loop
 from ._options import Timeouts
 from ._pool import ClientSession, TraceConfig, closing_unless_in_use
 from ._portal import portal
+from ._redaction import hide
 from ._retry import RetryPolicy
 from ._source_bridge import BatchIterator, BlockingIterator, run_gathered, run_import
 from .client import SendblueClient
@@ -193,9 +193,9 @@ class SyncSendblueClient(Shared):
         **others: Unpack[NoOthers],
     ) -> None:
         # No key is to be seen in a traceback that shows the locals of this frame.
-        api_key, api_secret = hidden(api_key), hidden(api_secret)
-        access_token, proxy = hidden(access_token), hidden(proxy)
-        default_headers, others = hidden(default_headers), hidden(others)
+        api_key, api_secret = hide(api_key), hide(api_secret)
+        access_token, proxy = hide(access_token), hide(proxy)
+        default_headers, others = hide(default_headers), hide(others)
         if others:
             raise misspelt(SyncSendblueClient.__init__, others, name=type(self).__name__)
         if session is not None:

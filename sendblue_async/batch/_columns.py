@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import frozen
 
-from .._redaction import shortened
+from .._redaction import redact_numbers
 from ..exceptions import ConfigurationError, ValidationError
 
 FIELDS = (
@@ -88,7 +88,8 @@ def find_columns(names: Sequence[str], given: Mapping[str, str]) -> Columns:
     for name, field in given.items():
         if name not in names:
             raise ConfigurationError(
-                f"There is no column {shortened(ascii(name))}; the columns are {_listed(names)}."
+                f"There is no column {redact_numbers(ascii(name))}; "
+                f"the columns are {_listed(names)}."
             )
         if field not in FIELDS and (not field.startswith(_VARIABLE) or field == _VARIABLE):
             raise ConfigurationError(
@@ -157,9 +158,9 @@ def _plain(name: str) -> str:
 
 
 def _mapping(name: str, field: str) -> str:
-    return f"columns={ {shortened(name): field}!r}"
+    return f"columns={ {redact_numbers(name): field}!r}"
 
 
 def _listed(names: Sequence[str]) -> str:
     # Of a file without a header, the names are values.
-    return ", ".join(shortened(ascii(name)) for name in names)
+    return ", ".join(redact_numbers(ascii(name)) for name in names)

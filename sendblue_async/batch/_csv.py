@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import count, dropwhile, islice
 
-from .._redaction import shortened
+from .._redaction import redact_numbers
 from ..exceptions import ConfigurationError, ValidationError
 from ._columns import find_columns
 from ._row import REPLACEMENT, Problem, Row, row_of
@@ -162,8 +162,8 @@ def _told_apart(name: str, columns: tuple[str, ...]) -> tuple[str, ...]:
     for column in numbers:
         if column not in find_columns(("number", column), {}).unused:
             raise ValidationError(
-                f"{name} has two columns of the name {shortened(column)!r}. Give each a name of "
-                "its own.",
+                f"{name} has two columns of the name {redact_numbers(column)!r}. "
+                "Give each a name of its own.",
                 field="path",
             )
 

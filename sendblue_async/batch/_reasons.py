@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .._redaction import shortened
+from .._redaction import redact_numbers
 from ..exceptions import SendblueError
 from ..models import ContactCreate
 
@@ -18,7 +18,7 @@ def reason_of(error: SendblueError, contact: ContactCreate) -> str:
     values = " ".join(map(str, _leaves(contact.to_dict()))).casefold()
     sent = {*_WORD.findall(values)} - {"true", "false"}
     return _WORD.sub(
-        lambda word: "…" if word[0].casefold() in sent else word[0], shortened(str(error))
+        lambda word: "…" if word[0].casefold() in sent else word[0], redact_numbers(str(error))
     )
 
 

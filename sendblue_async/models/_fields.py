@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, get_args
 from attrs import Attribute, fields
 
 from .._converter import CLEAR, Clear, encode_json, spellings
-from .._redaction import shortened
+from .._redaction import redact_numbers
 from ..exceptions import ValidationError
 
 T = TypeVar("T")
@@ -52,10 +52,10 @@ def shown(value: object) -> str:
     """
     try:
         # Before escapes set the digits apart.
-        words = ascii(shortened(value) if isinstance(value, str) else value)
+        words = ascii(redact_numbers(value) if isinstance(value, str) else value)
     except Exception:  # whatever a stranger's __repr__ raises, the value is refused all the same
         words = "something that cannot be shown"
-    words = shortened(words.replace(r"\u2026", "…"))
+    words = redact_numbers(words.replace(r"\u2026", "…"))
     words = words if len(words) <= 60 else f"{words[:57]}..."
     return words if isinstance(value, str) else f"{words} ({type(value).__name__})"
 
@@ -126,7 +126,7 @@ def variables(value: Mapping[str, str] | Clear | None) -> dict[str, str] | Clear
             field="custom_variables",
         )
     return {
-        text(label, "custom_variables"): text(given, f"custom_variables[{shortened(label)!r}]")
+        text(label, "custom_variables"): text(given, f"custom_variables[{redact_numbers(label)!r}]")
         for label, given in value.items()
     }
 

@@ -12,7 +12,7 @@ from attrs import asdict, converters, field, fields_dict, frozen, validators
 from .._arguments import names_arguments
 from .._converter import CLEAR, EXTRA, Clear, preferred_spellings, spellings, unstructure, wire
 from .._phone_numbers import digits_of
-from .._redaction import shortened
+from .._redaction import redact_numbers
 from ..exceptions import ValidationError
 from ._fields import (
     OrderBy,
@@ -302,8 +302,8 @@ def _entries(
             raise ValidationError(f"{name}: {error}", field=field) from None
         if entry.number in entries:
             raise ValidationError(
-                f"{name} has the number {shortened(entry.number)}, which stands before it already; "
-                "nothing tells which of the two the server would keep.",
+                f"{name} has the number {redact_numbers(entry.number)}, which stands before it "
+                "already; nothing tells which of the two the server would keep.",
                 field=f"{name}.number",
             )
         entries[entry.number] = entry

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sendblue_async import __version__
-from sendblue_async._credentials import Credentials, Secret
+from sendblue_async._credentials import Credentials
 from sendblue_async._options import (
     DEFAULT_BASE_URL,
     Timeouts,
@@ -20,6 +20,7 @@ from sendblue_async._options import (
     is_loopback,
     trusted_certificates,
 )
+from sendblue_async._redaction import Secret
 from sendblue_async.exceptions import ConfigurationError
 
 CREDENTIALS = Credentials(Secret("the-key"), Secret("the-secret"))

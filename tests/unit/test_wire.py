@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from sendblue_async import exceptions
 from sendblue_async._converter import encode_json
-from sendblue_async._credentials import Credentials, Secret
+from sendblue_async._credentials import Credentials
+from sendblue_async._redaction import Secret
 from sendblue_async._retry import RULES, Again, Effect, Ending, Rule, rule_for
 from sendblue_async._wire import (
     Call,
