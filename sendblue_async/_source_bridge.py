@@ -25,7 +25,7 @@ from itertools import chain, islice
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from ._portal import portal
-from .batch._workers import Job, job_of, rows_of
+from .batch._sending._workers import Job, job_of, rows_of
 from .exceptions import ConfigurationError
 
 R = TypeVar("R")

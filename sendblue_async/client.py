@@ -26,8 +26,8 @@ from ._retry import Effect
 from ._settling import Flow, create_flow, delete_flow, opt_out_flow, update_flow
 from ._wire import Operation, read_page, reader
 from .batch import ContactResult, ImportProgress, ImportReport
-from .batch._bulk import BulkCreates, checked_bulk
-from .batch._workers import Create, Workers, job_of, rows_of
+from .batch._sending._bulk import BulkCreates, checked_bulk
+from .batch._sending._workers import Create, Workers, job_of, rows_of
 from .exceptions import ConfigurationError, SendblueError, ValidationError
 from .models import (
     BulkContact,
@@ -54,7 +54,7 @@ else:
     from typing_extensions import Unpack
 
 if TYPE_CHECKING:
-    from .batch._import import ContactImport
+    from .batch._importing._job import ContactImport
 
 __all__ = ["SendblueClient"]
 
@@ -508,8 +508,8 @@ class SendblueClient(ApiClient):
         if progress is not None and not callable(progress):
             raise ConfigurationError(f"progress must be a function, not {progress!r}.")
         # Only here, as it brings SQLite and more, which other programs do not wait for.
-        from .batch._import import ContactImport
-        from .batch._import_options import ImportOptions
+        from .batch._importing._job import ContactImport
+        from .batch._importing._options import ImportOptions
 
         return ContactImport(
             path,

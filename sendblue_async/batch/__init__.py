@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._report import ImportProgress, ImportReport
+from ._importing._report import ImportProgress, ImportReport
 from ._results import ContactOutcome, ContactResult
 
 __all__ = ["ContactOutcome", "ContactResult", "ImportProgress", "ImportReport"]

@@ -25,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .._pace import AdaptivePace
 from ..batch import ImportProgress, ImportReport
-from ..batch._files import journal_beside
+from ..batch._importing._files import journal_beside
 from ..exceptions import ValidationError
 from ._app import InSandbox, app, command, connected_client
 from ._interruption import Interruption
@@ -160,7 +160,7 @@ async def import_(
 async def _run_dry(
     file: Path, options: dict[str, Any], per_second: float | None, report: Path | None
 ) -> None:
-    from ..batch._dry_run import dry_run
+    from ..batch._importing._dry_run import dry_run
 
     interruption = Interruption(lambda: None)
     run = partial(dry_run, file, stopped=interruption.came, **options)

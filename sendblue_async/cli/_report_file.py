@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, Any
 
-from ..batch._files import (
+from ..batch._importing._files import (
     check_replaceable,
     files_of_import,
     is_same_file,

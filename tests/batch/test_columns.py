@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sendblue_async.batch._columns import find_columns
+from sendblue_async.batch._mapping._columns import find_columns
 from sendblue_async.exceptions import ConfigurationError, ValidationError
 
 EXPORTS: dict[str, tuple[list[str], list[str], dict[str, str]]] = {

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sendblue_async.batch._csv import LINES_OF_A_ROW, header_of, rows_of
-from sendblue_async.batch._table import Row, Table, neutralised, read_table
+from sendblue_async.batch._sources._csv import LINES_OF_A_ROW, header_of, rows_of
+from sendblue_async.batch._sources._table import Row, Table, neutralised, read_table
 from sendblue_async.exceptions import ValidationError
 
 SAMPLES = Path(__file__).parents[1] / "data"

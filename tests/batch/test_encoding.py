@@ -14,9 +14,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from sendblue_async.batch import _encoding
-from sendblue_async.batch._encoding import lines_of, opened
-from sendblue_async.batch._table import Table, read_table
+from sendblue_async.batch._sources import _encoding
+from sendblue_async.batch._sources._encoding import lines_of, opened
+from sendblue_async.batch._sources._table import Table, read_table
 from sendblue_async.exceptions import ConfigurationError, ValidationError
 
 Read = Callable[..., Table]

@@ -28,10 +28,10 @@ from sendblue_async import (
     SyncSendblueClient,
     ValidationError,
 )
-from sendblue_async.batch import _feeder, _import
-from sendblue_async.batch._duplicates import Duplicates
-from sendblue_async.batch._journal import Journal
-from sendblue_async.batch._table import Row, Table
+from sendblue_async.batch._importing import _job, _job_batcher
+from sendblue_async.batch._importing._duplicates import Duplicates
+from sendblue_async.batch._importing._journal import Journal
+from sendblue_async.batch._sources._table import Row, Table
 from sendblue_async.sandbox import Faults, Sandbox
 
 from ..client.servers import echo, reply, running
@@ -262,8 +262,8 @@ async def test_nor_is_what_was_ready_when_it_was_cancelled(
     for n in range(30):
         await client.create_contact(number(n), first_name="Ada")
     # Four more, whose intent is on the disk, are for workers that do not come.
-    monkeypatch.setattr(_feeder, "_PATIENCE", 60.0)
-    monkeypatch.setattr(_feeder, "_PATIENCE_AT_MOST", 60.0)
+    monkeypatch.setattr(_job_batcher, "_PATIENCE", 60.0)
+    monkeypatch.setattr(_job_batcher, "_PATIENCE_AT_MOST", 60.0)
     server.faults = Faults(latency=60)
     seen = server.counts["requests"]
     task = asyncio.create_task(client.import_contacts(path, rate_limit=1e6, concurrency=8))
@@ -414,7 +414,7 @@ async def test_cancelled_at_any_moment_it_ends_as_cancelled(
     quick: float,
 ) -> None:
     """Whatever the journal is doing then, nothing but the cancellation comes out."""
-    monkeypatch.setattr(_import, "_QUICK", quick)
+    monkeypatch.setattr(_job, "_QUICK", quick)
     # So slow that it is not done before the last one is cancelled.
     server.faults = Faults(latency=0.1)
     path = written(tmp_path, [f"{number(n)},Ada," for n in range(1200)])
@@ -444,8 +444,8 @@ async def test_while_the_disk_is_slow_commits_are_made_on_a_thread(
         commit(*args)
 
     monkeypatch.setattr(Journal, "commit", slowly)
-    monkeypatch.setattr(_import, "_QUICK", 0.09)
-    monkeypatch.setattr(_import, "_ON_THREAD", 2)
+    monkeypatch.setattr(_job, "_QUICK", 0.09)
+    monkeypatch.setattr(_job, "_ON_THREAD", 2)
     path = written(tmp_path, [f"{number(n)},Ada," for n in range(300)])
     assert (await client.import_contacts(path, rate_limit=1e6, concurrency=8)).created == 300
     assert "".join("LT"[each] for each in elsewhere[:10]) == "LLLTTLTTLL"
@@ -586,7 +586,7 @@ async def test_progress_is_told_while_nothing_goes_on(
     server: Sandbox, client: SendblueClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In an outage the caller hears that it waits, for what, and for how long at the most."""
-    monkeypatch.setattr(_import, "_SHOWN_AFTER", 0.05)
+    monkeypatch.setattr(_job, "_SHOWN_AFTER", 0.05)
     path = written(tmp_path, [f"{number(n)},Ada," for n in range(20)])
     server.faults = Faults(server_error=1)
     told: list[ImportProgress] = []

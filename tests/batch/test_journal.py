@@ -23,8 +23,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sendblue_async.batch._journal import Journal
-from sendblue_async.batch._journal_tables import MERGED, OPEN, VERSION
+from sendblue_async.batch._importing._journal import Journal
+from sendblue_async.batch._importing._journal_schema import MERGED, OPEN, VERSION
 from sendblue_async.batch._results import Ended
 from sendblue_async.exceptions import ConfigurationError, JournalError
 
@@ -33,7 +33,7 @@ OUTCOMES = ["created", "stored", "existing", "rejected", "unknown", "skipped"]
 BATCH = 32
 PROGRAM = """
 import itertools, pathlib, resource, signal, sys
-from sendblue_async.batch._journal import Journal, JournalError
+from sendblue_async.batch._importing._journal import Journal, JournalError
 from sendblue_async.batch._results import Ended
 
 SETTINGS = {"region": "US", "upsert": "yes"}

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from sendblue_async.batch import _journal_errors, _journal_file
-from sendblue_async.batch._journal import Journal
-from sendblue_async.batch._journal_mark import Mark, commits_in, user_version, version_in
-from sendblue_async.batch._journal_tables import APPLICATION, OPEN, VERSION
+from sendblue_async.batch._importing import _journal_errors, _journal_file
+from sendblue_async.batch._importing._journal import Journal
+from sendblue_async.batch._importing._journal_mark import Mark, commits_in, user_version, version_in
+from sendblue_async.batch._importing._journal_schema import APPLICATION, OPEN, VERSION
 from sendblue_async.batch._results import Ended
 from sendblue_async.exceptions import JournalError
 from sendblue_async.sandbox import Faults, Sandbox

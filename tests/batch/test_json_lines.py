@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendblue_async.batch._json_lines import MOST_COLUMNS
-from sendblue_async.batch._table import Row, Table, read_table
+from sendblue_async.batch._sources._json_lines import MOST_COLUMNS
+from sendblue_async.batch._sources._table import Row, Table, read_table
 from sendblue_async.exceptions import ValidationError
 
 Read = Callable[..., Table]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sendblue_async import ContactCreate, RateLimitError
-from sendblue_async.batch._reasons import reason_of
+from sendblue_async.batch._importing._reasons import reason_of
 
 CONTACT = ContactCreate(
     number="+12015550101",

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from sendblue_async.batch._import_options import ImportOptions
-from sendblue_async.batch._journal import Ended
-from sendblue_async.batch._rejected import write_rejected
-from sendblue_async.batch._table import read_table
+from sendblue_async.batch._importing._journal import Ended
+from sendblue_async.batch._importing._options import ImportOptions
+from sendblue_async.batch._importing._rejected import write_rejected
+from sendblue_async.batch._sources._table import read_table
 
 REASON = "It was refused."
 # Files in which a row is damaged, that of +12015550111.

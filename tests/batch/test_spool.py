@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sendblue_async import JournalError
-from sendblue_async.batch._import_options import ImportOptions
-from sendblue_async.batch._spool import Spool
+from sendblue_async.batch._importing._options import ImportOptions
+from sendblue_async.batch._importing._spool import Spool
 
 DATA = Path(__file__).parents[1] / "data"
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from attrs.exceptions import FrozenInstanceError
 
-from sendblue_async.batch import _json_lines
-from sendblue_async.batch._table import Row, read_table
+from sendblue_async.batch._sources import _json_lines
+from sendblue_async.batch._sources._table import Row, read_table
 from sendblue_async.exceptions import ConfigurationError, ValidationError
 
 CARD = "BEGIN:VCARD\nFN:Ada\nEND:VCARD\n"
@@ -240,7 +240,7 @@ def test_reading_csv_does_not_load_the_vcard_library(tmp_path: Path) -> None:
     """Only vCard files pay for it."""
     (tmp_path / "a.csv").write_text("a,b\n1,2\n")
     program = (
-        "import sys; from sendblue_async.batch._table import read_table;"
+        "import sys; from sendblue_async.batch._sources._table import read_table;"
         f"list(read_table({str(tmp_path / 'a.csv')!r}).rows()); assert 'vobject' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

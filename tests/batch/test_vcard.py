@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sendblue_async.batch._table import Table, read_table
+from sendblue_async.batch._sources._table import Table, read_table
 from sendblue_async.exceptions import ConfigurationError, ValidationError
 
 Read = Callable[..., Table]

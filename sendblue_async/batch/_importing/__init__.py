@@ -1,0 +1,1 @@
+"""An import from start to finish: check, journal, queue, report, rejected rows."""

@@ -1,0 +1,46 @@
+"""Entries that have the same number, and the one contact that comes of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+from ...models import ContactCreate
+from .._mapping._contact_reader import Entry, merge_documents
+from ._journal import Journal
+from ._journal_schema import MERGED
+
+OnDuplicate = Literal["merge", "last"]
+
+
+class Duplicates:
+    """Makes one contact of all entries that have the same number.
+
+    Args:
+        journal: Knows which numbers there are twice, once the file is checked.
+        on_duplicate: Whether they are merged, or the last one wins.
+    """
+
+    def __init__(self, journal: Journal, on_duplicate: OnDuplicate) -> None:
+        self._journal = journal
+        self._merges = on_duplicate == "merge"
+        # As text, which takes a third of the memory of contacts.
+        self._earlier: dict[str, list[str]] = {}
+
+    def contact(self, entry: Entry, contact: ContactCreate) -> ContactCreate | None:
+        """What is sent for the entry, or ``None`` if a later one has its number."""
+        places = self._journal.repeats(contact.number)
+        if places is None or not self._merges:
+            return contact if places is None or entry.place == places[1] else None
+        if entry.place != places[1]:
+            earlier = self._earlier.setdefault(contact.number, [])
+            earlier.append(json.dumps(contact.to_dict(), separators=(",", ":")))
+            return None
+        earlier = self._earlier.pop(contact.number, [])
+        return merge_documents([*map(json.loads, earlier), contact.to_dict()])
+
+    def instead(self, contact: ContactCreate) -> tuple[str, str]:
+        """Why an entry is not sent: the code, and where what was merged into has its place."""
+        places = self._journal.repeats(contact.number)
+        assert places is not None
+        return (MERGED, str(places[1])) if self._merges else ("duplicate", "")

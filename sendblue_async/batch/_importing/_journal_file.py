@@ -1,0 +1,205 @@
+"""The SQLite file of a journal: held by one process, its commits counted, never half written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...exceptions import JournalError
+from ._journal_errors import (
+    DAMAGED,
+    FOREIGN,
+    LINK,
+    LOG_DAMAGED,
+    NEWER,
+    OLDER,
+    check_locks,
+    explained,
+)
+from ._journal_mark import Mark, keep_to_owner, version_in
+from ._journal_schema import APPLICATION, VERSION
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+
+class JournalFile:
+    """A database in one file, with a log beside it while it is open.
+
+    No other part of the process may open the file: by the rules of POSIX, closing it again would
+    release the lock.
+
+    Args:
+        path: The file, which is made if it is not there; ``None`` for a temporary one.
+
+    Raises:
+        JournalError: From every method, if the disk or the file fails.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._name = "for this run" if path is None else str(path)
+        self._mark: Mark | None = None
+        self._commits = 0
+        self._failed = False
+        with explained(self._name):
+            # Into an empty file SQLite writes as soon as it locks it.
+            if path and path.is_symlink() and not (path.exists() and path.stat().st_size):
+                raise JournalError(LINK.format(self._name))
+            self._connection = _connected(path)
+
+    def close(self) -> None:
+        """Let go of the file; it is one file then, and what was committed is in it."""
+        with explained(self._name):
+            try:
+                self._connection.close()
+            finally:
+                # Not before, as that would release the lock.
+                mark, self._mark = self._mark, None
+                if mark is not None:
+                    mark.close()
+
+    def _leave(self) -> None:
+        """Let go of the file, and leave it and its log as they are, damaged or not."""
+        aside = Path(f"{self._log}-{secrets.token_hex(8)}")
+        with explained(self._name):
+            # SQLite would move what is whole into the main file, and delete the log.
+            self._connection.interrupt()
+            if not self._log.exists():
+                self.close()
+                return
+            os.rename(self._log, aside)
+            try:
+                self.close()
+            finally:
+                os.rename(aside, self._log)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _take(self) -> bool:
+        """Lock the file; whether a journal is in it, as opposed to nothing at all."""
+        self._lock()
+        # On macOS, nothing less reaches the disk.
+        for setting in ("synchronous = FULL", "fullfsync = ON", "temp_store = FILE"):
+            self._execute(f"PRAGMA {setting}")
+        ((application,),) = self._execute("PRAGMA application_id")
+        ((found,),) = self._execute("PRAGMA user_version")
+        ((tables,),) = self._execute("SELECT count(*) FROM sqlite_master")
+        # A process that was killed in the middle of its first commit left this.
+        if (application, found, tables) == (0, 0, 0):
+            return False
+        version = version_in(found)
+        if application != APPLICATION:
+            raise JournalError(FOREIGN.format(self._name))
+        if version != VERSION:
+            raise JournalError((NEWER if version > VERSION else OLDER).format(self._name))
+        ((self._commits,),) = self._execute("SELECT commits FROM about")
+        self._own()
+        if self._mark is not None and self._mark.commits() > self._commits:
+            self._leave()
+            raise JournalError(LOG_DAMAGED.format(self._name))
+        if self._execute("PRAGMA quick_check(1)") != [("ok",)]:
+            raise JournalError(DAMAGED.format(self._name))
+        return True
+
+    def _lock(self) -> None:
+        self._execute("PRAGMA locking_mode = EXCLUSIVE")
+        try:
+            # At once, so that of two that find no journal yet only one makes it; the lock stays.
+            self._execute("BEGIN EXCLUSIVE")
+            self._execute("COMMIT")
+        except sqlite3.OperationalError:
+            if self._path is not None:
+                check_locks(self._name, self._path.parent)
+            raise
+
+    def _own(self) -> None:
+        """Have the file and its log, which may have been there before, to their owner alone."""
+        if self._path is None:
+            return
+        self._mark = Mark(self._path)
+        for path in (self._path, self._log):
+            if path.exists():
+                keep_to_owner(path)
+
+    @property
+    def _log(self) -> Path:
+        return Path(f"{self._path}-wal")
+
+    def _start_log(self) -> None:
+        """Have commits go into a log, which has the mode of the main file."""
+        self._execute("PRAGMA journal_mode = WAL")
+
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        with explained(self._name):
+            return self._execute(query, values)
+
+    def _execute(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        """All rows that the statement gives.
+
+        The cursor is closed at once: where nothing is freed before another thread gets round to
+        it, one that is left keeps the file locked.
+        """
+        with contextlib.closing(self._connection.execute(statement, values)) as cursor:
+            return cursor.fetchall()
+
+    def _execute_many(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        with contextlib.closing(self._connection.executemany(statement, rows)):
+            pass
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[Any]:
+        """A transaction that is counted, with the function that executes a statement in it."""
+        with self._only_while_whole():
+            self._execute("BEGIN")
+            yield self._execute
+            self._execute("UPDATE about SET commits = ?", (self._commits + 1,))
+            self._execute("COMMIT")
+            self._commits += 1
+            if self._mark is not None:
+                self._mark.write(self._commits)
+
+    @contextlib.contextmanager
+    def _only_while_whole(self) -> Iterator[None]:
+        """Let nothing be written any more once something could not be."""
+        if self._failed:
+            raise JournalError(
+                f"The journal {self._name} takes nothing more, as an earlier commit failed. What "
+                "was committed before is safe: resume in a new run."
+            )
+        with explained(self._name):
+            try:
+                yield
+            except BaseException:
+                self._failed = True
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.rollback()
+                raise
+
+
+def _connected(path: Path | None) -> sqlite3.Connection:
+    """A connection to the file, which is made for its owner alone if it is not there."""
+    place = ""
+    if path is not None:
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        place = f"{path.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(
+        place, timeout=0, isolation_level=None, check_same_thread=False, uri=True
+    )

@@ -1,0 +1,86 @@
+"""What an import is told about its file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import asdict, frozen
+
+from ..._checks import check_flags
+from ...exceptions import ConfigurationError
+from .._mapping._columns import find_columns
+from .._mapping._contact_reader import Reading
+from .._mapping._phone_numbers import checked_region
+from .._sources._extra import library
+from .._sources._table import read_table
+from ._duplicates import OnDuplicate
+
+
+@frozen(kw_only=True)
+class ImportOptions:
+    """What an import is told about its file; a resumed one must be told the same.
+
+    Attributes:
+        update_if_exists: Whether contacts that exist are updated, or left alone.
+        region: The region of numbers without ``+``, such as ``"US"``.
+        columns: Column names and the fields that they are, where their names do not say it.
+        on_duplicate: Whether rows of one number are merged into one contact, or the last one
+            wins.
+        all_numbers: Whether each usable number of a row becomes a contact.
+        encoding: The file's encoding, if it is not to be detected.
+        delimiter: What stands between its cells, if it is not to be detected.
+    """
+
+    update_if_exists: bool = False
+    region: str | None = None
+    columns: Mapping[str, str] | None = None
+    on_duplicate: OnDuplicate = "merge"
+    all_numbers: bool = False
+    encoding: str | None = None
+    delimiter: str | None = None
+
+    def read(self, path: Path) -> Reading:
+        """How the file is read.
+
+        Raises:
+            ValidationError: If it cannot be used.
+            ConfigurationError: If an option cannot be used.
+        """
+        check_flags(update_if_exists=self.update_if_exists, all_numbers=self.all_numbers)
+        if self.on_duplicate not in ("merge", "last"):
+            raise ConfigurationError(
+                f"on_duplicate must be 'merge' or 'last', not {self.on_duplicate!r}."
+            )
+        columns = {} if self.columns is None else self.columns
+        if not isinstance(columns, Mapping) or not all(
+            isinstance(word, str) for pair in columns.items() for word in pair
+        ):
+            raise ConfigurationError(
+                f"columns must be a mapping of column names to fields, not {columns!r}."
+            )
+        region = checked_region(self.region)
+        table = read_table(path, encoding=self.encoding, delimiter=self.delimiter)
+        return Reading(
+            table=table,
+            columns=find_columns(table.columns, columns),
+            region=region,
+            all_numbers=self.all_numbers,
+            update_if_exists=self.update_if_exists,
+        )
+
+    def settings(self, reading: Reading, account: str) -> dict[str, str]:
+        """What the journal holds a resumed import to."""
+        return {
+            "account": account,
+            "update_if_exists": str(self.update_if_exists),
+            "region": str(reading.region),
+            "columns": json.dumps(asdict(reading.columns)),
+            "on_duplicate": self.on_duplicate,
+            "all_numbers": str(self.all_numbers),
+            "encoding": reading.table.encoding,
+            "delimiter": str(reading.table.delimiter),
+            # Where each usable number is an entry, the library decides which place each one has.
+            "phonenumbers": library("phonenumbers").__version__ if self.all_numbers else "",
+        }

@@ -1,0 +1,1 @@
+"""Contact to result: workers and what they share. Knows no file and no journal."""

@@ -1,0 +1,1 @@
+"""File or table to rows: what an input is, format by format. Add a format here."""

@@ -1,0 +1,245 @@
+"""From the bytes of a file to its lines: which encoding it is in, whatever is broken in it."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import hashlib
+import io
+import os
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...exceptions import ConfigurationError, ValidationError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+LONGEST_LINE = 1 << 24
+"""How many characters a physical line may have, so that no file has to fit into memory."""
+
+_BUFFER = 1 << 16
+# The longest first: that of UTF-16 is the beginning of one of UTF-32.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_ZIP = b"PK\x03\x04"
+_SIGNATURES = (
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",  # Excel until 2003
+    b"%PDF-",
+    b"\x1f\x8b\x08",  # gzip
+    b"BZh",
+    b"7z\xbc\xaf\x27\x1c",
+    b"\xfd7zXZ\x00",
+    b"\x28\xb5\x2f\xfd",  # Zstandard
+    b"SQLite format 3\x00",
+    b"PAR1",  # Parquet
+    b"\x89PNG",
+    b"\xff\xd8\xff",  # JPEG
+)
+_CONTROLS = bytes({*range(32), 127} - set(b"\t\n\v\f\r\x1a\x1b"))
+
+_FIRST_LINE = re.compile(rb"[\0\r\n]*[^\r\n]+")
+
+_BROKEN = "\udcff"
+
+
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    """Put a lone surrogate in place of bytes that are not text, in any encoding."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return _BROKEN, error.end
+
+
+codecs.register_error("sendblue_async.mark", _mark)
+
+
+class _Hashed(io.FileIO):
+    """A file that takes the digest of what is read from it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.digest = hashlib.sha256()
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        count = super().readinto(buffer) or 0
+        self.digest.update(memoryview(buffer)[:count])
+        return count
+
+
+def version_of(status: os.stat_result) -> tuple[int, ...]:
+    """What tells a file from another one, and from what it was before a change."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+class Source(io.BufferedReader):
+    """A file as it is read from its beginning to its end.
+
+    Attributes:
+        version: Which file it was, and in which state, when it was opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._hashed = _Hashed(path)
+        super().__init__(self._hashed, _BUFFER)
+        self.version = version_of(os.fstat(self.fileno()))
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of what was read so far, in hexadecimal digits."""
+        return self._hashed.digest.hexdigest()
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Source]:
+    """The file, open for reading.
+
+    Raises:
+        ValidationError: If it cannot be opened, or cannot be read inside the ``with`` block.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            kind = "a folder" if path.is_dir() else "not an ordinary file"
+            raise ValidationError(f"{path} is {kind}. Name a file of contacts.", field="path")
+        with Source(path) as source:
+            yield source
+    except FileNotFoundError:
+        raise ValidationError(
+            f"There is no file {path}. Check its name and folder.", field="path"
+        ) from None
+    except OSError as error:
+        raise ValidationError(
+            f"{path} cannot be read: {error.strerror}. See to that, or name another file.",
+            field="path",
+        ) from error
+
+
+def encoding_named(name: str) -> str:
+    """The encoding as Python calls it.
+
+    Raises:
+        ConfigurationError: If Python knows no encoding of text by this name.
+    """
+    try:
+        io.TextIOWrapper(io.BytesIO(), name)
+        return codecs.lookup(name).name
+    except (LookupError, TypeError, ValueError):
+        raise ConfigurationError(
+            f'{name!r} is no known encoding. Use one such as "utf-8", "utf-16" or "cp1252", or '
+            "leave it out to have it detected."
+        ) from None
+
+
+def encoding_of_start(source: Source) -> str | None:
+    """The encoding, if the first bytes give it away; reads nothing.
+
+    Raises:
+        ValidationError: If they say that this is no text at all.
+    """
+    start = source.peek()
+    if start.startswith(_ZIP):
+        raise ValidationError(
+            f"{source.name} is an Excel workbook or another ZIP archive. Save it as "
+            '"CSV UTF-8" in Excel, or unpack it, and use that file.',
+            field="path",
+        )
+    if start.startswith(_SIGNATURES):
+        raise _binary(source)
+    marked = (encoding for mark, encoding in _MARKS.items() if start.startswith(mark))
+    return next(marked, None) or _without_mark(start)
+
+
+def _without_mark(start: bytes) -> str | None:
+    """UTF-16 without a byte order mark, as most of the first line is Latin, so every other NUL."""
+    first = _FIRST_LINE.match(start[:1024])
+    line = first[0] if first else b""
+    even, odd = line[::2].count(0), line[1::2].count(0)
+    if max(even, odd) * 4 <= len(line):
+        return None
+    if odd > even * 4:
+        return "utf-16-le"
+    return "utf-16-be" if even > odd * 4 else None
+
+
+def encoding_of_all(source: Source, *, known: str | None) -> str:
+    """The encoding of a file by all of it, which is read to the end.
+
+    UTF-8 if at least as many lines are valid beyond ASCII as are broken, else Windows-1252: text
+    in that is next to never valid UTF-8, so what is valid is no accident.
+
+    Args:
+        source: The file.
+        known: The encoding, if it is known already; the file is read all the same.
+
+    Raises:
+        ValidationError: If this is no text at all.
+    """
+    size = controls = valid = broken = 0
+    rest = b""
+    while chunk := source.read(_BUFFER):
+        size += len(chunk)
+        controls += len(chunk) - len(chunk.translate(None, _CONTROLS))
+        if known or (chunk.isascii() and not rest):
+            continue
+        if len(rest) > LONGEST_LINE:
+            raise _endless(source)
+        lines = (rest + chunk).splitlines(keepends=True)
+        rest = b"" if lines[-1].endswith((b"\n", b"\r")) else lines.pop()
+        for line in lines:
+            valid, broken = _counted(line, valid, broken)
+    if known:
+        return known
+    if controls > 8 and controls > size / 20:
+        raise _binary(source)
+    valid, broken = _counted(rest, valid, broken)
+    return "utf-8" if valid >= broken else "cp1252"
+
+
+def _counted(line: bytes, valid: int, broken: int) -> tuple[int, int]:
+    if line.isascii():
+        return valid, broken
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return valid, broken + 1
+    return valid + 1, broken
+
+
+def lines_of(source: Source, encoding: str) -> Iterator[str]:
+    r"""The lines with their ends, ``\n``, ``\r\n`` or ``\r``, without a byte order mark.
+
+    A lone surrogate stands for what is not text in this encoding, and for each NUL. The file
+    is closed in the end.
+
+    Raises:
+        ValidationError: If a line is longer than :data:`LONGEST_LINE`.
+    """
+    mark = "\ufeff"
+    with io.TextIOWrapper(source, encoding, errors="sendblue_async.mark", newline="") as text:
+        for line in iter(partial(text.readline, LONGEST_LINE), ""):
+            if len(line) >= LONGEST_LINE:
+                raise _endless(source)
+            yield line.removeprefix(mark).replace("\0", _BROKEN)
+            mark = ""
+
+
+def _binary(source: Source) -> ValidationError:
+    return ValidationError(
+        f"{source.name} is not a text file. Export the contacts as CSV, JSON Lines or vCard.",
+        field="path",
+    )
+
+
+def _endless(source: Source) -> ValidationError:
+    return ValidationError(
+        f"{source.name} has a line of more than {LONGEST_LINE:,} characters. Export the contacts "
+        "with one row a line.",
+        field="path",
+    )

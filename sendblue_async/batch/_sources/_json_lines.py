@@ -1,0 +1,103 @@
+"""Rows of JSON Lines: one object a line, one column for each key that any of them has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, NoReturn
+
+from ...exceptions import ValidationError
+from ._row import REPLACEMENT, UNDECODABLE, Problem, Row, is_text, row_of
+
+MOST_COLUMNS = 1_000
+"""How many different keys a file may have, so that they fit into memory."""
+
+_NOT_JSON = Problem("not_json", "The line is not one whole JSON object.")
+_REPEATED_KEY = Problem("repeated_key", "An object on the line has the same key more than once.")
+
+
+def columns_of(name: str, lines: Iterable[str]) -> tuple[str, ...]:
+    """All keys, in the order in which they appear first; reads to the end.
+
+    Args:
+        name: What to call the file in an error.
+        lines: All physical lines.
+
+    Raises:
+        ValidationError: If there are none, or too many.
+    """
+    columns: dict[str, None] = {}
+    for _, _, cells, _ in _objects(lines):
+        columns.update((key, None) for key in cells if key not in columns and is_text(key))
+        if len(columns) > MOST_COLUMNS:
+            raise ValidationError(
+                f"{name} has more than {MOST_COLUMNS:,} different keys. Export the contacts with "
+                "the same few keys in each object.",
+                field="path",
+            )
+    if not columns:
+        raise ValidationError(
+            f"{name} has no JSON object with a key in it. Put each contact on a line of its own, "
+            'such as {"number": "+14155550123"}.',
+            field="path",
+        )
+    return tuple(columns)
+
+
+def rows_of(lines: Iterable[str], columns: tuple[str, ...]) -> Iterator[Row]:
+    """A row for each line that is not blank, with a cell for each column.
+
+    Of a line that cannot be used, all of it stands in the first cell.
+    """
+    known = set(columns)
+    for number, line, cells, problem in _objects(lines):
+        # All other keys are columns.
+        if not cells.keys() <= known:
+            problem = problem or UNDECODABLE
+        if problem:
+            cells = {columns[0]: REPLACEMENT + line.strip()}
+        yield row_of(number, (cells.get(column, "") for column in columns), problem)
+
+
+def _objects(lines: Iterable[str]) -> Iterator[tuple[int, str, dict[str, str], Problem | None]]:
+    """The number of each line that is not blank, the line, and what is on it."""
+    parser = _Parser()
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield number, line, *parser.parse(line)
+
+
+class _Parser:
+    """Reads strictly what RFC 8259 calls JSON; Python by itself also takes NaN and Infinity."""
+
+    def __init__(self) -> None:
+        self._repeats = False
+        self._decode = json.JSONDecoder(
+            object_pairs_hook=self._object, parse_constant=self._refuse
+        ).decode
+        self._encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+    def parse(self, line: str) -> tuple[dict[str, str], Problem | None]:
+        """The cells of the object on this line, by key."""
+        self._repeats = False
+        try:
+            value = self._decode(line)
+            if not isinstance(value, dict):
+                return {}, _NOT_JSON
+            cells = {key: self._text(item) for key, item in value.items()}
+        except (ValueError, RecursionError):
+            return {}, _NOT_JSON
+        return cells, _REPEATED_KEY if self._repeats else None
+
+    def _text(self, value: Any) -> str:
+        if isinstance(value, str):
+            return value
+        return "" if value is None else self._encode(value)
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        self._repeats = self._repeats or len(found) < len(pairs)
+        return found
+
+    def _refuse(self, constant: str) -> NoReturn:
+        raise ValueError(constant)

@@ -1,0 +1,291 @@
+"""The contacts that rows describe."""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sendblue_async import ContactCreate
+from sendblue_async.batch._importing._duplicates import Duplicates
+from sendblue_async.batch._mapping._columns import find_columns
+from sendblue_async.batch._mapping._contact_reader import MOST_CHARACTERS, Entry, Reading, merged
+from sendblue_async.batch._sources._table import read_table
+
+
+def entries(tmp_path: Path, text: str, **options: Any) -> list[Entry]:
+    """What comes of a file."""
+    path = tmp_path / "people.csv"
+    path.write_text(text, encoding="utf-8")
+    table = read_table(path)
+    columns = find_columns(table.columns, options.pop("given", {}))
+    return list(Reading(table=table, columns=columns, **options).entries())
+
+
+def contact(tmp_path: Path, text: str, **options: Any) -> dict[str, Any]:
+    """What is sent for the one row."""
+    [entry] = entries(tmp_path, text, **options)
+    assert entry.contact is not None, entry.problem
+    return entry.contact.to_dict()
+
+
+def test_every_field(tmp_path: Path) -> None:
+    """Each column becomes its field, without spaces around it, and blanks become none."""
+    names = "number,first_name,last_name,assigned_to_email,sendblue_number,tags"
+    names += ",custom_variables,custom_variables.plan"
+    row = '+12015550123, Ada ,King,a@example.com,+12015550100,vip;new,"{""a"": ""b""}",gold'
+    assert contact(tmp_path, f"{names}\n{row}\n") == {
+        "number": "+12015550123",
+        "first_name": "Ada",
+        "last_name": "King",
+        "assigned_to_email": "a@example.com",
+        "sendblue_number": "+12015550100",
+        "tags": ["vip", "new"],
+        "custom_variables": {"a": "b", "plan": "gold"},
+    }
+    blank = f"{names}\n+12015550123,  ,,,,,,\n"
+    assert contact(tmp_path, blank) == {"number": "+12015550123"}
+    assert contact(tmp_path, blank, update_if_exists=True)["update_if_exists"] is True
+
+
+@pytest.mark.parametrize(
+    ("cell", "tags"),
+    [
+        ("vip", ["vip"]),
+        ("vip; new ;vip;", ["vip", "new"]),
+        ('"vip, new"', ["vip", "new"]),
+        ('"a, b; c"', ["a, b", "c"]),
+        ("* myContacts ::: lead ::: a; b", ["lead", "a; b"]),
+        ('"[""a, b"", ""c""]"', ["a, b", "c"]),
+        ("* myContacts", None),
+    ],
+)
+def test_tags(tmp_path: Path, cell: str, tags: list[str] | None) -> None:
+    """Semicolons, commas, Google's colons or a JSON list stand between tags; none comes twice."""
+    assert contact(tmp_path, f"number,tags\n+12015550123,{cell}\n").get("tags") == tags
+
+
+def test_values_of_variables_are_text(tmp_path: Path) -> None:
+    """Numbers and truth values in JSON are sent as text, and nothing is sent for null."""
+    cell = '"{""a"": 1, ""b"": true, ""c"": null, ""d"": 1.5, ""e"": ""x""}"'
+    [entry] = entries(tmp_path, f"number,custom_variables\n+12015550123,{cell}\n")
+    assert entry.contact is not None
+    assert entry.contact.custom_variables == {"a": "1", "b": "true", "d": "1.5", "e": "x"}
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("tags", "[1]"),
+        ("tags", "[oops"),
+        ("custom_variables", "[]"),
+        ("custom_variables", '"{""a"": [1]}"'),
+        ("sendblue_number", "soon"),
+    ],
+)
+def test_what_cannot_be_sent_is_a_problem_of_its_row(
+    tmp_path: Path, column: str, cell: str
+) -> None:
+    """The code names the field, and the reason shows nothing of the cell."""
+    [bad, good] = entries(tmp_path, f"number,{column}\n+12015550123,{cell}\n+12015550124,\n")
+    assert bad.problem is not None
+    assert bad.problem.code == f"invalid_{column}"
+    assert cell.strip('"') not in bad.problem.reason
+    assert good.contact is not None
+
+
+def test_the_first_usable_number(tmp_path: Path) -> None:
+    """Numbers are tried in order; if none is usable, the reason is that of the first one."""
+    rows = ["+12015550101,+12015550102,a", "+12015550103,none,b", "12,34,c", ",,d"]
+    text = "\n".join(["Home Phone,Mobile,First Name", *rows])
+    found = entries(tmp_path, text)
+    numbers = [entry.contact.number if entry.contact else None for entry in found]
+    assert numbers == ["+12015550102", "+12015550103", None, None]
+    codes = [entry.problem.code for entry in found if entry.problem]
+    assert codes == ["no_country_code", "missing_number"]
+    every = entries(tmp_path, text, all_numbers=True)
+    assert [entry.place for entry in every] == list(range(5))
+    assert [entry.line for entry in every] == [2, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("kind", ["Label", "Type"])
+@pytest.mark.parametrize("label", ["Home Fax", "* Work FAX", "Fax (privat)", "pager"])
+def test_a_number_that_is_said_to_be_a_fax_is_none(tmp_path: Path, kind: str, label: str) -> None:
+    """The next one is taken, and without one there is no number."""
+    names = f"Phone 1 - {kind},Phone 1 - Value,Phone 2 - {kind},Phone 2 - Value"
+    rows = [f"{label},+12015550101,Mobile,+12015550102", f"{label},+12015550103,,"]
+    found = entries(tmp_path, "\n".join([names, *rows]), all_numbers=True)
+    assert [entry.contact and entry.contact.number for entry in found] == ["+12015550102", None]
+    assert found[1].problem is not None
+    assert found[1].problem.code == "missing_number"
+
+
+def test_merging() -> None:
+    """The later values win, blanks leave the earlier ones, and tags and variables are united."""
+    one = ContactCreate(
+        number="+12015550123",
+        first_name="Ada",
+        last_name="King",
+        tags=["a", "b"],
+        custom_variables={"x": "1", "y": "2"},
+    )
+    other = ContactCreate(
+        number="+12015550123", first_name="A.", tags=["b", "c"], custom_variables={"y": "3"}
+    )
+    assert merged(one, other).to_dict() == {
+        "number": "+12015550123",
+        "first_name": "A.",
+        "last_name": "King",
+        "tags": ["a", "b", "c"],
+        "custom_variables": {"x": "1", "y": "3"},
+    }
+    bare = ContactCreate(number="+12015550123")
+    assert merged(bare, bare) == bare
+
+
+def merged_by_twos(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """What comes of two contacts, as it was always defined."""
+    both = {**one, **other}
+    if "tags" in both:
+        both["tags"] = list(dict.fromkeys([*one.get("tags", []), *other.get("tags", [])]))
+    if "custom_variables" in both:
+        both["custom_variables"] = {
+            **one.get("custom_variables", {}),
+            **other.get("custom_variables", {}),
+        }
+    return both
+
+
+CONTACTS = st.fixed_dictionaries(
+    {"number": st.just("+12015550123")},
+    optional={
+        "first_name": st.sampled_from(["Ada", "Grace", "Zoë"]),
+        "last_name": st.sampled_from(["King", "Hopper"]),
+        "update_if_exists": st.booleans(),
+        "tags": st.lists(st.sampled_from(["a", "b", "c", "d"]), unique=True),
+        "custom_variables": st.dictionaries(st.sampled_from("xyz"), st.sampled_from("12")),
+    },
+)
+
+
+@given(st.lists(CONTACTS, min_size=1, max_size=6))
+def test_many_are_merged_as_two_by_two(documents: list[dict[str, Any]]) -> None:
+    """At once, they become the contact that they become one after another."""
+    expected = functools.reduce(merged_by_twos, documents)
+    contacts = [*map(ContactCreate.from_dict, documents)]
+    assert merged(*contacts) == ContactCreate.from_dict(expected)
+
+
+class Repeated:
+    """Knows of one number, which so many entries have."""
+
+    def __init__(self, count: int) -> None:
+        self._last = count - 1
+
+    def repeats(self, number: str) -> tuple[int, int]:
+        """Its first and its last entry."""
+        return 0, self._last
+
+
+def in_turn(contacts: list[ContactCreate], on_duplicate: Any = "merge") -> list[Any]:
+    """What is sent for each of these, which all have one number."""
+    duplicates = Duplicates(Repeated(len(contacts)), on_duplicate)  # type: ignore[arg-type]
+    return [
+        duplicates.contact(Entry(place, place + 2, contact=contact), contact)
+        for place, contact in enumerate(contacts)
+    ]
+
+
+@given(st.lists(CONTACTS, min_size=2, max_size=6))
+def test_the_last_one_of_a_number_is_sent_for_all(documents: list[dict[str, Any]]) -> None:
+    """Merged, or alone; nothing is sent for the others."""
+    contacts = [*map(ContactCreate.from_dict, documents)]
+    *others, last = in_turn(contacts)
+    assert others == [None] * (len(contacts) - 1)
+    assert last == merged(*contacts)
+    assert in_turn(contacts, "last") == [*others, contacts[-1]]
+
+
+@pytest.mark.parametrize("kind", ["tags", "custom_variables"])
+def test_merging_takes_time_for_each_row_and_not_for_each_two(kind: str) -> None:
+    """Eight times as many rows take some eight times as long, and not sixty-four times."""
+
+    def seconds(count: int) -> float:
+        contacts = [
+            ContactCreate(
+                number="+12015550123",
+                **({"tags": [f"t{n}"]} if kind == "tags" else {kind: {f"v{n}": "x"}}),
+            )
+            for n in range(count)
+        ]
+        began = time.process_time()
+        [last] = filter(None, in_turn(contacts))
+        ended = time.process_time()
+        assert len(getattr(last, kind)) == count
+        return ended - began
+
+    few = min(seconds(500) for _ in range(3))
+    many = min(seconds(4000) for _ in range(2))
+    assert many < 28 * few
+
+
+def test_a_contact_that_waits_for_another_takes_little_memory() -> None:
+    """Half a million that are to be merged take as many hundred bytes, and no kilobytes."""
+    count = 2000
+    duplicates = Duplicates(Repeated(10**9), "merge")  # type: ignore[arg-type]
+    tracemalloc.start()
+    for n in range(count):
+        contact = ContactCreate(
+            number=f"+1201555{n:04}",
+            first_name=f"Ada {n}",
+            last_name="King",
+            tags=["vip", f"lead {n % 7}"],
+            custom_variables={"plan": f"gold {n % 5}"},
+        )
+        duplicates.contact(Entry(n, n + 2, contact=contact), contact)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held / count < 600
+
+
+def test_a_row_that_is_too_long_is_rejected(tmp_path: Path) -> None:
+    """By what is used of it: columns that are not used may hold what they like."""
+    half = "x" * (MOST_CHARACTERS // 2)
+    columns = "number,first_name,last_name,Note,Remark"
+    rows = [
+        f"+12015550101,{half},,{half},{half}",
+        f"+12015550102,{half},{half},,",
+        "+12015550103,Ada,,,",
+        f"call me,{half},{half},{half},{half}",
+        f"+12015550104,{half},,,",
+    ]
+    found = entries(tmp_path, "\n".join([columns, *rows]))
+    assert [entry.place for entry in found] == [0, 1, 2, 3, 4]
+    assert [entry.line for entry in found] == [2, 3, 4, 5, 6]
+    assert [entry.contact and entry.contact.number[-1] for entry in found] == [
+        "1", None, "3", None, "4",
+    ]  # fmt: skip
+    codes = [entry.problem and entry.problem.code for entry in found]
+    assert codes == [None, "row_too_long", None, "row_too_long", None]
+    assert found[1].problem is not None
+    assert "131,072 characters" in found[1].problem.reason
+
+
+def test_long_rows_are_read_few_at_a_time(tmp_path: Path) -> None:
+    """As many as have the characters of some ordinary ones; short ones fifty at a time."""
+    path = tmp_path / "people.jsonl"
+    with path.open("w") as file:
+        for n in range(120):
+            picture = "x" * 500_000 * (n < 4)
+            file.write(json.dumps({"number": f"+1201555{n:04}", "picture": picture}) + "\n")
+    table = read_table(path)
+    reading = Reading(table=table, columns=find_columns(table.columns, {}))
+    assert [len(portion) for portion in reading.portions()] == [1, 1, 1, 1, 50, 50, 16]
+    assert all(entry.contact for entry in reading.entries())

@@ -1,0 +1,211 @@
+"""Workers that are idle get their jobs together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from sendblue_async.batch._importing import _job_batcher
+from sendblue_async.batch._importing._job_batcher import Feeder
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More of it than a test has, so that no feeding is owed to its end."""
+    monkeypatch.setattr(_job_batcher, "_PATIENCE", 60.0)
+    monkeypatch.setattr(_job_batcher, "_PATIENCE_AT_MOST", 60.0)
+
+
+class Source:
+    """Numbers from 0 on, handed out as told; knows how many were asked for."""
+
+    def __init__(self, *steps: int | Exception) -> None:
+        self.asked: list[int] = []
+        self.begins = asyncio.Event()
+        self._steps = iter(steps)
+        self._next = 0
+
+    async def begin(self, count: int) -> list[int]:
+        """At most as many numbers as the next step says, or the error that it is."""
+        self.asked.append(count)
+        self.begins.set()
+        await asyncio.sleep(0)
+        step = next(self._steps, StopAsyncIteration())
+        if isinstance(step, Exception):
+            raise step
+        jobs = list(range(self._next, self._next + min(step, count)))
+        self._next += len(jobs)
+        return jobs
+
+
+async def pulled(pull: Callable[[], object], count: int) -> list[object]:
+    """What so many workers get that pull at once."""
+    return await asyncio.gather(*(pull() for _ in range(count)), return_exceptions=True)  # type: ignore[call-overload]
+
+
+def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have those that are idle from here on wait hardly at all."""
+    monkeypatch.setattr(_job_batcher, "_PATIENCE", 0.001)
+
+
+async def a_moment() -> None:
+    """All that can happen without a timer has happened."""
+    for _ in range(9):
+        await asyncio.sleep(0)
+
+
+async def test_all_that_are_idle_are_fed_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One call begins the jobs of all, in the order in which they pulled."""
+    be_impatient(monkeypatch)
+    source = Source(9, 9)
+    feeder = Feeder(source.begin, enough=9)
+    async with feeder.at_work():
+        assert await pulled(feeder.pull, 5) == [0, 1, 2, 3, 4]
+        assert await pulled(feeder.pull, 3) == [5, 6, 7]
+    assert source.asked == [5, 3]
+
+
+async def test_few_wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What costs the same for one as for many is done for those together that come soon after."""
+    source = Source(9, 9)
+    feeder = Feeder(source.begin, enough=3)
+    async with feeder.at_work():
+        early = asyncio.create_task(feeder.pull())
+        await a_moment()
+        assert source.asked == []
+        be_impatient(monkeypatch)
+        assert await pulled(feeder.pull, 2) == [1, 2]
+        assert await early == 0
+        # Nor does one wait for ever that comes later and stays alone.
+        assert await asyncio.wait_for(feeder.pull(), 5) == 3
+    assert source.asked == [3, 1]
+
+
+async def test_enough_wait_for_nobody() -> None:
+    """Neither at first nor if there were enough before a call of ``begin`` was over."""
+    source = Source(1, 1, 1)
+    feeder = Feeder(source.begin, enough=2)
+    async with feeder.at_work():
+        pulls = [asyncio.create_task(feeder.pull()) for _ in range(2)]
+        await source.begins.wait()
+        pulls += [asyncio.create_task(feeder.pull()) for _ in range(2)]
+        await a_moment()
+        assert [pull.result() for pull in pulls if pull.done()] == [0, 1, 2]
+    assert source.asked == [2, 3, 2]
+
+
+async def test_most_jobs_are_for_those_who_are_idle_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take them at once; others go on waiting, until there are enough once more."""
+    source = Source(9, 9)
+    monkeypatch.setattr(_job_batcher, "_AT_ONCE", 2)
+    feeder = Feeder(source.begin, enough=4)
+    async with feeder.at_work():
+        first, second, *others = (asyncio.create_task(feeder.pull()) for _ in range(8))
+        await a_moment()
+        assert (first.result(), second.result()) == (0, 1)
+        assert await pulled(feeder.pull, 5) == [2, 3, 4, 5, 6]
+        assert not any(other.done() for other in others)
+        be_impatient(monkeypatch)
+        pulls = asyncio.gather(feeder.pull(), *others)
+        assert await asyncio.wait_for(pulls, 5) == [7, 8, 9, 10, 11, 12, 13]
+    assert source.asked == [8, 6]
+
+
+async def test_jobs_that_are_ready_do_not_lie_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who are idle get them if nobody else comes."""
+    be_impatient(monkeypatch)
+    source = Source(9)
+    monkeypatch.setattr(_job_batcher, "_AT_ONCE", 1)
+    feeder = Feeder(source.begin, enough=4)
+    async with feeder.at_work():
+        assert await asyncio.wait_for(pulled(feeder.pull, 4), 5) == [0, 1, 2, 3]
+    assert source.asked == [4]
+
+
+async def test_patience_begins_anew_when_no_job_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who were idle meanwhile wait for others from then on."""
+    monkeypatch.setattr(_job_batcher, "_AT_ONCE", 1)
+    source = Source(9, 9)
+    feeder = Feeder(source.begin, enough=4)
+    async with feeder.at_work():
+        first, *others = (asyncio.create_task(feeder.pull()) for _ in range(4))
+        await a_moment()
+        assert first.result() == 0
+        assert await pulled(feeder.pull, 2) == [1, 2]
+        be_impatient(monkeypatch)
+        assert await feeder.pull() == 3
+        assert await asyncio.wait_for(asyncio.gather(*others), 5) == [4, 5, 6]
+    assert source.asked == [4, 3]
+
+
+async def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many workers are enough, nobody waits for all of them for long."""
+    monkeypatch.setattr(_job_batcher, "_PATIENCE_AT_MOST", 0.001)
+    feeder = Feeder(Source(9).begin, enough=1000)
+    async with feeder.at_work():
+        assert await asyncio.wait_for(feeder.pull(), 5) == 0
+
+
+async def test_with_fewer_jobs_it_asks_again() -> None:
+    """Nobody waits for ever when less was ready than was asked for, or nothing."""
+    source = Source(1, 0, 1, 1)
+    feeder = Feeder(source.begin, enough=1)
+    async with feeder.at_work():
+        assert await pulled(feeder.pull, 3) == [0, 1, 2]
+    assert source.asked == [3, 2, 2, 1]
+
+
+async def test_at_the_end_all_hear_of_it() -> None:
+    """Those that wait, and those that come later."""
+    feeder = Feeder(Source(1).begin, enough=1)
+    async with feeder.at_work():
+        first, *others = await pulled(feeder.pull, 3)
+        assert first == 0
+        assert [type(other) for other in others] == [StopAsyncIteration] * 2
+        with pytest.raises(StopAsyncIteration):
+            await feeder.pull()
+
+
+async def test_an_error_reaches_those_that_wait() -> None:
+    """It ends no later pull."""
+    error = ValueError("no")
+    feeder = Feeder(Source(error, 9).begin, enough=1)
+    async with feeder.at_work():
+        assert await pulled(feeder.pull, 2) == [error, error]
+        assert await feeder.pull() == 0
+
+
+async def test_no_job_is_lost_on_who_has_left() -> None:
+    """What was begun for a worker that was cancelled goes to the next one."""
+    source = Source(9, 9)
+    feeder = Feeder(source.begin, enough=1)
+    leaves, stays = (asyncio.create_task(feeder.pull()) for _ in range(2))
+    await asyncio.sleep(0)
+    async with feeder.at_work():
+        await source.begins.wait()
+        leaves.cancel()
+        assert await asyncio.wait_for(stays, 5) == 0
+        assert [*feeder.ready] == [1]
+        assert await feeder.pull() == 1
+    assert source.asked == [2]
+
+
+async def test_nor_on_who_leaves_as_it_comes() -> None:
+    """A job goes to the next one, too, if its worker is cancelled before it can take it."""
+    source = Source(9, 9)
+
+    async def begin(count: int) -> list[int]:
+        jobs = await source.begin(count)
+        asyncio.get_running_loop().call_soon(leaves.cancel)
+        return jobs
+
+    feeder = Feeder(begin, enough=1)
+    leaves = asyncio.create_task(feeder.pull())
+    async with feeder.at_work():
+        with pytest.raises(asyncio.CancelledError):
+            await leaves
+        assert await feeder.pull() == 0
