@@ -233,7 +233,7 @@ class ApiClient(Shared):
         call = Call(
             method=checked_method(method),
             path=path_with_query(path, params),
-            effect=_EFFECTS.get(method, Effect.NEITHER),
+            effect=_EFFECTS.get(method, Effect.NON_IDEMPOTENT),
             read=read_raw,
             body=None if json is None else encode_json(json, "json"),
         )
@@ -257,10 +257,10 @@ class ApiClient(Shared):
         started = self._transport.now()
         try:
             try:
-                return await self._attempt(call, started, doubtful=since is not None)
+                return await self._attempt(call, started, maybe_applied=since is not None)
             except SendblueError as error:
                 may_settle = self._retry.settle or since is not None
-                if settle is None or not may_settle or not error.maybe_ours:
+                if settle is None or not may_settle or not error.maybe_applied:
                     raise
                 unknown = error
             return await self._settled(call, settle(unknown), started, since)
@@ -292,8 +292,8 @@ class ApiClient(Shared):
         started: float,
         *,
         policy: RetryPolicy | None = None,
-        doubtful: bool = False,
-        made: int = 0,
+        maybe_applied: bool = False,
+        attempts_before: int = 0,
         counted: bool = True,
     ) -> Coroutine[Any, Any, _T]:
         """The answer to a call, or to a part of one that began at ``started``."""
@@ -303,8 +303,8 @@ class ApiClient(Shared):
             policy=policy or self._retry,
             started=started,
             pace=self._pace,
-            doubtful=doubtful,
-            made=made,
+            maybe_applied=maybe_applied,
+            attempts_before=attempts_before,
             counted=counted,
         )
 
@@ -314,7 +314,7 @@ class ApiClient(Shared):
         policy = evolve(self._retry, attempts=1)
         try:
             return await self._attempt(
-                call, started, policy=policy, doubtful=True, made=step.attempts
+                call, started, policy=policy, maybe_applied=True, attempts_before=step.attempts
             )
         except SendblueError as error:
             return error

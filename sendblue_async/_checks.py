@@ -49,7 +49,7 @@ def is_duration(instance: object, attribute: Attribute[Any], value: Any) -> None
         )
 
 
-def checked_limit(name: str, value: Any) -> float:
+def check_positive_seconds(name: str, value: Any) -> float:
     """A number of seconds above 0.
 
     Raises:
@@ -62,6 +62,6 @@ def checked_limit(name: str, value: Any) -> float:
     return float(value)
 
 
-def is_limit(instance: object, attribute: Attribute[Any], value: Any) -> None:
+def is_positive_seconds(instance: object, attribute: Attribute[Any], value: Any) -> None:
     """A number of seconds above 0."""
-    checked_limit(attribute.name, value)
+    check_positive_seconds(attribute.name, value)

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from attrs import field, frozen
 
 from ._arguments import names_arguments
-from ._checks import is_limit
+from ._checks import is_positive_seconds
 from ._credentials import KEY_HEADERS
 from ._redaction import Revealed, Secret, hide
 from ._version import __version__
@@ -54,9 +54,9 @@ class Timeouts:
         ConfigurationError: If a value is not a finite number above zero.
     """
 
-    connect: float = field(default=5.0, validator=is_limit)
-    attempt: float = field(default=20.0, validator=is_limit)
-    total: float = field(default=60.0, validator=is_limit)
+    connect: float = field(default=5.0, validator=is_positive_seconds)
+    attempt: float = field(default=20.0, validator=is_positive_seconds)
+    total: float = field(default=60.0, validator=is_positive_seconds)
 
 
 def environment_base_url() -> str:

@@ -30,7 +30,7 @@ class Meaning(Enum):
     """What a refusal means that its status does not tell."""
 
     NO_KEYS = "the headers with the keys did not arrive"
-    CAPPED = "a cap of the account's plan is reached, which is no rate limit"
+    PLAN_LIMIT = "a cap of the account's plan is reached, which is no rate limit"
 
 
 @frozen(kw_only=True)
@@ -93,7 +93,7 @@ def _meaning(status: int, words: str, codes: list[str]) -> Meaning | None:
     if status in _UNAUTHORIZED and _NO_KEYS in words.lower():
         return Meaning.NO_KEYS
     if "429" in codes and (status in _BAD_REQUEST or 200 <= status < 300):
-        return Meaning.CAPPED
+        return Meaning.PLAN_LIMIT
     return None
 
 

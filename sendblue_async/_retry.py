@@ -45,11 +45,11 @@ class Effect(Enum):
 
     SAFE = "reads only: sent again"
     IDEMPOTENT = "once or twice is the same: sent again"
-    SETTLED = "a plain create: sent again, and its outcome is looked up"
-    NEITHER = "may do its work twice: not sent again"
+    VERIFIABLE = "a plain create: sent again, and its outcome is looked up"
+    NON_IDEMPOTENT = "may do its work twice: not sent again"
 
 
-class Again(Enum):
+class Retryable(Enum):
     """Whether an attempt that ended in a certain way is followed by another one."""
 
     YES = "while attempts are left"
@@ -57,7 +57,7 @@ class Again(Enum):
     NO = "never"
 
 
-class Ending(Enum):
+class FailureKind(Enum):
     """How an attempt ends that brings no HTTP status to judge by."""
 
     NO_CONNECTION = "DNS failure, refused, connect timeout, TLS handshake timeout"
@@ -72,74 +72,74 @@ class Rule(NamedTuple):
     """One row of the truth table."""
 
     outcome: Outcome
-    again: Again
-    heeds_retry_after: bool
+    retryable: Retryable
+    uses_retry_after: bool
     error: type[SendblueError]
 
 
-CAPPED = Rule("rejected", Again.NO, False, PermissionDeniedError)
-_UNREACHED = Rule("rejected", Again.YES, True, ServerError)
+CAPPED = Rule("rejected", Retryable.NO, False, PermissionDeniedError)
+_UNREACHED = Rule("rejected", Retryable.YES, True, ServerError)
 
 # By the ending, the status, or the class of a status that has no row of its own.
-RULES: Mapping[Ending | int | str, Rule] = {
-    Ending.NO_CONNECTION: Rule("not_sent", Again.YES, False, ConnectError),
-    Ending.BAD_TLS: Rule("not_sent", Again.NO, False, TLSError),
-    Ending.LOST: Rule("unknown", Again.YES, False, OutcomeUnknownError),
-    Ending.TIMED_OUT: Rule("unknown", Again.YES, False, OutcomeUnknownError),
-    Ending.UNREADABLE: Rule("unknown", Again.YES, False, ResponseFormatError),
-    Ending.REFUSED: Rule("rejected", Again.NO, False, APIError),
-    "3xx": Rule("rejected", Again.NO, False, UnexpectedRedirectError),
-    400: Rule("rejected", Again.NO, False, BadRequestError),
-    401: Rule("rejected", Again.NO, False, AuthenticationError),
+RULES: Mapping[FailureKind | int | str, Rule] = {
+    FailureKind.NO_CONNECTION: Rule("not_sent", Retryable.YES, False, ConnectError),
+    FailureKind.BAD_TLS: Rule("not_sent", Retryable.NO, False, TLSError),
+    FailureKind.LOST: Rule("unknown", Retryable.YES, False, OutcomeUnknownError),
+    FailureKind.TIMED_OUT: Rule("unknown", Retryable.YES, False, OutcomeUnknownError),
+    FailureKind.UNREADABLE: Rule("unknown", Retryable.YES, False, ResponseFormatError),
+    FailureKind.REFUSED: Rule("rejected", Retryable.NO, False, APIError),
+    "3xx": Rule("rejected", Retryable.NO, False, UnexpectedRedirectError),
+    400: Rule("rejected", Retryable.NO, False, BadRequestError),
+    401: Rule("rejected", Retryable.NO, False, AuthenticationError),
     "400 that names a cap": CAPPED,
-    402: Rule("rejected", Again.NO, False, PermissionDeniedError),
-    403: Rule("rejected", Again.NO, False, PermissionDeniedError),
-    404: Rule("rejected", Again.NO, False, NotFoundError),
-    408: Rule("rejected", Again.YES, True, APIError),
-    409: Rule("rejected", Again.NO, False, ContactExistsError),
-    413: Rule("rejected", Again.NO, False, BadRequestError),
-    422: Rule("rejected", Again.NO, False, BadRequestError),
-    425: Rule("rejected", Again.ONCE, True, APIError),
-    429: Rule("rejected", Again.YES, True, RateLimitError),
-    "4xx": Rule("rejected", Again.NO, False, APIError),
-    501: Rule("rejected", Again.NO, False, ServerError),
+    402: Rule("rejected", Retryable.NO, False, PermissionDeniedError),
+    403: Rule("rejected", Retryable.NO, False, PermissionDeniedError),
+    404: Rule("rejected", Retryable.NO, False, NotFoundError),
+    408: Rule("rejected", Retryable.YES, True, APIError),
+    409: Rule("rejected", Retryable.NO, False, ContactExistsError),
+    413: Rule("rejected", Retryable.NO, False, BadRequestError),
+    422: Rule("rejected", Retryable.NO, False, BadRequestError),
+    425: Rule("rejected", Retryable.ONCE, True, APIError),
+    429: Rule("rejected", Retryable.YES, True, RateLimitError),
+    "4xx": Rule("rejected", Retryable.NO, False, APIError),
+    501: Rule("rejected", Retryable.NO, False, ServerError),
     "503 that names a time": _UNREACHED,
     521: _UNREACHED,
     523: _UNREACHED,
     525: _UNREACHED,
     526: _UNREACHED,
-    "5xx": Rule("unknown", Again.YES, True, ServerError),
+    "5xx": Rule("unknown", Retryable.YES, True, ServerError),
 }
 
 
-def rule_for(status: int, *, names_a_time: bool, names_a_cap: bool = False) -> Rule:
+def rule_for(status: int, *, has_retry_after: bool, is_plan_limit: bool = False) -> Rule:
     """The row for an HTTP status that is not 2xx.
 
     Args:
         status: The status.
-        names_a_time: Whether the answer has a usable ``Retry-After``. A 503 that has one was
+        has_retry_after: Whether the answer has a usable ``Retry-After``. A 503 that has one was
             turned away before any work was done; one that has none may come from anywhere.
-        names_a_cap: Whether the answer's body says that a cap of the account's plan is reached.
+        is_plan_limit: Whether the answer's body says that a cap of the account's plan is reached.
     """
-    if names_a_cap:
+    if is_plan_limit:
         return CAPPED
-    if status == 503 and names_a_time:
+    if status == 503 and has_retry_after:
         return RULES["503 that names a time"]
     # A 1xx or 6xx that arrives as a final answer tells as little as a 5xx.
     return RULES.get(status) or RULES.get(f"{status // 100}xx") or RULES["5xx"]
 
 
-def is_retryable(rule: Rule, effect: Effect, *, doubtful: bool) -> bool:
+def is_retryable(rule: Rule, effect: Effect, *, maybe_applied: bool) -> bool:
     """Whether the same call makes sense again later: it may succeed then, and does no harm.
 
     Args:
         rule: The row of the truth table that the last attempt ended in.
         effect: What the operation does.
-        doubtful: Whether any attempt may have been applied.
+        maybe_applied: Whether any attempt may have been applied.
     """
     # A call that had no time left, or whose turn had not come, ends without another attempt.
-    passes = rule.again is not Again.NO or rule.error in (ConnectError, RateLimitError)
-    return passes and not (doubtful and effect is Effect.NEITHER)
+    passes = rule.retryable is not Retryable.NO or rule.error in (ConnectError, RateLimitError)
+    return passes and not (maybe_applied and effect is Effect.NON_IDEMPOTENT)
 
 
 @names_arguments
@@ -188,15 +188,15 @@ class RetryPolicy:
             retry_after: What the server asked for, in seconds, or ``None``.
             draw: A random number from [0, 1).
         """
-        if attempt >= self.attempts or rule.again is Again.NO:
+        if attempt >= self.attempts or rule.retryable is Retryable.NO:
             return None
-        if rule.again is Again.ONCE and attempt > 1:
+        if rule.retryable is Retryable.ONCE and attempt > 1:
             return None
         if rule.outcome == "unknown" and (
-            effect is Effect.NEITHER or (effect is Effect.SETTLED and not self.settle)
+            effect is Effect.NON_IDEMPOTENT or (effect is Effect.VERIFIABLE and not self.settle)
         ):
             return None
-        if retry_after is not None and rule.heeds_retry_after:
+        if retry_after is not None and rule.uses_retry_after:
             return retry_after * (1 + 0.05 * draw)
         base = self.rate_limit_base if rule.error is RateLimitError else self.base
         # 2.0 ** 1024 overflows; no cap is that far away.

@@ -235,7 +235,7 @@ def _existing(error: SendblueError) -> SendblueError:
         "A contact with this number existed before it was to be created. "
         "Pass update_if_exists=True to update it."
     )
-    settled = {"outcome": "rejected", "maybe_ours": False, "retryable": False}
+    settled = {"outcome": "rejected", "maybe_applied": False, "retryable": False}
     exists.__dict__.update(vars(error), retry_after=None, timed_out=False, **settled)
     return exists
 

@@ -41,9 +41,17 @@ from ._pool import (
     hang_up,
 )
 from ._redaction import Revealed, Secret, redact_numbers
-from ._retry import RULES, Again, Effect, Ending, RetryPolicy, RetryThrottle, Rule
+from ._retry import RULES, Effect, FailureKind, Retryable, RetryPolicy, RetryThrottle, Rule
 from ._settings import Given, Settings
-from ._wire import Call, Failure, error_for, read_reply, shown_request_id, snippet, told_of
+from ._wire import (
+    Call,
+    Failure,
+    error_for,
+    read_reply,
+    shown_request_id,
+    snippet,
+    with_last_response,
+)
 from .exceptions import ConfigurationError, ConnectError, RateLimitError
 
 T = TypeVar("T")
@@ -184,8 +192,8 @@ class Transport:
         policy: RetryPolicy,
         started: float,
         pace: Pace | None,
-        doubtful: bool,
-        made: int = 0,
+        maybe_applied: bool,
+        attempts_before: int = 0,
         counted: bool = True,
     ) -> T:
         """The answer to a call, repeated as the truth table and the policy allow.
@@ -196,8 +204,8 @@ class Transport:
             policy: How often and how patiently it is repeated.
             started: When it began, by :meth:`now`; its deadline counts from there.
             pace: When each attempt may be sent; if ``None``, as the client's own pace has it.
-            doubtful: Whether it may have been done already.
-            made: How many attempts have been made before.
+            maybe_applied: Whether it may have been done already.
+            attempts_before: How many attempts have been made before.
             counted: Whether its attempts say how the server is, for the retry throttle. While
                 writes fail, look-ups may succeed.
 
@@ -207,13 +215,13 @@ class Transport:
         pool = self._pools.of_running_loop() or await self._open_pool()
         pace = pace or self.pace
         deadline = started + timeouts.total
-        attempt = made
-        answered = False
+        attempt = attempts_before
+        reached_server = False
         before: Failure | None = None
         renewed = 0
         while True:
             attempt += 1
-            if doubtful and call.read_missing is not None and call.effect is not Effect.SAFE:
+            if maybe_applied and call.read_missing is not None and call.effect is not Effect.SAFE:
                 # Nobody knows whose work a 404 finds done now: that is for the caller to settle.
                 call = evolve(call, read_missing=None)
             answer = await self._attempt(pool, pace, call, timeouts, started, attempt)
@@ -225,9 +233,9 @@ class Transport:
                 _log.succeeded(call, attempt, elapsed)
                 return answer
             _log.failed(call, attempt, answer, elapsed)
-            doubtful = doubtful or answer.rule.outcome == "unknown"
-            answered = answered or answer.rule.outcome != "not_sent"
-            if counted and answer.rule.again is not Again.NO:
+            maybe_applied = maybe_applied or answer.rule.outcome == "unknown"
+            reached_server = reached_server or answer.rule.outcome != "not_sent"
+            if counted and answer.rule.retryable is not Retryable.NO:
                 self._throttle.failed()
             elif counted and answer.status is not None:
                 # A 409 or 404 tells as well as a success that the server is there.
@@ -238,15 +246,15 @@ class Transport:
                 end = await self._renew_token(answer, deadline)
                 answer, wait = (answer, 0.0) if end is None else (end, None)
             if wait is None or self._clock() + wait >= deadline:
-                if not answer.made and before is not None:
-                    answer = told_of(answer, before)
+                if not answer.was_attempted and before is not None:
+                    answer = with_last_response(answer, before)
                 error = error_for(
                     call,
                     answer,
                     base_url=self._settings.base_url,
-                    attempts=attempt if answer.made else attempt - 1,
-                    doubtful=doubtful,
-                    answered=answered,
+                    attempts=attempt if answer.was_attempted else attempt - 1,
+                    maybe_applied=maybe_applied,
+                    reached_server=reached_server,
                 )
                 raise error from answer.cause
             before = answer
@@ -262,7 +270,7 @@ class Transport:
             pace.refused(self._clock())
             if failure.retry_after is not None:
                 pace.pause(self._clock(), failure.retry_after)
-        elif failure.status is not None and rule.again is Again.NO:
+        elif failure.status is not None and rule.retryable is Retryable.NO:
             pace.accepted(self._clock())
         if not self._throttle.allows_retry:
             return None
@@ -320,10 +328,10 @@ class Transport:
         token = await self._tokens.token(deadline - self._clock())
         if isinstance(token, NoToken):
             return Failure(
-                rule=Rule("not_sent", Again.NO, False, token.error),
+                rule=Rule("not_sent", Retryable.NO, False, token.error),
                 message=f"was not sent: {token.reason}",
                 timed_out=token.timed_out,
-                made=False,
+                was_attempted=False,
                 **self._cause_of(token),
             )
         identity = self._token_identity
@@ -437,19 +445,19 @@ class Transport:
         timed_out = isinstance(error, asyncio.TimeoutError)
         message = ""
         if isinstance(error, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
-            ending = Ending.BAD_TLS
+            ending = FailureKind.BAD_TLS
         elif not sent or isinstance(error, _NOT_CONNECTED):
-            ending = Ending.NO_CONNECTION
+            ending = FailureKind.NO_CONNECTION
         elif timed_out:
-            ending, message = Ending.TIMED_OUT, "got no answer in time"
+            ending, message = FailureKind.TIMED_OUT, "got no answer in time"
         elif isinstance(error, aiohttp.ClientPayloadError):
-            ending, message = Ending.UNREADABLE, "got an answer that was cut short"
+            ending, message = FailureKind.UNREADABLE, "got an answer that was cut short"
         elif isinstance(error, aiohttp.ClientResponseError):
-            ending, message = Ending.UNREADABLE, "got an answer that is not HTTP"
+            ending, message = FailureKind.UNREADABLE, "got an answer that is not HTTP"
             if any(isinstance(link, LineTooLong) for link in _chain(error)):
                 message = f"got an answer with a header of more than {LARGEST_HEADER // 2**10} kB"
         else:
-            ending, message = Ending.LOST, "lost the connection before an answer came"
+            ending, message = FailureKind.LOST, "lost the connection before an answer came"
         if not message:
             message = why_not_connected(
                 error, settings.base_url, proxy.url if proxy else None, limit
@@ -499,29 +507,29 @@ _NOT_CONNECTED = (
 _SENT_ONCE = ("POST", "PATCH")
 
 # After these, what comes next on the connection may be the answer to another request.
-_OUT_OF_STEP = (RULES[Ending.UNREADABLE], RULES[408])
+_OUT_OF_STEP = (RULES[FailureKind.UNREADABLE], RULES[408])
 
 # An event loop without a thread pool, as in an interpreter that exits, is a RuntimeError.
 _ERRORS = (aiohttp.ClientError, OSError, asyncio.TimeoutError, RuntimeError)
 
 _CLOSED = Failure(
-    rule=Rule("not_sent", Again.NO, False, ConfigurationError),
+    rule=Rule("not_sent", Retryable.NO, False, ConfigurationError),
     message="was not sent, as the client or its session is closed",
-    made=False,
+    was_attempted=False,
 )
 
 
 def _no_time(message: str) -> Failure:
-    rule = Rule("not_sent", Again.NO, False, ConnectError)
-    return Failure(rule=rule, message=message, timed_out=True, made=False)
+    rule = Rule("not_sent", Retryable.NO, False, ConnectError)
+    return Failure(rule=rule, message=message, timed_out=True, was_attempted=False)
 
 
 def _held_back(seconds: float) -> Failure:
     return Failure(
-        rule=Rule("not_sent", Again.NO, False, RateLimitError),
+        rule=Rule("not_sent", Retryable.NO, False, RateLimitError),
         message=f"was not sent, as the next request is due only in {seconds:.1f} s",
         retry_after=seconds,
-        made=False,
+        was_attempted=False,
     )
 
 

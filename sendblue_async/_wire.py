@@ -24,7 +24,16 @@ from ._phone_numbers import shows_another
 from ._redaction import Secret, redact_excerpt, redact_numbers, redact_path
 from ._refusal import Meaning, is_missing_contact, is_refusal, read_refusal
 from ._request_id import request_id
-from ._retry import CAPPED, RULES, Effect, Ending, Rule, is_retryable, parse_retry_after, rule_for
+from ._retry import (
+    CAPPED,
+    RULES,
+    Effect,
+    FailureKind,
+    Rule,
+    is_retryable,
+    parse_retry_after,
+    rule_for,
+)
 from .exceptions import (
     AuthenticationError,
     ConnectError,
@@ -50,7 +59,7 @@ _decode = json.JSONDecoder().decode
 
 @frozen(kw_only=True)
 class Failure:
-    """Why an attempt did not bring what was asked for; ``made`` if it came to one at all.
+    """Why an attempt did not bring what was asked for; ``was_attempted`` if it came to one at all.
 
     Nothing in it has a key or a whole phone number.
     """
@@ -63,7 +72,7 @@ class Failure:
     cause: BaseException | None = None
     cause_text: str | None = None
     timed_out: bool = False
-    made: bool = True
+    was_attempted: bool = True
     refused_token: Secret | None = None
     request_id: str | None = None
     code: str | None = None
@@ -255,7 +264,7 @@ def read_reply(
     if type(document) is dict and is_refusal(document.get("status")):
         refusal = read_refusal(reply.status, document, redact)
         return Failure(
-            rule=CAPPED if refusal.meaning is Meaning.CAPPED else RULES[Ending.REFUSED],
+            rule=CAPPED if refusal.meaning is Meaning.PLAN_LIMIT else RULES[FailureKind.REFUSED],
             message=f"was refused: {refusal.reason}",
             status=reply.status,
             snippet=snippet(reply.body, redact),
@@ -281,7 +290,7 @@ def _is_about_another(document: Any, call: Call[Any]) -> bool:
     return shows_another(document, number=call.number, sent=sent)
 
 
-def told_of(failure: Failure, before: Failure) -> Failure:
+def with_last_response(failure: Failure, before: Failure) -> Failure:
     """A failure that came to no attempt, with what is known of the attempt before it."""
     return evolve(
         failure,
@@ -300,8 +309,8 @@ def error_for(
     *,
     base_url: str,
     attempts: int,
-    doubtful: bool,
-    answered: bool,
+    maybe_applied: bool,
+    reached_server: bool,
 ) -> SendblueError:
     """The error that ends a call.
 
@@ -310,17 +319,17 @@ def error_for(
         failure: How its last attempt failed.
         base_url: Where it was sent.
         attempts: How many attempts were made.
-        doubtful: Whether any of them may have been applied.
-        answered: Whether any of them reached the server.
+        maybe_applied: Whether any of them may have been applied.
+        reached_server: Whether any of them reached the server.
     """
     cls, outcome = failure.rule.error, failure.rule.outcome
-    if answered and outcome == "not_sent":
+    if reached_server and outcome == "not_sent":
         outcome = "rejected"
-    if doubtful and failure.rule.outcome == "not_sent":
+    if maybe_applied and failure.rule.outcome == "not_sent":
         cls = OutcomeUnknownError
-    if doubtful:
+    if maybe_applied:
         outcome = "unknown"
-    not_connected = failure.made and failure.rule.outcome == "not_sent"
+    not_connected = failure.was_attempted and failure.rule.outcome == "not_sent"
     if not_connected and cls is not OutcomeUnknownError:
         message = f"{failure.message[:1].upper()}{failure.message[1:]}"
     else:
@@ -340,8 +349,8 @@ def error_for(
         snippet=failure.snippet,
         cause=failure.cause_text,
         timed_out=failure.timed_out,
-        maybe_ours=doubtful,
-        retryable=is_retryable(failure.rule, call.effect, doubtful=doubtful),
+        maybe_applied=maybe_applied,
+        retryable=is_retryable(failure.rule, call.effect, maybe_applied=maybe_applied),
         request_id=failure.request_id,
         code=failure.code,
     )
@@ -352,14 +361,14 @@ def _advice(
 ) -> list[str]:
     """What there is to do about a failure, in sentences."""
     advice = []
-    if failure.meaning is Meaning.CAPPED:
+    if failure.meaning is Meaning.PLAN_LIMIT:
         advice.append(_CAPPED)
     elif failure.meaning is Meaning.NO_KEYS:
         other = DEFAULT_BASE_URL if base_url == _OTHER_BASE_URL else _OTHER_BASE_URL
         advice.append(_NO_KEYS.format(other))
     if outcome == "unknown" and call.effect is not Effect.SAFE:
         advice.append(_REPEAT if call.effect is Effect.IDEMPOTENT else _LOOK_FIRST)
-    elif cls is ContactExistsError and call.effect is Effect.SETTLED:
+    elif cls is ContactExistsError and call.effect is Effect.VERIFIABLE:
         advice.append("Pass update_if_exists=True to update it.")
     elif not advice and cls is AuthenticationError and failure.refused_token is not None:
         advice.append("Check the access token.")
@@ -400,7 +409,7 @@ def _unreadable(
     reply: Reply, redact: Callable[[str], str], why: str = "is not the JSON expected"
 ) -> Failure:
     return Failure(
-        rule=RULES[Ending.UNREADABLE],
+        rule=RULES[FailureKind.UNREADABLE],
         message=f"got an answer ({reply.status}) that {why}",
         status=reply.status,
         snippet=snippet(reply.body, redact),
@@ -421,10 +430,10 @@ def _failed(reply: Reply, document: Any, redact: Callable[[str], str]) -> Failur
     refusal = read_refusal(reply.status, document, redact)
     rule = rule_for(
         reply.status,
-        names_a_time=retry_after is not None,
-        names_a_cap=refusal.meaning is Meaning.CAPPED,
+        has_retry_after=retry_after is not None,
+        is_plan_limit=refusal.meaning is Meaning.PLAN_LIMIT,
     )
-    if not rule.heeds_retry_after:
+    if not rule.uses_retry_after:
         retry_after = None
     verb = "was redirected" if rule.error is UnexpectedRedirectError else "was answered"
     message = f"{verb} with {reply.status}: {refusal.reason}"

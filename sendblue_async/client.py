@@ -96,9 +96,9 @@ _read_created = reader(BulkCreateResponse, may_be_empty=True)
 _read_deleted = reader(BulkDeleteResponse, may_be_empty=True, may_have_no_body=True)
 
 # What each endpoint is, and what it does: the retries follow from that alone.
-_CREATE = Operation(method="POST", path=_ALL, effect=Effect.SETTLED, read=_read_contact)
+_CREATE = Operation(method="POST", path=_ALL, effect=Effect.VERIFIABLE, read=_read_contact)
 _UPSERT = Operation(method="POST", path=_ALL, effect=Effect.IDEMPOTENT, read=_read_contact)
-_CREATE_UNREAD = Operation(method="POST", path=_ALL, effect=Effect.SETTLED, read=_check_stored)
+_CREATE_UNREAD = Operation(method="POST", path=_ALL, effect=Effect.VERIFIABLE, read=_check_stored)
 _UPSERT_UNREAD = Operation(method="POST", path=_ALL, effect=Effect.IDEMPOTENT, read=_check_stored)
 _GET = Operation(method="GET", path=_ONE, effect=Effect.SAFE, read=_read_contact)
 _LOOK_UP = evolve(_GET, read_missing=lambda meta: ContactResponse(meta=meta))
@@ -109,11 +109,15 @@ _DELETE_IF_THERE = evolve(_DELETE, read_missing=lambda meta: StatusResponse(meta
 _COUNT = Operation(
     method="GET", path=f"{_ALL}/count", effect=Effect.SAFE, read=reader(CountResponse)
 )
-_VERIFY = Operation(method="POST", path=f"{_ALL}/verify", effect=Effect.NEITHER, read=_read_status)
+_VERIFY = Operation(
+    method="POST", path=f"{_ALL}/verify", effect=Effect.NON_IDEMPOTENT, read=_read_status
+)
 _OPT_OUT = Operation(
     method="POST", path=f"{_ALL}/opt-out", effect=Effect.IDEMPOTENT, read=_read_opt_out
 )
-_CREATE_BULK = Operation(method="POST", path=_BULK, effect=Effect.NEITHER, read=_read_created)
+_CREATE_BULK = Operation(
+    method="POST", path=_BULK, effect=Effect.NON_IDEMPOTENT, read=_read_created
+)
 _DELETE_BULK = Operation(method="DELETE", path=_ALL, effect=Effect.IDEMPOTENT, read=_read_deleted)
 
 

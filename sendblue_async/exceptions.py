@@ -30,6 +30,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ._deprecation import warn_deprecated
+
 __all__ = [
     "APIError",
     "AuthenticationError",
@@ -79,7 +81,7 @@ class SendblueError(Exception):
         snippet: The first 200 characters of that answer's body, or ``None``.
         cause: The underlying error in words, or ``None``; the error itself is ``__cause__``.
         timed_out: Whether time ran out, be it for an attempt or for the whole call.
-        maybe_ours: Whether this very call may have done it after all, because an attempt of it
+        maybe_applied: Whether this very call may have done it after all, because an attempt of it
             ended without a usable answer.
         retryable: Whether it makes sense to make the same call again later: what went wrong may
             pass, and a repeat does no harm. If there is a ``retry_after``, not before that. A
@@ -103,7 +105,7 @@ class SendblueError(Exception):
         snippet: str | None = None,
         cause: str | None = None,
         timed_out: bool = False,
-        maybe_ours: bool = False,
+        maybe_applied: bool = False,
         retryable: bool = False,
         request_id: str | None = None,
         code: str | None = None,
@@ -118,10 +120,21 @@ class SendblueError(Exception):
         self.snippet = snippet
         self.cause = cause
         self.timed_out = timed_out
-        self.maybe_ours = maybe_ours
+        self.maybe_applied = maybe_applied
         self.retryable = retryable
         self.request_id = request_id
         self.code = code
+
+    @property
+    def maybe_ours(self) -> bool:
+        """The former name of ``maybe_applied``."""
+        warn_deprecated("maybe_ours is deprecated, use maybe_applied")
+        return self.maybe_applied
+
+    @maybe_ours.setter
+    def maybe_ours(self, value: bool) -> None:
+        # An error that an earlier version pickled sets it when it is loaded.
+        self.maybe_applied = value
 
 
 class ConfigurationError(SendblueError):
@@ -194,7 +207,7 @@ class NotFoundError(APIError):
 class ContactExistsError(APIError):
     """A contact with this number exists already (409).
 
-    If ``maybe_ours`` is true, an attempt of the same call may have created it.
+    If ``maybe_applied`` is true, an attempt of the same call may have created it.
     """
 
 

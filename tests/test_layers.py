@@ -13,12 +13,12 @@ PACKAGE = Path(__file__).parents[1] / "sendblue_async"
 # a subpackage counts as one module, and is free inside as long as no cycle arises. Models stand
 # above the converter, because their from_dict and to_dict use it.
 LAYERS = (
+    {"_deprecation"},
     {
         "exceptions",
         "_version",
         "_arguments",
         "_clock",
-        "_deprecation",
         "_redaction",
         "_request_id",
         "_threads",

@@ -57,7 +57,7 @@ async def test_an_error_has_all_its_fields(
         "snippet": '{"status": "ERROR", "message": "Not like\\n this."}',
         "cause": None,
         "timed_out": False,
-        "maybe_ours": True,
+        "maybe_applied": True,
         "retryable": True,
         "request_id": None,
         "code": None,

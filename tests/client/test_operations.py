@@ -387,7 +387,7 @@ async def test_a_delete_that_finds_nothing_is_an_error(
     server = await serve(DELETE=[*before, refusal(404, "Contact not found")])
     with pytest.raises(NotFoundError) as caught:
         await connect(server, timer=timer).delete_contact(NUMBER)
-    assert (caught.value.outcome, caught.value.maybe_ours) == ("rejected", False)
+    assert (caught.value.outcome, caught.value.maybe_applied) == ("rejected", False)
     assert len(server.requests) == len(before) + 1
 
 
@@ -477,7 +477,7 @@ async def test_a_404_after_a_lost_answer_settles_nothing_else(
     server = await serve(PUT=[hang_up, missing], GET=missing)
     with pytest.raises(NotFoundError) as caught:
         await connect(server, timer=timer).update_contact(NUMBER, first_name="Ada")
-    assert caught.value.maybe_ours
+    assert caught.value.maybe_applied
 
 
 async def test_a_message_that_may_have_been_sent_is_not_sent_again(

@@ -253,7 +253,7 @@ async def check_not_sent(client: Any, timer: Any, call: str, *, timed_out: bool 
     with pytest.raises(ConnectError) as caught:
         await CALLS[call](client)
     error = caught.value
-    assert (error.outcome, error.attempts, error.maybe_ours) == ("not_sent", ATTEMPTS, False)
+    assert (error.outcome, error.attempts, error.maybe_applied) == ("not_sent", ATTEMPTS, False)
     assert (error.status, error.snippet, error.timed_out) == (None, None, timed_out)
     assert len(timer.waits) == ATTEMPTS - 1
     return error

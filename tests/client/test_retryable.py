@@ -80,7 +80,7 @@ async def test_a_contact_that_exists_is_not_retryable(serve: Any, connect: Any, 
     server = await serve(POST=[hang_up, refusal(409)], GET=contact(NUMBER, first_name="Eve"))
     with pytest.raises(ContactExistsError) as caught:
         await connect(server, timer=timer).create_contact(NUMBER, first_name="Ada")
-    assert (caught.value.maybe_ours, caught.value.retryable) == (True, False)
+    assert (caught.value.maybe_applied, caught.value.retryable) == (True, False)
 
 
 @pytest.mark.parametrize("settle", [True, False])

@@ -46,7 +46,7 @@ async def test_a_contact_from_before_the_batch_is_existing(
     server = await serve(POST=[lost, EXISTS], GET=created(3600))
     found = await result(connect(server, timer=timer), bulk=bulk)
     assert (found.outcome, type(found.error)) == ("existing", ContactExistsError)
-    assert (found.error.outcome, found.error.maybe_ours) == ("rejected", False)
+    assert (found.error.outcome, found.error.maybe_applied) == ("rejected", False)
     server = await serve(POST=[lost, EXISTS], GET=created(0))
     assert (await result(connect(server, timer=timer), bulk=bulk)).outcome == "created"
 

@@ -110,7 +110,7 @@ async def test_a_look_up_that_finds_nothing_leaves_the_outcome_unknown(
     with pytest.raises(kind) as caught:
         await connect(server, timer=timer).create_contact(NUMBER)
     error = caught.value
-    assert (error.outcome, error.maybe_ours, error.attempts) == ("unknown", True, 5)
+    assert (error.outcome, error.maybe_applied, error.attempts) == ("unknown", True, 5)
     assert (error.method, server.count("POST"), server.count("GET")) == ("POST", 5, 5)
     assert "looked up 5 times, which settles nothing, as reads may lag" in str(error)
 
@@ -137,7 +137,7 @@ async def test_a_rejection_after_a_lost_answer_is_still_unknown(
     with pytest.raises(APIError, match="Invalid") as caught:
         await connect(server, timer=timer).create_contact(NUMBER)
     assert (caught.value.status, caught.value.outcome) == (400, "unknown")
-    assert caught.value.maybe_ours
+    assert caught.value.maybe_applied
     server = await serve(POST=[hang_up, refusal(400, "Invalid")], GET=contact())
     assert (await connect(server, timer=timer).create_contact(NUMBER)).meta.settled
 
@@ -163,7 +163,7 @@ async def test_a_contact_that_disagrees_is_not_taken_for_ours(
     kind = ContactExistsError if last is EXISTS else OutcomeUnknownError
     with pytest.raises(kind) as caught:
         await connect(server, timer=timer).create_contact(NUMBER, **SENT)
-    assert caught.value.maybe_ours
+    assert caught.value.maybe_applied
     assert caught.value.attempts == (2 if last is EXISTS else 5)
     assert "reads may lag" in str(caught.value)
     assert server.count("GET") == 5
@@ -209,7 +209,7 @@ async def test_a_409_with_no_doubt_before_it_is_final(
     server = await serve(POST=[*before, EXISTS], GET=STORED)
     with pytest.raises(ContactExistsError, match="update_if_exists=True") as caught:
         await connect(server, timer=timer).create_contact(NUMBER, **SENT)
-    assert (caught.value.outcome, caught.value.maybe_ours) == ("rejected", False)
+    assert (caught.value.outcome, caught.value.maybe_applied) == ("rejected", False)
     assert len(server.requests) == len(before) + 1
 
 
@@ -476,7 +476,7 @@ async def test_a_delete_whose_contact_turns_up_again_is_unknown(
     server = await serve(DELETE=DELETED, GET=[MISSING, MISSING, contact()])
     with pytest.raises(NotFoundError, match="reads may lag") as caught:
         await connect(server, timer=timer).delete_contact(NUMBER)
-    assert (caught.value.outcome, caught.value.maybe_ours) == ("unknown", True)
+    assert (caught.value.outcome, caught.value.maybe_applied) == ("unknown", True)
 
 
 async def test_a_delete_is_settled_when_reads_have_caught_up(
@@ -580,7 +580,7 @@ async def test_a_contact_from_before_the_call_is_not_ours(
     with pytest.raises(ContactExistsError, match="existed before") as caught:
         await connect(server, timer=timer).create_contact(NUMBER, **SENT)
     error = caught.value
-    assert (error.outcome, error.maybe_ours, error.retryable) == ("rejected", False, False)
+    assert (error.outcome, error.maybe_applied, error.retryable) == ("rejected", False, False)
     assert error.attempts == (2 if last is EXISTS else 4)
 
 

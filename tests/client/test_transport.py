@@ -69,7 +69,7 @@ async def test_a_place_at_the_very_deadline_is_too_late(
     with pytest.raises(RateLimitError) as caught:
         await upsert(client)
     assert (caught.value.retry_after, timer.waits) == (1, [])
-    assert (caught.value.timed_out, caught.value.maybe_ours) == (False, False)
+    assert (caught.value.timed_out, caught.value.maybe_applied) == (False, False)
     assert len(server.requests) == 1
 
 

@@ -49,7 +49,7 @@ class Row:
         endings: Statuses, and names of other failures. Every answer with a status asks for a
             pause of 7 seconds, except the 503.
         outcome: The outcome that the error has.
-        again: Whether another attempt follows: ``"Y"``, ``"once"`` or ``"N"``.
+        retryable: Whether another attempt follows: ``"Y"``, ``"once"`` or ``"N"``.
         heeded: Whether the pause is taken that the answer asks for: ``"Y"``, ``"N"``, or
             ``"–"`` where there is no such answer.
         error: What the caller gets in the end.
@@ -57,7 +57,7 @@ class Row:
 
     endings: tuple[int | str, ...]
     outcome: str
-    again: str
+    retryable: str
     heeded: str
     error: type[SendblueError]
 
@@ -169,7 +169,7 @@ def attempts_of(row: Row, operation: Operation) -> int:
     """How many attempts out of three the table allows."""
     if row.outcome == "unknown" and operation.kind == "neither":
         return 1
-    return {"Y": ATTEMPTS, "once": 2, "N": 1}[row.again]
+    return {"Y": ATTEMPTS, "once": 2, "N": 1}[row.retryable]
 
 
 def check_error(error: SendblueError, row: Row, operation: Operation, scene: Scene) -> None:
@@ -185,8 +185,8 @@ def check_error(error: SendblueError, row: Row, operation: Operation, scene: Sce
         "attempts": attempts_of(row, operation),
         "retry_after": 7.0 if row.heeded == "Y" else None,
         "timed_out": scene.timed_out,
-        "maybe_ours": unknown,
-        "retryable": row.again != "N" and not (unknown and operation.kind == "neither"),
+        "maybe_applied": unknown,
+        "retryable": row.retryable != "N" and not (unknown and operation.kind == "neither"),
         "request_id": None,
         "code": None,
     }

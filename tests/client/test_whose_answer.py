@@ -41,7 +41,7 @@ THEIRS = {"contact": {"phone": OTHER, "first_name": "Eve"}, **OK}
 AT_THE_TOP = {"number": OTHER, "opted_out": True, **OK}
 OPERATIONS = {
     "create": Operation(
-        "POST", lambda client: client.create_contact(NUMBER), {"contact": THEIRS}, Effect.SETTLED
+        "POST", lambda client: client.create_contact(NUMBER), {"contact": THEIRS}, Effect.VERIFIABLE
     ),
     "upsert": Operation(
         "POST",
@@ -77,7 +77,7 @@ OPERATIONS = {
             "camelCase": {"contact": {"phoneNumber": OTHER}, **OK},
             "refused": {"number": OTHER, "status": "ERROR", "message": "No route"},
         },
-        Effect.NEITHER,
+        Effect.NON_IDEMPOTENT,
     ),
     "list": Operation(
         "GET",
@@ -95,7 +95,7 @@ OPERATIONS = {
             "one of two": {"contacts": [{"phone": NUMBER}, {"phone": OTHER}], **OK},
             "contact": THEIRS,
         },
-        Effect.NEITHER,
+        Effect.NON_IDEMPOTENT,
     ),
     "bulk delete": Operation(
         "DELETE", lambda client: client.delete_contacts_bulk([NUMBER]), {"contact": THEIRS}
@@ -123,7 +123,7 @@ async def test_an_answer_about_somebody_else_is_no_answer(
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, one in OPERATIONS.items() if one.effect is not Effect.NEITHER]
+    "name", [name for name, one in OPERATIONS.items() if one.effect is not Effect.NON_IDEMPOTENT]
 )
 async def test_it_is_repeated_as_the_table_has_it(
     serve: Any, connect: Any, timer: Any, name: str
@@ -147,7 +147,7 @@ async def test_what_may_not_be_repeated_is_not(
     server = await serve(reply(200, answer))
     with pytest.raises(ResponseFormatError) as caught:
         await operation.call(connect(server, timer=timer))
-    assert (caught.value.maybe_ours, len(server.requests)) == (True, 1)
+    assert (caught.value.maybe_applied, len(server.requests)) == (True, 1)
 
 
 SPELLINGS: dict[str, Any] = {
@@ -228,7 +228,7 @@ async def test_a_look_up_that_shows_somebody_else_settles_nothing(
     server = await serve(POST=[hang_up, refusal(409)], GET=contact(OTHER))
     with pytest.raises(SendblueError) as caught:
         await connect(server, timer=timer).create_contact(NUMBER)
-    assert (caught.value.outcome, caught.value.maybe_ours) == ("unknown", True)
+    assert (caught.value.outcome, caught.value.maybe_applied) == ("unknown", True)
 
 
 @pytest.mark.parametrize("bulk", [False, True])

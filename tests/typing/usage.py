@@ -341,7 +341,7 @@ def errors(error: SendblueError) -> None:
     assert_type(error.cause, "str | None")
     assert_type(error.code, "str | None")
     assert_type(error.timed_out, bool)
-    assert_type(error.maybe_ours, bool)
+    assert_type(error.maybe_applied, bool)
     if isinstance(error, ValidationError):
         assert_type(error.field, "str | None")
         refused: ValueError = error

@@ -7,26 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from sendblue_async._retry import RULES, Again, Effect, Ending, Rule, is_retryable
+from sendblue_async._retry import RULES, Effect, FailureKind, Retryable, Rule, is_retryable
 from sendblue_async.exceptions import ConnectError, RateLimitError
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 HEAD = "an attempt ends with"
 # How the page begins to tell of what has no status of its own.
-WORDS: dict[str, Ending | str] = {
-    "DNS failure": Ending.NO_CONNECTION,
-    "bad certificate": Ending.BAD_TLS,
-    "connection lost": Ending.LOST,
-    "no answer in time": Ending.TIMED_OUT,
-    "2xx cut short": Ending.UNREADABLE,
-    "2xx whose `status` is `ERROR`": Ending.REFUSED,
+WORDS: dict[str, FailureKind | str] = {
+    "DNS failure": FailureKind.NO_CONNECTION,
+    "bad certificate": FailureKind.BAD_TLS,
+    "connection lost": FailureKind.LOST,
+    "no answer in time": FailureKind.TIMED_OUT,
+    "2xx cut short": FailureKind.UNREADABLE,
+    "2xx whose `status` is `ERROR`": FailureKind.REFUSED,
     "503 with a `Retry-After`": "503 that names a time",
     "the code 429": "400 that names a cap",
     "3xx": "3xx",
     "any other 4xx": "4xx",
     "any other 5xx": "5xx",
 }
-REPEATED = {Again.YES: "yes", Again.ONCE: "once", Again.NO: "no"}
+REPEATED = {Retryable.YES: "yes", Retryable.ONCE: "once", Retryable.NO: "no"}
 Row = tuple[str, str, str, str]
 
 
@@ -45,7 +45,7 @@ def rows() -> list[list[str]]:
     return table
 
 
-def keys_of(words: str) -> list[Ending | int | str]:
+def keys_of(words: str) -> list[FailureKind | int | str]:
     """What the first cell of a row stands for."""
     if re.fullmatch(r"\d{3}(, \d{3})*", words):
         return [int(status) for status in words.split(", ")]
@@ -54,13 +54,13 @@ def keys_of(words: str) -> list[Ending | int | str]:
 
 def told(rule: Rule) -> Row:
     """A rule in the words of the page."""
-    retryable = is_retryable(rule, Effect.IDEMPOTENT, doubtful=rule.outcome == "unknown")
-    return rule.outcome, REPEATED[rule.again], rule.error.__name__, "yes" if retryable else "no"
+    retryable = is_retryable(rule, Effect.IDEMPOTENT, maybe_applied=rule.outcome == "unknown")
+    return rule.outcome, REPEATED[rule.retryable], rule.error.__name__, "yes" if retryable else "no"
 
 
-def on_the_page() -> dict[Ending | int | str, Row]:
+def on_the_page() -> dict[FailureKind | int | str, Row]:
     """Every ending that the page has a row for, and what it says of it."""
-    found: dict[Ending | int | str, Row] = {}
+    found: dict[FailureKind | int | str, Row] = {}
     for words, outcome, repeated, error, retryable, _ in rows():
         keys = keys_of(words)
         assert keys, f"Nothing is known by {words!r}."
@@ -73,7 +73,7 @@ def on_the_page() -> dict[Ending | int | str, Row]:
 
 
 @pytest.mark.parametrize("key", RULES, ids=str)
-def test_the_page_says_what_the_client_does(key: Ending | int | str) -> None:
+def test_the_page_says_what_the_client_does(key: FailureKind | int | str) -> None:
     """Each rule has its row, with its outcome, whether it is repeated, its error and the rest."""
     assert on_the_page().get(key) == told(RULES[key])
 
@@ -84,13 +84,16 @@ def test_the_page_tells_of_nothing_else() -> None:
     assert all(row[-1] for row in rows())
 
 
-NOT_MADE = [Rule("not_sent", Again.NO, False, error) for error in (ConnectError, RateLimitError)]
+NOT_ATTEMPTED = [
+    Rule("not_sent", Retryable.NO, False, error) for error in (ConnectError, RateLimitError)
+]
 
 
 @pytest.mark.parametrize("effect", Effect)
-@pytest.mark.parametrize("rule", [*RULES.values(), *NOT_MADE])
-def test_what_may_pass_and_does_no_harm_is_retryable(rule: Rule, effect: Effect) -> None:
-    """After a doubtful attempt, only what may do its work twice is not to be tried again."""
-    passes = rule.again is not Again.NO or rule in NOT_MADE
-    assert is_retryable(rule, effect, doubtful=False) == passes
-    assert is_retryable(rule, effect, doubtful=True) == (passes and effect is not Effect.NEITHER)
+@pytest.mark.parametrize("rule", [*RULES.values(), *NOT_ATTEMPTED])
+def test_what_is_transient_and_harmless_is_retryable(rule: Rule, effect: Effect) -> None:
+    """What may do its work twice is not retryable once an attempt may have been applied."""
+    transient = rule.retryable is not Retryable.NO or rule in NOT_ATTEMPTED
+    assert is_retryable(rule, effect, maybe_applied=False) == transient
+    harmless = effect is not Effect.NON_IDEMPOTENT
+    assert is_retryable(rule, effect, maybe_applied=True) == (transient and harmless)

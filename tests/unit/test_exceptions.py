@@ -12,7 +12,7 @@ import pytest
 
 import sendblue_async
 from sendblue_async import exceptions
-from sendblue_async.exceptions import SendblueError, ValidationError
+from sendblue_async.exceptions import ContactExistsError, SendblueError, ValidationError
 
 # class: (its bases, the statuses that the tree draws next to it)
 TREE: dict[str, tuple[tuple[str, ...], str]] = {
@@ -51,7 +51,7 @@ FIELDS: dict[str, Any] = {
     "snippet": "<html>",
     "cause": "ClientOSError: gone",
     "timed_out": True,
-    "maybe_ours": True,
+    "maybe_applied": True,
     "retryable": True,
     "request_id": "4f5e6d",
     "code": "too_many",
@@ -66,7 +66,7 @@ DEFAULTS = {
     "snippet": None,
     "cause": None,
     "timed_out": False,
-    "maybe_ours": False,
+    "maybe_applied": False,
     "retryable": False,
     "request_id": None,
     "code": None,
@@ -128,6 +128,22 @@ DUPLICATES = {
         for version in range(pickle.HIGHEST_PROTOCOL + 1)
     },
 }
+
+
+def test_the_former_name_of_maybe_applied_warns() -> None:
+    """``maybe_ours`` gives what ``maybe_applied`` says, and names it to whoever reads it."""
+    error = made("ContactExistsError")
+    with pytest.warns(DeprecationWarning, match="use maybe_applied") as warned:
+        assert error.maybe_ours is True
+    assert warned[0].filename == __file__
+
+
+def test_an_error_that_an_earlier_version_pickled_is_loaded() -> None:
+    """What such a pickle calls ``maybe_ours`` arrives as ``maybe_applied``."""
+    error = ContactExistsError("It failed.")
+    error.__setstate__({"outcome": "rejected", "maybe_ours": True})
+    assert error.maybe_applied is True
+    assert "maybe_ours" not in vars(error)
 
 
 @pytest.mark.parametrize("name", TREE)

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from sendblue_async import exceptions
 from sendblue_async._retry import (
     RULES,
-    Again,
     Effect,
-    Ending,
+    FailureKind,
+    Retryable,
     RetryPolicy,
     RetryThrottle,
     Rule,
@@ -52,12 +52,12 @@ ENDINGS = {
     "UNREADABLE": ("unknown", "Y", False, "ResponseFormatError"),
     "REFUSED": ("rejected", "N", False, "APIError"),
 }
-AGAIN = {"Y": Again.YES, "O": Again.ONCE, "N": Again.NO}
-UNKNOWN = rule_for(500, names_a_time=False)
-REJECTED = rule_for(503, names_a_time=True)
-UNREACHED = RULES[Ending.NO_CONNECTION]
-RATE_LIMIT = rule_for(429, names_a_time=False)
-EARLY = rule_for(425, names_a_time=False)
+AGAIN = {"Y": Retryable.YES, "O": Retryable.ONCE, "N": Retryable.NO}
+UNKNOWN = rule_for(500, has_retry_after=False)
+REJECTED = rule_for(503, has_retry_after=True)
+UNREACHED = RULES[FailureKind.NO_CONNECTION]
+RATE_LIMIT = rule_for(429, has_retry_after=False)
+EARLY = rule_for(425, has_retry_after=False)
 
 
 def row(outcome: Any, again: str, heeds: bool, error: str) -> Rule:
@@ -78,50 +78,55 @@ def wait(
     return policy.wait(rule, effect, attempt=attempt, retry_after=retry_after, draw=draw)
 
 
-@pytest.mark.parametrize("names_a_time", [True, False])
-def test_each_status_has_its_row(names_a_time: bool) -> None:
+@pytest.mark.parametrize("has_retry_after", [True, False])
+def test_each_status_has_its_row(has_retry_after: bool) -> None:
     """Every status from 300 to 599 is judged as the truth table says."""
     table = {status: row(*rest) for statuses, *rest in STATUSES for status in statuses}
-    if names_a_time:
+    if has_retry_after:
         table[503] = row("rejected", "Y", True, "ServerError")
     assert list(table) == list(range(300, 600))
-    found = {status: rule_for(status, names_a_time=names_a_time) for status in table}
+    found = {status: rule_for(status, has_retry_after=has_retry_after) for status in table}
     assert found == table
 
 
 @pytest.mark.parametrize("status", [0, 100, 101, 199, 600, 999])
 def test_a_status_that_http_has_no_meaning_for_is_unknown(status: int) -> None:
     """A status outside 200 to 599 tells as little as a 500 does."""
-    assert rule_for(status, names_a_time=False) == row("unknown", "Y", True, "ServerError")
+    assert rule_for(status, has_retry_after=False) == row("unknown", "Y", True, "ServerError")
 
 
 def test_each_ending_without_a_status_has_its_row() -> None:
     """Every way to end without a status is judged as the truth table says."""
-    assert {ending.name: RULES[ending] for ending in Ending} == {
+    assert {ending.name: RULES[ending] for ending in FailureKind} == {
         name: row(*rest) for name, rest in ENDINGS.items()
     }
-    assert {key for key in RULES if type(key) is Ending} == set(Ending)
+    assert {key for key in RULES if type(key) is FailureKind} == set(FailureKind)
+
+
+def show_rule(rule: Rule) -> str:
+    """What a test of a rule is called by."""
+    return f"{rule.outcome}-{rule.retryable.name}"
 
 
 ALL_RULES = [
-    *dict.fromkeys(rule_for(s, names_a_time=t) for s in range(300, 600) for t in (True, False)),
-    *dict.fromkeys(RULES[ending] for ending in Ending),
+    *dict.fromkeys(rule_for(s, has_retry_after=t) for s in range(300, 600) for t in (True, False)),
+    *dict.fromkeys(RULES[ending] for ending in FailureKind),
 ]
 
 
-@pytest.mark.parametrize("rule", ALL_RULES, ids=lambda rule: f"{rule.outcome}-{rule.again.name}")
+@pytest.mark.parametrize("rule", ALL_RULES, ids=show_rule)
 def test_who_repeats_what(rule: Rule) -> None:
     """A rule that says no never repeats, and an unknown outcome repeats only what may be."""
-    may = rule.again is not Again.NO
+    may = rule.retryable is not Retryable.NO
     settles, raises = RetryPolicy(), RetryPolicy(settle=False)
     unknown = rule.outcome == "unknown"
     for policy, effect, expected in [
         (settles, Effect.IDEMPOTENT, may),
         (raises, Effect.IDEMPOTENT, may),
-        (settles, Effect.SETTLED, may),
-        (raises, Effect.SETTLED, may and not unknown),
-        (settles, Effect.NEITHER, may and not unknown),
-        (raises, Effect.NEITHER, may and not unknown),
+        (settles, Effect.VERIFIABLE, may),
+        (raises, Effect.VERIFIABLE, may and not unknown),
+        (settles, Effect.NON_IDEMPOTENT, may and not unknown),
+        (raises, Effect.NON_IDEMPOTENT, may and not unknown),
     ]:
         for retry_after in (None, 3.0):
             decision = wait(policy, rule, effect, retry_after=retry_after)
@@ -195,17 +200,17 @@ def test_a_wait_stays_within_its_bounds(
     if seconds is None:
         return
     assert attempt < attempts
-    if retry_after is not None and rule.heeds_retry_after:
+    if retry_after is not None and rule.uses_retry_after:
         assert retry_after <= seconds <= retry_after * 1.05
     else:
         assert 0 <= seconds <= min(cap, base * 2.0 ** (attempt - 1) if attempt < 900 else cap)
 
 
-@pytest.mark.parametrize("rule", [rule for rule in ALL_RULES if rule.again is not Again.NO])
+@pytest.mark.parametrize("rule", [rule for rule in ALL_RULES if rule.retryable is not Retryable.NO])
 def test_retry_after_is_never_undercut_where_it_is_honoured(rule: Rule) -> None:
     """The server's time replaces the backoff, cap included, plus 5 % of jitter at most."""
     policy = RetryPolicy()
-    if rule.heeds_retry_after:
+    if rule.uses_retry_after:
         assert wait(policy, rule, retry_after=100.0, draw=0.0) == 100.0
         assert wait(policy, rule, retry_after=100.0, draw=1.0) == pytest.approx(105.0)
         assert wait(policy, rule, retry_after=0.01, draw=0.0) == 0.01

@@ -17,7 +17,7 @@ from sendblue_async import exceptions
 from sendblue_async._converter import encode_json
 from sendblue_async._credentials import Credentials
 from sendblue_async._redaction import Secret
-from sendblue_async._retry import RULES, Again, Effect, Ending, Rule, rule_for
+from sendblue_async._retry import RULES, Effect, FailureKind, Retryable, Rule, rule_for
 from sendblue_async._wire import (
     Call,
     Failure,
@@ -38,7 +38,7 @@ relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CREATE: Call[ContactResponse] = Call(
     method="POST",
     path="/api/v2/contacts",
-    effect=Effect.SETTLED,
+    effect=Effect.VERIFIABLE,
     read=reader(ContactResponse),
     body=b"{}",
 )
@@ -74,8 +74,8 @@ def error(
     failure: Failure,
     *,
     attempts: int = 1,
-    doubtful: bool = False,
-    answered: bool = False,
+    maybe_applied: bool = False,
+    reached_server: bool = False,
     call: Call[Any] = CREATE,
 ) -> SendblueError:
     """The error that a failure becomes."""
@@ -84,8 +84,8 @@ def error(
         failure,
         base_url="https://api.sendblue.co",
         attempts=attempts,
-        doubtful=doubtful,
-        answered=answered,
+        maybe_applied=maybe_applied,
+        reached_server=reached_server,
     )
 
 
@@ -139,7 +139,7 @@ NO_ENVELOPE = [
 def test_a_2xx_without_the_envelope_is_unreadable(status: int, body: bytes) -> None:
     """A 2xx that is no JSON, or has neither contact nor status, may have been done: unknown."""
     failure = failed(status, body, headers={"retry-after": "5"})
-    assert failure.rule == RULES[Ending.UNREADABLE]
+    assert failure.rule == RULES[FailureKind.UNREADABLE]
     assert failure.status == status
     assert failure.retry_after is None
     shown = re.sub("1{7,}", "…1111", body[:1000].decode("utf-8", "replace"))
@@ -150,7 +150,7 @@ def test_a_2xx_without_the_envelope_is_unreadable(status: int, body: bytes) -> N
 @pytest.mark.parametrize("length", range(len(GOOD)))
 def test_a_body_cut_short_anywhere_is_unreadable(length: int) -> None:
     """No proper beginning of a good body passes for an answer."""
-    assert failed(body=GOOD[:length]).rule == RULES[Ending.UNREADABLE]
+    assert failed(body=GOOD[:length]).rule == RULES[FailureKind.UNREADABLE]
 
 
 @pytest.mark.parametrize("call", [CREATE, RAW])
@@ -160,7 +160,7 @@ def test_a_2xx_whose_status_is_error_is_a_refusal(call: Any, word: str, status: 
     """`status: ERROR` in a 2xx is a refusal in the server's words, also next to a contact."""
     document = {"status": word, "message": "Line is not active.", "contact": {"phone": "+1"}}
     failure = failed(status, json.dumps(document).encode(), {"retry-after": "5"}, call)
-    assert failure.rule == RULES[Ending.REFUSED]
+    assert failure.rule == RULES[FailureKind.REFUSED]
     assert (failure.status, failure.retry_after) == (status, None)
     assert "Line is not active" in failure.message
     refusal = error(failure)
@@ -201,13 +201,13 @@ def test_deep_nesting_never_raises(shape: str, status: int) -> None:
 def test_each_status_ends_as_its_row_says(status: int) -> None:
     """Every status outside 2xx fails by its row, whatever the body, and never as a success."""
     for body in (GOOD, HTML, b"", b'{"status":"ERROR","message":"no"}'):
-        assert failed(status, body).rule == rule_for(status, names_a_time=False)
+        assert failed(status, body).rule == rule_for(status, has_retry_after=False)
         timed = failed(status, body, {"retry-after": "7"})
-        assert timed.rule == rule_for(status, names_a_time=True)
-        assert timed.retry_after == (7.0 if timed.rule.heeds_retry_after else None)
+        assert timed.rule == rule_for(status, has_retry_after=True)
+        assert timed.retry_after == (7.0 if timed.rule.uses_retry_after else None)
         for useless in ("0", "-10", "soon"):
             failure = failed(status, body, {"retry-after": useless})
-            assert failure.rule == rule_for(status, names_a_time=False)
+            assert failure.rule == rule_for(status, has_retry_after=False)
             assert failure.retry_after is None
 
 
@@ -240,7 +240,7 @@ def test_a_call_without_a_model_takes_any_document(body: bytes, data: Any) -> No
 @pytest.mark.parametrize("body", [b" ", HTML, b'{"a"', b"\xff"])
 def test_a_call_without_a_model_still_needs_json(body: bytes) -> None:
     """A raw call's answer that is no JSON is unreadable."""
-    assert failed(200, body, call=RAW).rule == RULES[Ending.UNREADABLE]
+    assert failed(200, body, call=RAW).rule == RULES[FailureKind.UNREADABLE]
 
 
 @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ def test_a_2xx_is_a_refusal_however_its_status_is_spelled(status: str) -> None:
     """A 2xx whose status is ERROR in any case was refused, with the server's words and code."""
     document = {"status": status, "message": "No contact found for this number", "error_code": 7}
     failure = failed(200, json.dumps(document).encode())
-    assert failure.rule == RULES[Ending.REFUSED]
+    assert failure.rule == RULES[FailureKind.REFUSED]
     assert failure.message == "was refused: No contact found for this number (code 7)"
     assert failure.code == "7"
 
@@ -437,16 +437,16 @@ def test_an_answer_to_missing_keys_says_so(status: int, document: Any) -> None:
     """The error tells that the headers did not arrive, and the other host that may be tried."""
     failure = failed(status, json.dumps(document).encode())
     made = error(failure)
-    assert failure.rule == rule_for(status, names_a_time=False)
+    assert failure.rule == rule_for(status, has_retry_after=False)
     assert "did not arrive" in str(made)
     assert "proxy" in str(made)
     assert "https://api.sendblue.com" in str(made)
     there = error_for(
-        CREATE, failure, base_url="https://api.sendblue.com", attempts=1, doubtful=False,
-        answered=True,
+        CREATE, failure, base_url="https://api.sendblue.com", attempts=1, maybe_applied=False,
+        reached_server=True,
     )  # fmt: skip
     assert "to https://api.sendblue.co." in str(there)
-    both = error(failure, doubtful=True)
+    both = error(failure, maybe_applied=True)
     assert "did not arrive" in str(both)
     assert "look before you send it again" in str(both)
 
@@ -513,7 +513,7 @@ def test_keys_that_come_back_are_masked(secret: str, shape: str, status: int) ->
 
 
 STATUS_FAILURE = Failure(
-    rule=rule_for(429, names_a_time=True),
+    rule=rule_for(429, has_retry_after=True),
     message="was answered with 429: Slow down",
     status=429,
     retry_after=7.0,
@@ -524,13 +524,13 @@ STATUS_FAILURE = Failure(
 def test_an_error_has_every_field() -> None:
     """An error carries the call, the answer, the attempts and the cause as plain values."""
     failure = Failure(
-        rule=RULES[Ending.TIMED_OUT],
+        rule=RULES[FailureKind.TIMED_OUT],
         message="got no answer in time",
         cause=OSError("gone, and may hold anything"),
         cause_text="OSError: gone",
         timed_out=True,
     )
-    assert vars(error(failure, attempts=3, doubtful=True)) == {
+    assert vars(error(failure, attempts=3, maybe_applied=True)) == {
         "outcome": "unknown",
         "method": "POST",
         "url": "https://api.sendblue.co/api/v2/contacts",
@@ -540,7 +540,7 @@ def test_an_error_has_every_field() -> None:
         "snippet": None,
         "cause": "OSError: gone",
         "timed_out": True,
-        "maybe_ours": True,
+        "maybe_applied": True,
         "retryable": True,
         "request_id": None,
         "code": None,
@@ -555,43 +555,48 @@ def test_an_error_has_every_field() -> None:
         "snippet": "slow",
         "cause": None,
         "timed_out": False,
-        "maybe_ours": False,
+        "maybe_applied": False,
         "retryable": True,
         "request_id": None,
         "code": None,
     }
 
 
+def show_rule(rule: Rule) -> str:
+    """What a test of a rule is called by."""
+    return f"{rule.outcome}-{rule.retryable.name}"
+
+
 ALL_RULES = [
-    *dict.fromkeys(rule_for(s, names_a_time=t) for s in range(300, 600) for t in (True, False)),
-    *dict.fromkeys(RULES[ending] for ending in Ending),
-    Rule("not_sent", Again.NO, False, exceptions.RateLimitError),
+    *dict.fromkeys(rule_for(s, has_retry_after=t) for s in range(300, 600) for t in (True, False)),
+    *dict.fromkeys(RULES[ending] for ending in FailureKind),
+    Rule("not_sent", Retryable.NO, False, exceptions.RateLimitError),
 ]
 
 
-@pytest.mark.parametrize("rule", ALL_RULES, ids=lambda rule: f"{rule.outcome}-{rule.again.name}")
+@pytest.mark.parametrize("rule", ALL_RULES, ids=show_rule)
 def test_doubt_about_one_attempt_is_doubt_about_the_call(rule: Rule) -> None:
     """An earlier attempt that may have been applied makes the outcome of the call unknown."""
     failure = Failure(rule=rule, message="failed")
-    sure = error(failure, doubtful=rule.outcome == "unknown")
+    sure = error(failure, maybe_applied=rule.outcome == "unknown")
     assert type(sure) is rule.error
     assert sure.outcome == rule.outcome
-    assert sure.maybe_ours is (rule.outcome == "unknown")
-    doubtful = error(failure, attempts=2, doubtful=True)
-    assert doubtful.outcome == "unknown"
-    assert doubtful.maybe_ours is True
-    assert "may have been done" in str(doubtful)
-    assert "Nothing was sent" not in str(doubtful)
+    assert sure.maybe_applied is (rule.outcome == "unknown")
+    maybe_applied = error(failure, attempts=2, maybe_applied=True)
+    assert maybe_applied.outcome == "unknown"
+    assert maybe_applied.maybe_applied is True
+    assert "may have been done" in str(maybe_applied)
+    assert "Nothing was sent" not in str(maybe_applied)
     if rule.outcome == "not_sent":
-        assert type(doubtful) is exceptions.OutcomeUnknownError
+        assert type(maybe_applied) is exceptions.OutcomeUnknownError
     else:
-        assert type(doubtful) is rule.error
+        assert type(maybe_applied) is rule.error
 
 
-@pytest.mark.parametrize("rule", ALL_RULES, ids=lambda rule: f"{rule.outcome}-{rule.again.name}")
+@pytest.mark.parametrize("rule", ALL_RULES, ids=show_rule)
 def test_what_an_earlier_attempt_reached_the_server_with_was_sent(rule: Rule) -> None:
     """A call that was refused and then found no server was rejected, and its error says no more."""
-    told = error(Failure(rule=rule, message="failed"), attempts=2, answered=True)
+    told = error(Failure(rule=rule, message="failed"), attempts=2, reached_server=True)
     assert type(told) is rule.error
     assert told.outcome == ("rejected" if rule.outcome == "not_sent" else rule.outcome)
     if rule.error is exceptions.ConnectError:
@@ -616,9 +621,9 @@ def test_what_an_earlier_attempt_reached_the_server_with_was_sent(rule: Rule) ->
         (failed(500, HTML), 1, "POST /api/v2/contacts was answered with 500: "
          "Internal Server Error. It may have been done all the same; look before you send it "
          "again."),
-        (Failure(rule=RULES[Ending.NO_CONNECTION], message="cannot connect to a:443: why"), 1,
+        (Failure(rule=RULES[FailureKind.NO_CONNECTION], message="cannot connect to a:443: why"), 1,
          "Cannot connect to a:443: why (1 attempt). Nothing was sent."),
-        (Failure(rule=RULES[Ending.BAD_TLS], message="cannot connect to a:443: why"), 1,
+        (Failure(rule=RULES[FailureKind.BAD_TLS], message="cannot connect to a:443: why"), 1,
          "Cannot connect to a:443: why (1 attempt). Nothing was sent; check the base URL, "
          "the certificates and any proxy."),
     ],
@@ -627,8 +632,8 @@ def test_a_message_says_what_happened_and_what_to_do(
     failure: Failure, attempts: int, message: str
 ) -> None:
     """A message names the call, what became of it, and the next step, in one or two sentences."""
-    doubtful = failure.rule.outcome == "unknown"
-    assert str(error(failure, attempts=attempts, doubtful=doubtful)) == message
+    maybe_applied = failure.rule.outcome == "unknown"
+    assert str(error(failure, attempts=attempts, maybe_applied=maybe_applied)) == message
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,7 @@ class ContactImport:
         """Note that these were not begun, as nobody sends them, unless an earlier run did."""
         jobs = [*jobs]
         self._begun -= len(jobs)
-        self._withdrawn += [job.row.place for job in jobs if not job.doubtful]
+        self._withdrawn += [job.row.place for job in jobs if not job.maybe_applied]
 
     def _commit_last(self, journal: Journal, unsent: Iterable[Job[Entry]]) -> None:
         self._withdraw(unsent)
@@ -266,7 +266,7 @@ class ContactImport:
             else:
                 self._counts["unknown"] -= state == "unknown"
                 passed = 0
-                yield Job(entry, contact, doubtful=state is not None)
+                yield Job(entry, contact, maybe_applied=state is not None)
 
     async def _result(self, result: ContactResult[Entry]) -> None:
         """Note what became of an entry that was sent."""

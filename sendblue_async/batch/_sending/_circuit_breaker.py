@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from ..._checks import checked_limit
-from ..._retry import Again, rule_for
+from ..._checks import check_positive_seconds
+from ..._retry import Retryable, rule_for
 from ...exceptions import (
     APIError,
     ConnectError,
@@ -22,7 +22,7 @@ T = TypeVar("T")
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
 
 
-def may_pass(error: SendblueError) -> bool:
+def is_transient(error: SendblueError) -> bool:
     """Whether the same call may succeed later: the server or the network is in trouble.
 
     The error is that of a whole call, after all of its retries.
@@ -31,17 +31,17 @@ def may_pass(error: SendblueError) -> bool:
         return True
     # A refusal in a 2xx is the server's last word, too.
     status = error.status or 200
-    return status >= 300 and rule_for(status, names_a_time=False).again is not Again.NO
+    return status >= 300 and rule_for(status, has_retry_after=False).retryable is not Retryable.NO
 
 
 def was_answered(error: SendblueError) -> bool:
     """Whether the server is well and refused this very contact."""
-    return isinstance(error, APIError) and not may_pass(error)
+    return isinstance(error, APIError) and not is_transient(error)
 
 
-def was_not_looked_up(error: SendblueError) -> bool:
+def verification_failed(error: SendblueError) -> bool:
     """Whether the contact exists and may be ours, but the look-up that would tell has failed."""
-    return error.maybe_ours and isinstance(error.__context__, SendblueError)
+    return error.maybe_applied and isinstance(error.__context__, SendblueError)
 
 
 class Stopped(Exception):
@@ -67,7 +67,7 @@ class Outage:
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[object]],
     ) -> None:
-        self._give_up_after = checked_limit("give_up_after", give_up_after)
+        self._give_up_after = check_positive_seconds("give_up_after", give_up_after)
         self._clock = clock
         self._sleep = sleep
         self._turn = asyncio.Lock()
@@ -115,7 +115,7 @@ class Outage:
         try:
             answer = await function()
         except SendblueError as error:
-            if may_pass(error):
+            if is_transient(error):
                 self._failed(error)
             elif was_answered(error):
                 self._answered()

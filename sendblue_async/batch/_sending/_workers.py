@@ -34,7 +34,7 @@ from ...exceptions import (
 )
 from ...models import ContactCreate, ContactResponse
 from .._results import ContactOutcome, ContactResult
-from ._circuit_breaker import Outage, Stopped, may_pass, was_not_looked_up
+from ._circuit_breaker import Outage, Stopped, is_transient, verification_failed
 from ._rate_gate import Lanes, Turns
 
 S = TypeVar("S")
@@ -76,13 +76,13 @@ class Job(Generic[T]):
         row: What it was made from.
         contact: The contact.
         error: Why the row is no contact that can be sent.
-        doubtful: Whether an earlier call may have stored it.
+        maybe_applied: Whether an earlier call may have stored it.
     """
 
     row: T
     contact: ContactCreate | None = None
     error: ValidationError | None = None
-    doubtful: bool = field(default=False, kw_only=True)
+    maybe_applied: bool = field(default=False, kw_only=True)
 
 
 def rows_of(source: Any) -> Any:
@@ -316,10 +316,10 @@ class Workers:
 
     async def _sent(self, job: Job[T], contact: ContactCreate) -> ContactResult[T]:
         result = partial(ContactResult, row=job.row, contact=contact)
-        doubtful, failures, answers = job.doubtful, 0, 0
+        maybe_applied, failures, answers = job.maybe_applied, 0, 0
         error: SendblueError | None = None
         while not self.stopped:
-            create = partial(self._create, contact, since=self.since if doubtful else None)
+            create = partial(self._create, contact, since=self.since if maybe_applied else None)
             try:
                 await self._turns.wait()
                 response = await self._outage.call(create)
@@ -327,17 +327,17 @@ class Workers:
                 break
             except SendblueError as caught:
                 error = caught
-                doubtful = doubtful or error.outcome == "unknown"
+                maybe_applied = maybe_applied or error.outcome == "unknown"
             else:
                 outcome: ContactOutcome = "stored" if contact.update_if_exists else "created"
                 return result(outcome=outcome, response=response)
             if isinstance(error, FATAL) or self._outage.given_up:
                 self._fail(error)
                 break
-            if isinstance(error, ContactExistsError) and not was_not_looked_up(error):
+            if isinstance(error, ContactExistsError) and not verification_failed(error):
                 return result(outcome="existing", error=error)
             if failures == 0 or self._outage.answers > answers:
                 failures, answers = failures + 1, self._outage.answers
-            if failures == _TRIES or not (may_pass(error) or was_not_looked_up(error)):
-                return result(outcome="unknown" if doubtful else "rejected", error=error)
-        return result(outcome="unknown" if doubtful else "skipped", error=error)
+            if failures == _TRIES or not (is_transient(error) or verification_failed(error)):
+                return result(outcome="unknown" if maybe_applied else "rejected", error=error)
+        return result(outcome="unknown" if maybe_applied else "skipped", error=error)
