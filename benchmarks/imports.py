@@ -27,7 +27,7 @@ _AREAS = (201, 212, 303, 312, 404, 415, 503, 512, 602, 617, 702, 713, 773, 818, 
 _FIRST_NAMES = ("Ada", "Grace", "Alan", "Joan", "Edsger", "Barbara", "Donald", "Radia", "Zoë")
 _TAGS = ("vip;lead", "lead;newsletter", "customer;vip")
 
-# A pace that nobody has to wait for.
+# A rate limit that nobody has to wait for.
 _NO_LIMIT = 1e9
 # Rows until buffers have their size; from there on memory is not to grow.
 _SETTLED = 10_000

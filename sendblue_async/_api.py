@@ -20,8 +20,8 @@ from ._converter import encode_json
 from ._credentials import check_credentials, find_credentials
 from ._event_loop import require_asyncio
 from ._options import Timeouts, environment_base_url
-from ._pace import Pace
 from ._pool import ClientSession, TraceConfig, closing_unless_in_use
+from ._rate_limits import RateLimiter
 from ._redaction import hide, redact_path
 from ._retry import Effect, RetryPolicy
 from ._settling import Flow, Look, LookUp, Settle, TryOnceMore
@@ -121,7 +121,7 @@ class ApiClient(Shared):
             )
         self._timeouts = timeouts or Timeouts()
         self._retry = retry or RetryPolicy()
-        self._pace: Pace | None = None
+        self._rate_limiter: RateLimiter | None = None
         check_credentials(api_key, api_secret)
         if access_token is not None and (api_key is not None or api_secret is not None):
             raise ConfigurationError(
@@ -198,10 +198,10 @@ class ApiClient(Shared):
         view._retry = retry or self._retry
         return view
 
-    def _paced(self, pace: Pace) -> Self:
-        """A view of this client that sends at a pace of its own."""
+    def _with_rate_limiter(self, limiter: RateLimiter) -> Self:
+        """A view of this client with a rate limiter of its own."""
         view = copy.copy(self)
-        view._pace = pace
+        view._rate_limiter = limiter
         return view
 
     @without_others
@@ -302,7 +302,7 @@ class ApiClient(Shared):
             timeouts=self._timeouts,
             policy=policy or self._retry,
             started=started,
-            pace=self._pace,
+            rate_limiter=self._rate_limiter,
             maybe_applied=maybe_applied,
             attempts_before=attempts_before,
             counted=counted,

@@ -28,7 +28,6 @@ from ._clock import monotonic
 from ._connect_reasons import why_not_connected
 from ._credentials import Credentials
 from ._options import Timeouts
-from ._pace import Pace
 from ._pool import (
     LARGEST_HEADER,
     ClientSession,
@@ -40,6 +39,7 @@ from ._pool import (
     TraceConfig,
     hang_up,
 )
+from ._rate_limits import FixedRateLimiter, RateLimiter
 from ._redaction import Revealed, Secret, redact_numbers
 from ._retry import RULES, Effect, FailureKind, Retryable, RetryPolicy, RetryThrottle, Rule
 from ._settings import Given, Settings
@@ -140,7 +140,7 @@ class Transport:
             trace_configs=list(trace_configs or []),
             session=session,
         )
-        self.pace = Pace(rate_limit)
+        self.rate_limiter: RateLimiter = FixedRateLimiter(rate_limit)
         self._throttle = RetryThrottle()
         self._clock = clock
         self.sleep = sleep
@@ -191,7 +191,7 @@ class Transport:
         timeouts: Timeouts,
         policy: RetryPolicy,
         started: float,
-        pace: Pace | None,
+        rate_limiter: RateLimiter | None,
         maybe_applied: bool,
         attempts_before: int = 0,
         counted: bool = True,
@@ -203,7 +203,7 @@ class Transport:
             timeouts: How long it may take.
             policy: How often and how patiently it is repeated.
             started: When it began, by :meth:`now`; its deadline counts from there.
-            pace: When each attempt may be sent; if ``None``, as the client's own pace has it.
+            rate_limiter: When each attempt may be sent; the client's own if ``None``.
             maybe_applied: Whether it may have been done already.
             attempts_before: How many attempts have been made before.
             counted: Whether its attempts say how the server is, for the retry throttle. While
@@ -213,7 +213,7 @@ class Transport:
             SendblueError: If the last attempt failed; its ``outcome`` speaks for all of them.
         """
         pool = self._pools.of_running_loop() or await self._open_pool()
-        pace = pace or self.pace
+        limiter = rate_limiter or self.rate_limiter
         deadline = started + timeouts.total
         attempt = attempts_before
         reached_server = False
@@ -224,12 +224,12 @@ class Transport:
             if maybe_applied and call.read_missing is not None and call.effect is not Effect.SAFE:
                 # Nobody knows whose work a 404 finds done now: that is for the caller to settle.
                 call = evolve(call, read_missing=None)
-            answer = await self._attempt(pool, pace, call, timeouts, started, attempt)
+            answer = await self._attempt(pool, limiter, call, timeouts, started, attempt)
             elapsed = self._clock() - started
             if not isinstance(answer, Failure):
                 if counted:
                     self._throttle.succeeded()
-                pace.accepted(self._clock())
+                limiter.on_accepted(self._clock())
                 _log.succeeded(call, attempt, elapsed)
                 return answer
             _log.failed(call, attempt, answer, elapsed)
@@ -240,7 +240,7 @@ class Transport:
             elif counted and answer.status is not None:
                 # A 409 or 404 tells as well as a success that the server is there.
                 self._throttle.succeeded()
-            wait = self._wait(answer, call, policy, pace, attempt - renewed)
+            wait = self._wait(answer, call, policy, limiter, attempt - renewed)
             if answer.refused_token is not None and not renewed:
                 renewed = 1
                 end = await self._renew_token(answer, deadline)
@@ -262,16 +262,21 @@ class Transport:
             await self.sleep(wait)
 
     def _wait(
-        self, failure: Failure, call: Call[Any], policy: RetryPolicy, pace: Pace, attempt: int
+        self,
+        failure: Failure,
+        call: Call[Any],
+        policy: RetryPolicy,
+        limiter: RateLimiter,
+        attempt: int,
     ) -> float | None:
         """Seconds until the next attempt, or ``None``; tells the other callers what it learned."""
         rule = failure.rule
         if failure.status == 429:
-            pace.refused(self._clock())
+            limiter.on_throttled(self._clock())
             if failure.retry_after is not None:
-                pace.pause(self._clock(), failure.retry_after)
+                limiter.pause(self._clock(), failure.retry_after)
         elif failure.status is not None and rule.retryable is Retryable.NO:
-            pace.accepted(self._clock())
+            limiter.on_accepted(self._clock())
         if not self._throttle.allows_retry:
             return None
         return policy.wait(
@@ -285,13 +290,13 @@ class Transport:
     async def _attempt(
         self,
         pool: Pool,
-        pace: Pace,
+        limiter: RateLimiter,
         call: Call[T],
         timeouts: Timeouts,
         started: float,
         attempt: int,
     ) -> T | Failure:
-        """One attempt: a place in the pool, one in the pace, the request and its answer."""
+        """One attempt: a slot in the pool, one of the rate limiter, the request and its answer."""
         deadline = started + timeouts.total
         try:
             pool.places.acquire_nowait()
@@ -305,15 +310,15 @@ class Transport:
             if isinstance(identity, Failure):
                 return identity
             now = self._clock()
-            start = pace.reserve(now, deadline)
+            start = limiter.reserve_slot(now, deadline)
             while start > now:
                 if start >= deadline:
                     return _held_back(start - now)
                 await self.sleep(start - now)
                 now = self._clock()
-                if pace.paused_until() <= now:
+                if limiter.paused_until() <= now:
                     break
-                start = pace.reserve(now, deadline)
+                start = limiter.reserve_slot(now, deadline)
             left = deadline - now
             if left <= 0:
                 return _no_time("had no time left")

@@ -20,8 +20,8 @@ from ._api import ApiClient
 from ._arguments import NoOthers, misspelt, without_others
 from ._checks import check_flags
 from ._converter import Clear, preferred_spellings, spellings, structure, unstructure
-from ._pace import pace_for
 from ._pages import Walk, every_contact
+from ._rate_limits import make_rate_limiter
 from ._retry import Effect
 from ._settling import Flow, create_flow, delete_flow, opt_out_flow, update_flow
 from ._wire import Operation, read_page, reader
@@ -481,14 +481,14 @@ class SendblueClient(ApiClient):
     ) -> Workers:
         """What sends the contacts of a batch, and reads the answers if anybody looks at them."""
         transport = self._transport
-        pace = pace_for(rate_limit, within=transport.pace)
-        paced = self._paced(pace)
-        create: Create = paced._create if read else paced._store
+        limiter = make_rate_limiter(rate_limit, parent=transport.rate_limiter)
+        limited = self._with_rate_limiter(limiter)
+        create: Create = limited._create if read else limited._store
         if bulk:
-            create = BulkCreates(create, paced.create_contacts_bulk, sleep=transport.sleep)
+            create = BulkCreates(create, limited.create_contacts_bulk, sleep=transport.sleep)
         return Workers(
             create,
-            pace=pace,
+            rate_limiter=limiter,
             give_up_after=give_up_after,
             concurrency=concurrency,
             clock=transport.now,

@@ -23,7 +23,7 @@ from attrs import asdict
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from .._pace import AdaptivePace
+from .._rate_limits import AdaptiveRateLimiter
 from ..batch import ImportProgress, ImportReport
 from ..batch._importing._files import journal_beside
 from ..exceptions import ValidationError
@@ -263,14 +263,14 @@ class _Words:
     def __call__(self, now: ImportProgress) -> str:
         if not now.checked:
             return _CHECKING
-        pace = f"{self._achieved(now):.0f}/s, "
+        rate = f"{self._achieved(now):.0f}/s, "
         if now.requests_per_second:
-            pace += f"{now.requests_per_second:.0f}/s allowed, "
+            rate += f"{now.requests_per_second:.0f}/s allowed, "
         if now.waiting:
             left = _duration(now.gives_up_in or 0.0).removeprefix("0:")
-            pace = f"waiting, gives up in {left}, "
+            rate = f"waiting, gives up in {left}, "
         failed = now.counts.get("rejected", 0) + now.counts.get("unknown", 0)
-        return f"{pace}{now.refused} refused as too many, {failed} errors"
+        return f"{rate}{now.refused} refused as too many, {failed} errors"
 
     def _achieved(self, now: ImportProgress) -> float:
         self._lately.append((now.seconds, _done(now)))
@@ -338,10 +338,10 @@ def _print_dry_run(found: Any, per_second: float | None) -> None:
         print_note(
             f"Columns that would not be used: {', '.join(map(ascii, found.unused_columns))}."
         )
-    rate = per_second or AdaptivePace.FIRST
+    rate = per_second or AdaptiveRateLimiter.FIRST
     takes = f"At {rate:g} a second that takes {_duration(found.requests / rate)}."
     if per_second is None:
-        takes += " It begins at that pace, and goes faster until the server refuses."
+        takes += " It begins at that rate, and goes faster until the server refuses."
     print_note(takes)
     for sample in found.samples:
         print_json(sample)

@@ -557,10 +557,10 @@ async def test_rows_merged_into_a_rejected_one_are_handed_back_with_it(
     assert lines == [("2", "Ada", "http_200"), ("3", "Bob", "http_200"), ("4", "", "http_200")]
 
 
-async def test_refusals_of_a_fixed_pace_are_counted(
+async def test_429s_at_a_fixed_rate_are_counted(
     server: Sandbox, client: SendblueClient, tmp_path: Path
 ) -> None:
-    """The report says how often the server refused, and at which pace it was asked."""
+    """The report says how often the server answered 429, and at which rate it was asked."""
     server.faults = Faults(rate_limit=20)
     path = written(tmp_path, [f"{number(n)},Ada," for n in range(25)])
     report = await client.import_contacts(path, rate_limit=200)

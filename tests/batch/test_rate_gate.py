@@ -1,4 +1,4 @@
-"""Callers of one key go in one after the other; the pace is told of in the tests of the batch."""
+"""Callers of one key go in one after the other; the rate limit is tested with the batch."""
 
 from __future__ import annotations
 

@@ -295,7 +295,7 @@ def test_a_dry_run_of_many_rows(home: dict[str, str], run_here: Run) -> None:
     assert (done.code, done.err) == (0, "")
     assert "    2500 contacts would be sent" in done.out
     assert "      25 requests, if nothing goes wrong" in done.out
-    assert "At 20 a second that takes 0:00:02. It begins at that pace" in done.out
+    assert "At 20 a second that takes 0:00:02. It begins at that rate" in done.out
     report = json.loads(path.with_name("report.json").read_text())
     assert (report["contacts"], report["requests"], report["codes"]) == (2500, 25, {})
     assert report["samples"][0] == {"number": "+12015550000", "first_name": "Ada"}

@@ -30,7 +30,7 @@ from sendblue_async import (
     UnexpectedRedirectError,
 )
 from sendblue_async._credentials import find_credentials
-from sendblue_async._pace import Pace
+from sendblue_async._rate_limits import FixedRateLimiter
 from sendblue_async._transport import Transport, _aiohttp_timeout
 
 from .failures import FAILURES, Setting
@@ -333,18 +333,18 @@ async def test_connecting_ends_before_the_attempt_does(
 async def test_a_session_that_is_closed_in_between(
     serve: Any, connect: Any, stack: AsyncExitStack
 ) -> None:
-    """The call that finds a given session closed made no attempt, and teaches the pace nothing."""
+    """The call that finds a given session closed made no attempt, and teaches no rate limit."""
     server = await serve(contact())
     session = await stack.enter_async_context(aiohttp.ClientSession())
-    pace = Pupil()
-    client = connect(server, session=session)._paced(pace)
+    limiter = Pupil()
+    client = connect(server, session=session)._with_rate_limiter(limiter)
     await upsert(client)
     await session.close()
     with pytest.raises(ConfigurationError, match="was not sent") as caught:
         await upsert(client)
     assert (caught.value.attempts, caught.value.outcome) == (0, "not_sent")
     assert (caught.value.timed_out, len(server.requests)) == (False, 1)
-    assert pace.lessons == ["accepted"]
+    assert limiter.lessons == ["accepted"]
 
 
 async def test_a_session_of_the_callers_own_checks_certificates(
@@ -377,20 +377,20 @@ async def test_a_session_of_the_callers_own_keeps_its_certificates(
     assert (await upsert(connect(server, session=session))).status == "OK"
 
 
-class Pupil(Pace):
-    """A pace that writes down what it is taught."""
+class Pupil(FixedRateLimiter):
+    """A rate limiter that writes down what it is taught."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lessons: list[str] = []
 
-    def accepted(self, now: float) -> None:
-        """An answer that took a place of the server's limit."""
+    def on_accepted(self, now: float) -> None:
+        """An answer that took a slot of the server's limit."""
         self.lessons.append("accepted")
 
-    def refused(self, now: float) -> None:
+    def on_throttled(self, now: float) -> None:
         """A 429."""
-        self.lessons.append("refused")
+        self.lessons.append("throttled")
 
 
 @pytest.mark.parametrize(
@@ -399,19 +399,21 @@ class Pupil(Pace):
         (contact(), ["accepted"]),
         (refusal(400), ["accepted"]),
         (refusal(409), ["accepted"]),
-        (refusal(429), ["refused"]),
+        (refusal(429), ["throttled"]),
         (refusal(408), []),
         (refusal(500), []),
         (raw(b"", close=True), []),
     ],
 )
-async def test_what_a_pace_learns(serve: Any, connect: Any, step: Any, lessons: list[str]) -> None:
+async def test_what_a_rate_limiter_learns(
+    serve: Any, connect: Any, step: Any, lessons: list[str]
+) -> None:
     """Answers that the server gave in health count as accepted; failures teach nothing."""
-    pace = Pupil()
-    client = connect(await serve(step), retry=ONCE)._paced(pace)
+    limiter = Pupil()
+    client = connect(await serve(step), retry=ONCE)._with_rate_limiter(limiter)
     with contextlib.suppress(SendblueError):
         await upsert(client)
-    assert pace.lessons == lessons
+    assert limiter.lessons == lessons
 
 
 async def test_an_account_has_a_name_that_shows_no_key() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..._event_loop import require_asyncio
-from ..._pace import AdaptivePace
+from ..._rate_limits import AdaptiveRateLimiter
 from ..._threads import run_on_daemon
 from ...exceptions import ConfigurationError, JournalError, ValidationError
 from .._mapping._contact_reader import Entry, Reading
@@ -318,8 +318,8 @@ class ContactImport:
                 gives_up_in=self._workers.outage.gives_up_in,
                 entries=self._entries,
                 counts=dict(+self._counts),
-                requests_per_second=self._workers.pace.rate,
-                refused=self._workers.pace.refusals,
+                requests_per_second=self._workers.rate_limiter.rate,
+                refused=self._workers.rate_limiter.throttled,
                 seconds=self._workers.clock() - self._started,
             )
         )
@@ -370,7 +370,7 @@ class ContactImport:
             )
             trouble.__cause__ = error
         remaining = journal.entries - sum(counts.values())
-        pace = self._workers.pace
+        limiter = self._workers.rate_limiter
         report = ImportReport(
             path=self._path,
             finished=journal.checked and remaining == 0,
@@ -379,9 +379,9 @@ class ContactImport:
             remaining=remaining,
             codes=dict(codes),
             lines={name: journal.lines(name, _LINES) for name in _LISTED},
-            requests_per_second=pace.rate,
-            limit=pace.limit if isinstance(pace, AdaptivePace) else None,
-            refused=pace.refusals,
+            requests_per_second=limiter.rate,
+            limit=limiter.limit if isinstance(limiter, AdaptiveRateLimiter) else None,
+            refused=limiter.throttled,
             seconds=self._workers.clock() - self._started,
             encoding=reading.table.encoding,
             delimiter=reading.table.delimiter,

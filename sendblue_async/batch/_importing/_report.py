@@ -21,7 +21,7 @@ class ImportProgress:
         gives_up_in: Seconds after which the import ends if no call succeeds, while calls wait.
         entries: How many entries the file has; before it has been checked, how many were read.
         counts: How many have which outcome.
-        requests_per_second: The pace now, or ``None`` without one.
+        requests_per_second: The rate limit now, or ``None`` without one.
         refused: How many requests the server refused as too many.
         seconds: How long this run has taken.
     """
@@ -57,8 +57,8 @@ class ImportReport:
         lines: Under ``"existing"`` and under ``"unknown"``, the lines of the file on which rows
             with that outcome begin: the first 1,000 of each. The rejected ones are in a file of
             their own.
-        requests_per_second: The pace at the end.
-        limit: The pace at which the server refused last, or ``None`` if it never did.
+        requests_per_second: The rate limit at the end.
+        limit: The rate at which the server last answered 429, or ``None`` if it never did.
         refused: How many requests the server refused as too many.
         seconds: How long this run took.
         encoding: What the file was read as.

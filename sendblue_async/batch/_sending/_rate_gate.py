@@ -1,4 +1,4 @@
-"""Whose turn it is: the pace that all share, and the contacts of one number."""
+"""Whose turn it is: the rate limit that all share, and the contacts of one number."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from ..._pace import Pace
+from ..._rate_limits import RateLimiter
 
-# Seconds that a place is ahead when its call begins.
+# Seconds that a slot is ahead when its call begins.
 _NEAR = 0.05
 
 
 class Turns:
-    """Lets callers wait for their pace one after another, before their calls begin.
+    """Lets callers wait for their slots one after another, before their calls begin.
 
-    Waiting inside its call, a caller would hold a place that was given out long ago, at a pace
+    Waiting inside its call, a caller would hold a slot that was given out long ago, at a rate
     which has changed since, and the wait would count against the call's deadline.
 
     Args:
-        pace: The pace.
+        rate_limiter: The rate limiter.
         clock: Monotonic seconds.
         sleep: A way to wait.
     """
 
     def __init__(
         self,
-        pace: Pace,
+        rate_limiter: RateLimiter,
         *,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[object]],
     ) -> None:
-        self._pace = pace
+        self._rate_limiter = rate_limiter
         self._clock = clock
         self._sleep = sleep
         self._first = asyncio.Lock()
 
     async def wait(self) -> None:
-        """Wait until the next place is near."""
+        """Wait until the next slot is near."""
         if not self._first.locked() and self._ahead() <= 0:
             return
         async with self._first:
@@ -45,13 +45,13 @@ class Turns:
                 await self._sleep(ahead)
 
     def _ahead(self) -> float:
-        """Seconds to wait for the next place.
+        """Seconds to wait for the next slot.
 
         The last moments are waited for side by side: a timer is not exact enough to wait for
-        thousands of places a second one after another.
+        thousands of slots a second one after another.
         """
         now = self._clock()
-        return self._pace.free_at(now) - now - _NEAR
+        return self._rate_limiter.next_slot_at(now) - now - _NEAR
 
 
 class Lanes:

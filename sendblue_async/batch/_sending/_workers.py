@@ -21,7 +21,7 @@ from attrs import evolve, field, frozen
 
 from ..._checks import checked_count
 from ..._event_loop import require_asyncio
-from ..._pace import Pace
+from ..._rate_limits import RateLimiter
 from ...exceptions import (
     AuthenticationError,
     ConfigurationError,
@@ -125,7 +125,7 @@ class Workers:
 
     Args:
         create: Creates one contact.
-        pace: When the next call may begin.
+        rate_limiter: When the next call may begin.
         give_up_after: Seconds without any success after which they stop.
         concurrency: Contacts under way at once.
         clock: Monotonic seconds.
@@ -139,19 +139,19 @@ class Workers:
         self,
         create: Create,
         *,
-        pace: Pace,
+        rate_limiter: RateLimiter,
         give_up_after: float,
         concurrency: int,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[object]],
     ) -> None:
-        self.pace = pace
+        self.rate_limiter = rate_limiter
         self.clock = clock
         self.since = time.time()
         self.concurrency = checked_count("concurrency", concurrency)
         self._create = create
         self._sleep = sleep
-        self._turns = Turns(pace, clock=clock, sleep=self._pause)
+        self._turns = Turns(rate_limiter, clock=clock, sleep=self._pause)
         self._outage = Outage(give_up_after, clock=clock, sleep=self._pause)
         self._stopping = asyncio.Event()
         self._error: BaseException | None = None

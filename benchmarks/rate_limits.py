@@ -1,7 +1,7 @@
 """How near a batch comes to the limit of a server that allows so many requests a second.
 
-From the folder above: ``python -m benchmarks.pace --rows 600 --limit 50 --window 1``, or with
-``--limit 0 --latency 0.05`` what finding a limit costs where there is none.
+From the folder above: ``python -m benchmarks.rate_limits --rows 600 --limit 50 --window 1``, or
+with ``--limit 0 --latency 0.05`` what finding a limit costs where there is none.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Batch(NamedTuple):
 
 
 def ours(base_url: str, rows: int, rate_limit: float | None = None) -> Told:
-    """The contacts in one batch of this package's client, which finds its pace by itself."""
+    """The contacts in one batch of this package's client, which discovers the rate limit."""
     from sendblue_async import SendblueClient
 
     async def run() -> int:
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.0, help="seconds")
     parser.add_argument("--rounds", type=int, default=1)
     chosen = parser.parse_args()
-    clients = CLIENTS if chosen.limit else {"finds its pace": ours, "rate_limit=1e9": unlimited}
+    clients = CLIENTS if chosen.limit else {"adaptive": ours, "rate_limit=1e9": unlimited}
     batches: dict[str, list[Batch]] = {name: [] for name in clients}
     for _ in range(chosen.rounds):
         for name, client in clients.items():

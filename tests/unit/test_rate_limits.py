@@ -12,79 +12,79 @@ from attrs import define, evolve, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sendblue_async._pace import LONGEST_PAUSE, AdaptivePace, Pace
+from sendblue_async._rate_limits import MAX_PAUSE, AdaptiveRateLimiter, FixedRateLimiter
 from sendblue_async.exceptions import ConfigurationError
 
 
 def test_without_a_limit_everyone_may_send_at_once() -> None:
     """No rate and no pause hold nobody back, however many ask."""
-    pace = Pace()
-    assert [pace.reserve(now) for now in (5.0, 5.0, 5.0, 4.0)] == [5.0, 5.0, 5.0, 4.0]
-    assert pace.paused_until() <= 0.0
+    limiter = FixedRateLimiter()
+    assert [limiter.reserve_slot(now) for now in (5.0, 5.0, 5.0, 4.0)] == [5.0, 5.0, 5.0, 4.0]
+    assert limiter.paused_until() <= 0.0
 
 
 def test_a_rate_spaces_requests_evenly() -> None:
-    """At 4 a second the callers get places a quarter of a second apart, each its own."""
-    pace = Pace(4)
-    assert [pace.reserve(10.0) for _ in range(5)] == [10.0, 10.25, 10.5, 10.75, 11.0]
+    """At 4 a second the callers get slots a quarter of a second apart, each its own."""
+    limiter = FixedRateLimiter(4)
+    assert [limiter.reserve_slot(10.0) for _ in range(5)] == [10.0, 10.25, 10.5, 10.75, 11.0]
 
 
 def test_unused_time_is_not_saved_up() -> None:
-    """After a quiet spell the places start now and are as far apart as ever: no bursts."""
-    pace = Pace(2.0)
-    pace.reserve(1.0)
-    assert [pace.reserve(100.0) for _ in range(3)] == [100.0, 100.5, 101.0]
+    """After a quiet spell the slots start now and are as far apart as ever: no bursts."""
+    limiter = FixedRateLimiter(2.0)
+    limiter.reserve_slot(1.0)
+    assert [limiter.reserve_slot(100.0) for _ in range(3)] == [100.0, 100.5, 101.0]
 
 
 @pytest.mark.parametrize("rate", [None, 10])
 def test_a_pause_holds_back_every_caller(rate: float | None) -> None:
     """Until the pause is over nobody may send, with or without a rate."""
-    pace = Pace(rate)
-    pace.pause(10.0, 10.0)
-    assert pace.paused_until() == 20.0
-    places = [pace.reserve(10.0) for _ in range(3)]
-    assert places == ([20.0] * 3 if rate is None else pytest.approx([20.0, 20.1, 20.2]))
-    assert pace.reserve(30.0) == 30.0
+    limiter = FixedRateLimiter(rate)
+    limiter.pause(10.0, 10.0)
+    assert limiter.paused_until() == 20.0
+    slots = [limiter.reserve_slot(10.0) for _ in range(3)]
+    assert slots == ([20.0] * 3 if rate is None else pytest.approx([20.0, 20.1, 20.2]))
+    assert limiter.reserve_slot(30.0) == 30.0
 
 
 def test_a_pause_is_only_ever_prolonged() -> None:
     """A shorter pause does not end a longer one, and a later one extends it."""
-    pace = Pace()
+    limiter = FixedRateLimiter()
     for seconds, paused in [(20.0, 20.0), (15.0, 20.0), (25.0, 25.0), (0.5, 25.0)]:
-        pace.pause(0.0, seconds)
-        assert pace.paused_until() == paused
+        limiter.pause(0.0, seconds)
+        assert limiter.paused_until() == paused
 
 
 def test_a_pause_that_comes_later_is_seen_by_those_who_wait() -> None:
-    """A caller with a place learns of a pause that came after it."""
-    pace = Pace(1)
-    assert pace.reserve(0.0) == 0.0
-    assert pace.reserve(0.0) == 1.0
-    pace.pause(0.0, 5.0)
-    assert pace.paused_until() == 5.0
-    assert pace.reserve(0.0) == 5.0
+    """A caller with a slot learns of a pause that came after it."""
+    limiter = FixedRateLimiter(1)
+    assert limiter.reserve_slot(0.0) == 0.0
+    assert limiter.reserve_slot(0.0) == 1.0
+    limiter.pause(0.0, 5.0)
+    assert limiter.paused_until() == 5.0
+    assert limiter.reserve_slot(0.0) == 5.0
 
 
 @pytest.mark.parametrize("rate", [None, 10])
 def test_no_pause_lasts_for_ever(rate: float | None) -> None:
     """Whatever time a server names, one call asks again after five minutes, and then the others."""
-    for pace in (Pace(rate), Pace(within=Pace(rate))):
-        pace.pause(100.0, 999_999_999.0)
-        assert pace.paused_until() == 100 + LONGEST_PAUSE == 400
-        assert pace.reserve(100.0) == 400
-        assert pace.reserve(400.1) == 405
-        assert pace.reserve(500.0) == 500
+    for limiter in (FixedRateLimiter(rate), FixedRateLimiter(parent=FixedRateLimiter(rate))):
+        limiter.pause(100.0, 999_999_999.0)
+        assert limiter.paused_until() == 100 + MAX_PAUSE == 400
+        assert limiter.reserve_slot(100.0) == 400
+        assert limiter.reserve_slot(400.1) == 405
+        assert limiter.reserve_slot(500.0) == 500
 
 
-@pytest.mark.parametrize("make", [Pace, AdaptivePace])
+@pytest.mark.parametrize("make", [FixedRateLimiter, AdaptiveRateLimiter])
 def test_who_comes_too_late_holds_up_nobody(make: Any) -> None:
-    """A caller whose deadline comes before its place takes none, also not that of the probe."""
-    for pace in (make(rate=10), make(rate=10, within=Pace())):
-        pace.pause(100.0, 999_999_999.0)
-        assert {pace.reserve(100.0, 160.0) for _ in range(100)} == {400}
-        assert pace.reserve(350.0, 400.0) == 400
-        assert pace.reserve(400.1, 460.0) == 400.1
-        assert pace.reserve(400.1, 460.0) == pytest.approx(405.1)
+    """A caller whose deadline comes before its slot takes none, also not that of the probe."""
+    for limiter in (make(rate=10), make(rate=10, parent=FixedRateLimiter())):
+        limiter.pause(100.0, 999_999_999.0)
+        assert {limiter.reserve_slot(100.0, 160.0) for _ in range(100)} == {400}
+        assert limiter.reserve_slot(350.0, 400.0) == 400
+        assert limiter.reserve_slot(400.1, 460.0) == 400.1
+        assert limiter.reserve_slot(400.1, 460.0) == pytest.approx(405.1)
 
 
 @settings(deadline=None)
@@ -92,39 +92,39 @@ def test_who_comes_too_late_holds_up_nobody(make: Any) -> None:
     st.floats(0.01, 10_000),
     st.lists(st.tuples(st.floats(0, 5), st.none() | st.floats(0, 20)), max_size=60),
 )
-def test_no_two_places_are_closer_than_the_rate(
+def test_no_two_slots_are_closer_than_the_rate(
     rate: float, steps: list[tuple[float, float | None]]
 ) -> None:
-    """Whatever comes when, places keep their distance, and none is in the past or in a pause."""
-    pace, now, before = Pace(rate), 1000.0, -math.inf
+    """Whatever comes when, slots keep their distance, and none is in the past or in a pause."""
+    limiter, now, before = FixedRateLimiter(rate), 1000.0, -math.inf
     for step, pause in steps:
         now += step
         if pause is not None:
-            pace.pause(now, pause)
-        place = pace.reserve(now)
-        assert place >= max(now, pace.paused_until())
-        assert place - before >= 1 / rate * (1 - 1e-9) - 1e-9
-        before = place
+            limiter.pause(now, pause)
+        slot = limiter.reserve_slot(now)
+        assert slot >= max(now, limiter.paused_until())
+        assert slot - before >= 1 / rate * (1 - 1e-9) - 1e-9
+        before = slot
 
 
 @pytest.mark.parametrize("rate", [0, 0.0, -1, math.nan, math.inf, True, "10", [10], 1j], ids=str)
 def test_a_rate_that_is_none_is_refused(rate: Any) -> None:
     """A rate that is no finite number above zero is refused by the argument's name."""
     with pytest.raises(ConfigurationError, match=r"^rate_limit must be "):
-        Pace(rate)
+        FixedRateLimiter(rate)
 
 
-def test_a_pace_within_another_keeps_both() -> None:
+def test_a_rate_limiter_with_a_parent_keeps_both() -> None:
     """The slower of two rates holds, and a pause of either is one of both."""
-    outer = Pace(2)
-    fast, slow = Pace(10, within=outer), Pace(1, within=outer)
-    assert [fast.reserve(0.0) for _ in range(3)] == [0.0, 0.5, 1.0]
-    assert [slow.reserve(10.0) for _ in range(2)] == [10.0, 11.0]
+    outer = FixedRateLimiter(2)
+    fast, slow = FixedRateLimiter(10, parent=outer), FixedRateLimiter(1, parent=outer)
+    assert [fast.reserve_slot(0.0) for _ in range(3)] == [0.0, 0.5, 1.0]
+    assert [slow.reserve_slot(10.0) for _ in range(2)] == [10.0, 11.0]
     fast.pause(10.0, 10.0)
     assert outer.paused_until() == slow.paused_until() == 20.0
     outer.pause(12.0, 18.0)
     assert fast.paused_until() == 30.0
-    assert slow.reserve(12.0) == 30.0
+    assert slow.reserve_slot(12.0) == 30.0
 
 
 @define
@@ -166,7 +166,7 @@ class Limited:
 
 
 def driven(
-    pace: AdaptivePace,
+    limiter: AdaptiveRateLimiter,
     server: Limited | Window,
     *,
     seconds: float,
@@ -182,14 +182,14 @@ def driven(
     while events[0][0] < begin + seconds:
         now, what, wait = heapq.heappop(events)
         if what == "begin":
-            # Callers get their places one after another, and shortly before.
-            near = pace.free_at(now) - 0.05
+            # Callers get their slots one after another, and shortly before.
+            near = limiter.next_slot_at(now) - 0.05
             if idle and near <= now:
                 idle -= 1
-                heapq.heappush(events, (pace.reserve(now), "send", 0.0))
+                heapq.heappush(events, (limiter.reserve_slot(now), "send", 0.0))
             heapq.heappush(events, (max(now + 0.001, near), "begin", 0.0))
-        elif what == "send" and pace.paused_until() > now:
-            heapq.heappush(events, (pace.reserve(now), "send", 0.0))
+        elif what == "send" and limiter.paused_until() > now:
+            heapq.heappush(events, (limiter.reserve_slot(now), "send", 0.0))
         elif what == "send":
             heapq.heappush(events, (now + latency / 2, "arrive", 0.0))
         elif what == "arrive":
@@ -199,11 +199,11 @@ def driven(
             taken += not wait
             refused += bool(wait)
             if not wait:
-                pace.accepted(now)
+                limiter.on_accepted(now)
                 continue
-            pace.refused(now)
+            limiter.on_throttled(now)
             if names_a_time:
-                pace.pause(now, wait)
+                limiter.pause(now, wait)
     return taken / seconds, refused / (taken + refused)
 
 
@@ -214,14 +214,14 @@ def test_an_unpublished_limit_is_found(
     latency: float, names_a_time: bool, server: Limited | Window
 ) -> None:
     """Of 50 requests a second allowed, more than 47 are used, and fewer than 3 % are refused."""
-    pace = AdaptivePace()
+    limiter = AdaptiveRateLimiter()
     taken, refused = driven(
-        pace, evolve(server), seconds=120, latency=latency, names_a_time=names_a_time
+        limiter, evolve(server), seconds=120, latency=latency, names_a_time=names_a_time
     )
     assert taken >= 47
     assert 0 < refused < 0.03
-    assert pace.refusals > 0
-    assert pace.limit is not None
+    assert limiter.throttled > 0
+    assert limiter.limit is not None
 
 
 @pytest.mark.parametrize("names_a_time", [True, False])
@@ -239,7 +239,7 @@ def test_a_limit_of_50_is_used_from_the_beginning(
         rate *= 0.93 if rows == 600 else 0.97
     runs = [
         driven(
-            AdaptivePace(),
+            AdaptiveRateLimiter(),
             evolve(server),
             seconds=rows / rate,
             latency=0.004,
@@ -256,59 +256,59 @@ def test_a_limit_of_50_is_used_from_the_beginning(
 @pytest.mark.parametrize("rate", [5.0, 20.0, 200.0])
 def test_limits_of_every_size_are_found(rate: float) -> None:
     """Whatever the limit is, nine tenths of it are used once the beginning is over."""
-    pace = AdaptivePace()
+    limiter = AdaptiveRateLimiter()
     server = Limited(rate, rate)
-    driven(pace, server, seconds=60, latency=0.05)
-    taken, refused = driven(pace, server, begin=60, seconds=60, latency=0.05)
+    driven(limiter, server, seconds=60, latency=0.05)
+    taken, refused = driven(limiter, server, begin=60, seconds=60, latency=0.05)
     assert taken >= 0.9 * rate
     assert refused < 0.06
 
 
 def test_a_limit_that_rises_is_found_again() -> None:
     """A server that allows more after a minute is asked for more."""
-    pace = AdaptivePace()
+    limiter = AdaptiveRateLimiter()
     server = Limited(10, 10)
-    driven(pace, server, seconds=60, latency=0.05)
-    assert 8 < pace.rate < 12
+    driven(limiter, server, seconds=60, latency=0.05)
+    assert 8 < limiter.rate < 12
     server.rate = server.burst = 100
-    driven(pace, server, begin=60, seconds=300, latency=0.05)
-    assert pace.rate > 30
+    driven(limiter, server, begin=60, seconds=300, latency=0.05)
+    assert limiter.rate > 30
 
 
 def test_it_begins_gently() -> None:
     """The first second sees less than forty requests, and the first three more than a hundred."""
-    taken, _ = driven(AdaptivePace(), Limited(1000, 1000), seconds=1, latency=0.01)
+    taken, _ = driven(AdaptiveRateLimiter(), Limited(1000, 1000), seconds=1, latency=0.01)
     assert 20 <= taken < 40
-    taken, _ = driven(AdaptivePace(), Limited(1000, 1000), seconds=3, latency=0.01)
+    taken, _ = driven(AdaptiveRateLimiter(), Limited(1000, 1000), seconds=3, latency=0.01)
     assert taken > 100
 
 
 def test_it_does_not_grow_while_it_holds_nobody_back() -> None:
     """A rate that no caller has to wait for says nothing of what the server would bear."""
-    pace = AdaptivePace()
+    limiter = AdaptiveRateLimiter()
     for second in range(1000):
-        pace.reserve(float(second))
-        pace.accepted(second + 0.1)
-    assert pace.rate == AdaptivePace.FIRST
+        limiter.reserve_slot(float(second))
+        limiter.on_accepted(second + 0.1)
+    assert limiter.rate == AdaptiveRateLimiter.FIRST
 
 
 def test_one_refusal_slows_down_once() -> None:
     """All that were in flight when the server refused are one sign and not many."""
-    pace = AdaptivePace()
-    pace.refused(5.0)
-    slowed, resumed = pace.rate, pace.paused_until()
-    assert slowed < AdaptivePace.FIRST / 2
+    limiter = AdaptiveRateLimiter()
+    limiter.on_throttled(5.0)
+    slowed, resumed = limiter.rate, limiter.paused_until()
+    assert slowed < AdaptiveRateLimiter.FIRST / 2
     assert 5 < resumed < 6
     for _ in range(19):
-        pace.refused(5.0)
-    assert (pace.rate, pace.paused_until(), pace.refusals) == (slowed, resumed, 20)
-    pace.refused(6.5)
-    assert pace.rate < slowed
+        limiter.on_throttled(5.0)
+    assert (limiter.rate, limiter.paused_until(), limiter.throttled) == (slowed, resumed, 20)
+    limiter.on_throttled(6.5)
+    assert limiter.rate < slowed
 
 
 def test_it_never_stands_still() -> None:
     """However often it is refused, a request is sent every ten seconds."""
-    pace = AdaptivePace()
+    limiter = AdaptiveRateLimiter()
     for n in range(1000):
-        pace.refused(2.0 * n)
-    assert pace.rate == 0.1
+        limiter.on_throttled(2.0 * n)
+    assert limiter.rate == 0.1
