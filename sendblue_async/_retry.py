@@ -7,9 +7,7 @@ allows a repeat only where it is harmless or the first request is known not to h
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import NamedTuple
 
@@ -228,47 +226,3 @@ class RetryThrottle:
     def allows_retry(self) -> bool:
         """Whether a retry may be sent now."""
         return self._tokens > self._full / 2
-
-
-_DELTA = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
-_TIME = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
-_YEAR = "[1-9][0-9]{3}"
-_HTTP_DATE = re.compile(
-    rf"[A-Z][a-z]{{2}}, [0-9]{{2}} [A-Z][a-z]{{2}} {_YEAR} {_TIME} GMT"
-    rf"|[A-Z][a-z]{{5,8}}, [0-9]{{2}}-[A-Z][a-z]{{2}}-[0-9]{{2}} {_TIME} GMT"
-    rf"|[A-Z][a-z]{{2}} [A-Z][a-z]{{2}} [ 0-9][0-9] {_TIME} {_YEAR}",
-    re.ASCII,
-)
-
-
-def http_date(text: str | None) -> float | None:
-    """Seconds since the epoch of one of the three date forms of RFC 9110 §5.6.7."""
-    text = text.strip(" \t") if text else ""
-    if not _HTTP_DATE.fullmatch(text):
-        return None
-    try:
-        # The asctime form names no zone; without one the parser would not know it is UTC.
-        return parsedate_to_datetime(text if "GMT" in text else f"{text} GMT").timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return None
-
-
-def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds the server asks to wait, or ``None`` if it names no usable time.
-
-    Args:
-        headers: The answer's headers, their names in lower case.
-        now: Seconds since the epoch, for an answer that has no ``Date`` of its own.
-
-    A time of zero or in the past is no usable time: it would make a hot loop of the retries.
-    """
-    value = headers.get("retry-after", "").strip(" \t")
-    if _DELTA.fullmatch(value):
-        seconds = float(value)
-    else:
-        until = http_date(value)
-        if until is None:
-            return None
-        sent = http_date(headers.get("date"))
-        seconds = until - (now if sent is None else sent)
-    return seconds if seconds > 0 else None

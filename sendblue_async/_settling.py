@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from attrs import evolve, frozen
 
 from ._phone_numbers import digits_of
-from ._retry import http_date
+from ._retry_after import parse_http_date
 from ._wire import Call
 from .exceptions import ContactExistsError, NotFoundError, SendblueError
 from .models import (
@@ -223,7 +223,7 @@ def _existed_before(found: ContactResponse, age: float) -> bool:
     latest = created.timestamp()
     if latest % 86_400 == 0:
         latest += _DAY_ANYWHERE
-    now, skew = http_date(found.meta.headers.get("date")), _SKEW
+    now, skew = parse_http_date(found.meta.headers.get("date")), _SKEW
     if now is None:
         now, skew = time.time(), _OUR_SKEW
     return latest < now - age - skew

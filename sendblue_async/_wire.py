@@ -31,9 +31,9 @@ from ._retry import (
     FailureKind,
     Rule,
     is_retryable,
-    parse_retry_after,
     rule_for,
 )
+from ._retry_after import parse_retry_after
 from .exceptions import (
     AuthenticationError,
     ConnectError,

@@ -21,6 +21,7 @@ LAYERS = (
         "_clock",
         "_redaction",
         "_request_id",
+        "_retry_after",
         "_threads",
     },
     {
