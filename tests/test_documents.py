@@ -106,6 +106,9 @@ def environment(block: Block, homes: Callable[[str], Path], account: Sandbox) ->
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "SENDBLUE_API_KEY": account.api_key,
         "SENDBLUE_API_SECRET": account.api_secret,
+        # The official SDK has its own names for the two keys, and the same one for the address.
+        "SENDBLUE_API_API_KEY": account.api_key,
+        "SENDBLUE_API_API_SECRET": account.api_secret,
         "SENDBLUE_API_BASE_URL": account.base_url,
     }
 
