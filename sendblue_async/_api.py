@@ -348,8 +348,3 @@ class ApiClient(Shared):
             age=elapsed if since is None else max(elapsed, time.time() - since),
             is_last=isinstance(error, ConfigurationError) or not transport.allows_retry,
         )
-
-
-for _method in (ApiClient.__init__, ApiClient.request, ApiClient.with_options):
-    # Errors of Python's own, such as for too many arguments, name what users know.
-    _method.__qualname__ = f"SendblueClient.{_method.__name__}"

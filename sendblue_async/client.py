@@ -1,52 +1,23 @@
-"""The asynchronous client: one typed coroutine per endpoint.
-
-Over 400 lines because every endpoint has its method here, and most of a method is what it says.
-"""
+"""The asynchronous client: every endpoint, and the batches that are made of them."""
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
-from datetime import datetime
 from functools import partial
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from attrs import evolve
-
-from ._answer import NO_CONTENT
-from ._api import ApiClient
 from ._arguments import NoOthers, misspelt, without_others
 from ._checks import check_flags
-from ._converter import Clear, preferred_spellings, spellings, structure, unstructure
-from ._pages import Walk, every_contact
+from ._endpoints import Endpoints
 from ._rate_limits import make_rate_limiter
-from ._retry import Effect
-from ._settling import Flow, create_flow, delete_flow, opt_out_flow, update_flow
-from ._wire import Operation, read_page, reader
 from .batch import ContactResult, ImportProgress, ImportReport
 from .batch._sending._bulk import BulkCreates, checked_bulk
 from .batch._sending._workers import Create, Workers, job_of, rows_of
-from .exceptions import ConfigurationError, SendblueError, ValidationError
-from .models import (
-    BulkContact,
-    BulkCreateResponse,
-    BulkDeleteResponse,
-    Contact,
-    ContactCreate,
-    ContactPage,
-    ContactResponse,
-    ContactUpdate,
-    CountResponse,
-    DeprecatedSpellings,
-    OptOutResponse,
-    ResponseMeta,
-    StatusResponse,
-    e164,
-)
-from .models._fields import OrderBy
-from .models._requests import BulkCreate, BulkDelete, ContactQuery, OptOut
+from .exceptions import ConfigurationError
+from .models import ContactCreate
 
 if sys.version_info >= (3, 11):
     from typing import Unpack
@@ -58,70 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SendblueClient"]
 
-_Answer = TypeVar("_Answer", bound="ContactResponse | None")
 _Row = TypeVar("_Row", bound="ContactCreate | Mapping[str, Any]")
 
-# Without the wrapper that explains a misspelt argument, which none here is.
-_fill = inspect.unwrap(ContactCreate.__init__)
 
-_CONTACT_KEYS = frozenset(spellings(ContactResponse))
-
-
-def _check_stored(document: Any, meta: ResponseMeta) -> None:
-    """Refuse, with a ``TypeError``, an answer that is not that of a stored contact."""
-    if type(document) is not dict or _CONTACT_KEYS.isdisjoint(document):
-        raise TypeError("not the JSON object of a contact")
-    status = document.get("status")
-    if type(status) is str and status not in ("OK", "ok") and not document.get("contact"):
-        raise TypeError(f"no contact, and a status that is not OK: {status}")
-
-
-def _read_contact(document: Any, meta: ResponseMeta) -> ContactResponse:
-    _check_stored(document, meta)
-    return structure(document, ContactResponse, meta=meta)
-
-
-def _read_updated(document: Any, meta: ResponseMeta) -> ContactResponse:
-    if meta.status_code in NO_CONTENT:
-        return ContactResponse(meta=meta)
-    return _read_contact(document, meta)
-
-
-_ALL = "/api/v2/contacts"
-_ONE = f"{_ALL}/{{number}}"
-_BULK = f"{_ALL}/bulk"
-_read_status = reader(StatusResponse, may_be_empty=True, may_have_no_body=True)
-_read_opt_out = reader(OptOutResponse, may_be_empty=True, may_have_no_body=True)
-_read_created = reader(BulkCreateResponse, may_be_empty=True)
-_read_deleted = reader(BulkDeleteResponse, may_be_empty=True, may_have_no_body=True)
-
-# What each endpoint is, and what it does: the retries follow from that alone.
-_CREATE = Operation(method="POST", path=_ALL, effect=Effect.VERIFIABLE, read=_read_contact)
-_UPSERT = Operation(method="POST", path=_ALL, effect=Effect.IDEMPOTENT, read=_read_contact)
-_CREATE_UNREAD = Operation(method="POST", path=_ALL, effect=Effect.VERIFIABLE, read=_check_stored)
-_UPSERT_UNREAD = Operation(method="POST", path=_ALL, effect=Effect.IDEMPOTENT, read=_check_stored)
-_GET = Operation(method="GET", path=_ONE, effect=Effect.SAFE, read=_read_contact)
-_LOOK_UP = evolve(_GET, read_missing=lambda meta: ContactResponse(meta=meta))
-_LIST = Operation(method="GET", path=_ALL, effect=Effect.SAFE, read=read_page)
-_UPDATE = Operation(method="PUT", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_updated)
-_DELETE = Operation(method="DELETE", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_status)
-_DELETE_IF_THERE = evolve(_DELETE, read_missing=lambda meta: StatusResponse(meta=meta))
-_COUNT = Operation(
-    method="GET", path=f"{_ALL}/count", effect=Effect.SAFE, read=reader(CountResponse)
-)
-_VERIFY = Operation(
-    method="POST", path=f"{_ALL}/verify", effect=Effect.NON_IDEMPOTENT, read=_read_status
-)
-_OPT_OUT = Operation(
-    method="POST", path=f"{_ALL}/opt-out", effect=Effect.IDEMPOTENT, read=_read_opt_out
-)
-_CREATE_BULK = Operation(
-    method="POST", path=_BULK, effect=Effect.NON_IDEMPOTENT, read=_read_created
-)
-_DELETE_BULK = Operation(method="DELETE", path=_ALL, effect=Effect.IDEMPOTENT, read=_read_deleted)
-
-
-class SendblueClient(ApiClient):
+class SendblueClient(Endpoints):
     """The asynchronous client of Sendblue's contacts API.
 
     Make one and keep it for the life of the program; it may be made before any event loop
@@ -162,87 +73,6 @@ class SendblueClient(ApiClient):
         ConfigurationError: If an argument is not usable. A key that is not found, or a variable
             that is not usable, is reported by the first call, and looked for again by the next.
     """
-
-    async def create_contact(
-        self,
-        number: str | ContactCreate | None = None,
-        *,
-        first_name: str | Clear | None = None,
-        last_name: str | Clear | None = None,
-        assigned_to_email: str | Clear | None = None,
-        sendblue_number: str | Clear | None = None,
-        tags: Iterable[str] | Clear | None = None,
-        update_if_exists: bool | None = None,
-        custom_variables: Mapping[str, str] | Clear | None = None,
-        extra_body: Mapping[str, Any] | None = None,
-        **deprecated: Unpack[DeprecatedSpellings],
-    ) -> ContactResponse:
-        """Create a contact, or update it with ``update_if_exists=True``.
-
-        A field that is not given, or is ``None``, is left out of the request;
-        :data:`~sendblue_async.CLEAR` asks the server to clear it. An attempt that fails is
-        repeated as the retry policy says. If the call ends without a usable answer, the contact is
-        looked up, and the call succeeds if it is stored as sent.
-
-        Args:
-            number: The contact's phone number in E.164 form, such as ``"+14155550123"``;
-                spaces, dashes, dots and parentheses are dropped. Or a whole
-                :class:`~sendblue_async.models.ContactCreate`, and then nothing else.
-            first_name: First name.
-            last_name: Last name.
-            assigned_to_email: E-mail address of the user the contact is assigned to.
-            sendblue_number: The Sendblue line to send with, in E.164 form.
-            tags: Tags. It is assumed that an update replaces the stored ones.
-            update_if_exists: Whether to update the contact if the number is known already.
-            custom_variables: Labels and their values, all strings.
-            extra_body: Further keys of the request body that have no argument here.
-            deprecated: Sendblue's deprecated spellings of these fields, such as
-                ``phone_number``; each gives a ``DeprecationWarning`` naming the new one.
-
-        Raises:
-            ValidationError: If a value cannot be sent; nothing was.
-            ContactExistsError: If the number is known and ``update_if_exists`` is not true.
-            APIError: If the server refused the request or its answers made no sense.
-            ConnectError: If no connection was made.
-            TLSError: If the server's certificate is not acceptable.
-            OutcomeUnknownError: If the contact may have been stored, and could not be found.
-        """
-        if deprecated:
-            known = DeprecatedSpellings.__annotations__
-            others = [name for name in deprecated if name not in known]
-            if others:
-                raise misspelt(SendblueClient.create_contact, dict.fromkeys(others))
-        elif not isinstance(number, ContactCreate):
-            contact = object.__new__(ContactCreate)
-            _fill(
-                contact,
-                number=number,
-                first_name=first_name,
-                last_name=last_name,
-                assigned_to_email=assigned_to_email,
-                sendblue_number=sendblue_number,
-                tags=tags,
-                update_if_exists=update_if_exists,
-                custom_variables=custom_variables,
-                extra_body=extra_body,
-            )
-            return await self._create(contact)
-        fields: dict[str, Any] = {
-            "first_name": first_name,
-            "last_name": last_name,
-            "assigned_to_email": assigned_to_email,
-            "sendblue_number": sendblue_number,
-            "tags": tags,
-            "update_if_exists": update_if_exists,
-            "custom_variables": custom_variables,
-            "extra_body": extra_body,
-        }
-        if isinstance(number, ContactCreate):
-            if deprecated or any(value is not None for value in fields.values()):
-                raise ValidationError("A ContactCreate holds every field; give no others with it.")
-            return await self._create(number)
-        fields = {"number": number, **fields, **deprecated}
-        return await self._create(ContactCreate(**preferred_spellings(fields, ContactCreate)))
 
     @without_others
     def create_contacts(
@@ -379,97 +209,6 @@ class SendblueClient(ApiClient):
         )
         return await job.run()
 
-    async def get_contact(self, number: str) -> ContactResponse:
-        """Get the contact with this number.
-
-        Args:
-            number: Its phone number in E.164 form; spaces, dashes, dots and parentheses are
-                dropped.
-
-        Raises:
-            ValidationError: If it is no such number; nothing was sent.
-            NotFoundError: If there is no such contact.
-            SendblueError: If the call failed otherwise.
-        """
-        return await self._send(_GET.call(number=e164(number)))
-
-    @without_others
-    async def list_contacts(
-        self,
-        *,
-        limit: int | None = None,
-        offset: int | None = None,
-        order_by: OrderBy | None = None,
-        order_direction: Literal["asc", "desc"] | None = None,
-        number: str | None = None,
-        contact_id: str | None = None,
-        created_at_gte: datetime | None = None,
-        **others: Unpack[NoOthers],
-    ) -> ContactPage:
-        """List one page of contacts, newest first unless asked otherwise.
-
-        :meth:`iter_contacts` gives all of them.
-
-        Args:
-            limit: How many contacts at most, 1 to 1,000. The server's default is 100.
-            offset: How many to skip, 0 to 10,000. Default 0.
-            order_by: The field to sort by: ``"created_at"``, which is the default,
-                ``"first_name"``, ``"last_name"`` or ``"phone"``.
-            order_direction: ``"asc"``, or ``"desc"``, which is the default.
-            number: Only the contact with this phone number.
-            contact_id: Only the contact with this identifier of Sendblue's.
-            created_at_gte: Only contacts created at this time or later; with a time zone.
-
-        Raises:
-            ValidationError: If a value cannot be sent; nothing was.
-            SendblueError: If the call failed.
-        """
-        if others:
-            raise misspelt(SendblueClient.list_contacts, others)
-        query = ContactQuery(
-            limit=limit,
-            offset=offset,
-            order_by=order_by,
-            order_direction=order_direction,
-            number=number,
-            contact_id=contact_id,
-            created_at_gte=created_at_gte,
-        )
-        return await self._list(query)
-
-    @without_others
-    def iter_contacts(
-        self,
-        *,
-        created_at_gte: datetime | None = None,
-        page_size: int = 1000,
-        **others: Unpack[NoOthers],
-    ) -> AsyncGenerator[Contact, None]:
-        """Iterate over all contacts, oldest first, none twice; use it with ``async for``.
-
-        A contact that is there from the first page to the last is given, whatever others create
-        and delete meanwhile, as long as every contact shows when it was created and the server
-        sorts by that as asked. Reads may lag behind writes: contacts created some seconds ago may
-        be missing. An account with more than 10,000 contacts of one and the same time is an
-        error. At most one page is fetched ahead. The numbers of all contacts given so far are
-        kept in memory.
-
-        Args:
-            created_at_gte: Only contacts created at this time or later; with a time zone. To
-                fetch what is new since the last time, go back a minute further than that: reads
-                may lag behind writes, and Sendblue's own clients overlap by 60 seconds.
-            page_size: How many contacts to fetch at once, 10 to 1,000. Default 1,000.
-
-        Raises:
-            ValidationError: If a value is out of range; nothing was sent.
-            APIError: If the API cannot list any further, or as below.
-            SendblueError: If fetching a page failed; it comes after the contacts before it.
-        """
-        if others:
-            raise misspelt(SendblueClient.iter_contacts, others)
-        walk = Walk(page_size=page_size, created_at_gte=created_at_gte)
-        return every_contact(walk, self._list)
-
     def _workers(
         self,
         rate_limit: float | None,
@@ -530,212 +269,9 @@ class SendblueClient(ApiClient):
             progress=progress,
         )
 
-    async def _list(self, query: ContactQuery) -> ContactPage:
-        call = _LIST.call(query=unstructure(query), number=query.number or "")
-        return await self._send(call)
 
-    @without_others
-    async def update_contact(
-        self,
-        number: str,
-        changes: ContactUpdate | None = None,
-        *,
-        first_name: str | Clear | None = None,
-        last_name: str | Clear | None = None,
-        company_name: str | Clear | None = None,
-        assigned_to_email: str | Clear | None = None,
-        sendblue_number: str | Clear | None = None,
-        opt_out: bool | None = None,
-        tags: Iterable[str] | Clear | None = None,
-        custom_variables: Mapping[str, str] | Clear | None = None,
-        extra_body: Mapping[str, Any] | None = None,
-        **others: Unpack[NoOthers],
-    ) -> ContactResponse:
-        """Change the given fields of a contact.
-
-        A field that is not given, or is ``None``, keeps its value;
-        :data:`~sendblue_async.CLEAR` asks the server to clear it. If the server
-        answers with no content, all fields of the contact are ``None``.
-
-        Args:
-            number: The contact's phone number, as for :meth:`create_contact`.
-            changes: All changes at once, and then nothing else.
-            first_name: First name.
-            last_name: Last name.
-            company_name: Company name.
-            assigned_to_email: E-mail address of the user the contact is assigned to.
-            sendblue_number: The Sendblue line to send with, in E.164 form.
-            opt_out: Whether the contact has opted out of messages.
-            tags: Tags; it is assumed that they replace the stored ones.
-            custom_variables: Labels and their values, merged into the stored ones.
-            extra_body: Further keys of the request body that have no argument here.
-
-        Raises:
-            ValidationError: If nothing is to be changed or a value cannot be sent; nothing was.
-            NotFoundError: If there is no such contact.
-            SendblueError: If the call failed otherwise.
-        """
-        if others:
-            raise misspelt(SendblueClient.update_contact, others)
-        fields: dict[str, Any] = {
-            "first_name": first_name,
-            "last_name": last_name,
-            "company_name": company_name,
-            "assigned_to_email": assigned_to_email,
-            "sendblue_number": sendblue_number,
-            "opt_out": opt_out,
-            "tags": tags,
-            "custom_variables": custom_variables,
-            "extra_body": extra_body,
-        }
-        number = e164(number)
-        if changes is None:
-            changes = ContactUpdate(**fields)
-        elif not isinstance(changes, ContactUpdate):
-            raise ValidationError("changes must be a ContactUpdate.", field="changes")
-        elif any(value is not None for value in fields.values()):
-            raise ValidationError("A ContactUpdate holds every change; give no others with it.")
-        sent = changes
-        return await self._send(
-            _UPDATE.call(sent, number=number),
-            settle=lambda error: update_flow(number, sent, _LOOK_UP.call(number=number), error),
-        )
-
-    @without_others
-    async def delete_contact(
-        self, number: str, *, missing_ok: bool = False, **others: Unpack[NoOthers]
-    ) -> StatusResponse:
-        """Remove the contact with this number.
-
-        If an attempt ended without a usable answer, the contact is looked up. The call succeeds,
-        with ``meta.settled`` true, if it is gone, and that can be believed some seconds later.
-
-        Args:
-            number: The contact's phone number, as for :meth:`create_contact`.
-            missing_ok: Whether the call succeeds if there is no such contact; then
-                ``meta.status_code`` is 404. A 404 after an attempt without a usable answer is
-                looked into all the same, and one that is not the API's own, such as a proxy's
-                page, stays an error. Default false.
-
-        Raises:
-            ValidationError: If it is no such number; nothing was sent.
-            NotFoundError: If there was no such contact.
-            SendblueError: If the call failed otherwise.
-        """
-        if others:
-            raise misspelt(SendblueClient.delete_contact, others)
-        check_flags(missing_ok=missing_ok)
-        number = e164(number)
-        operation = _DELETE_IF_THERE if missing_ok else _DELETE
-        return await self._send(
-            operation.call(number=number),
-            settle=lambda error: delete_flow(_LOOK_UP.call(number=number), error),
-        )
-
-    async def count_contacts(self) -> CountResponse:
-        """Count the contacts of the account, in the answer's ``count``.
-
-        Raises:
-            SendblueError: If the call failed.
-        """
-        return await self._send(_COUNT.call())
-
-    async def verify_contact(self, number: str) -> StatusResponse:
-        """Have Sendblue send the contact a verification message.
-
-        Nothing tells whether a message was sent whose answer was lost, so such a call is not
-        repeated but raises, with ``outcome`` ``"unknown"``.
-
-        Args:
-            number: The contact's phone number, as for :meth:`create_contact`.
-
-        Raises:
-            ValidationError: If it is no such number; nothing was sent.
-            APIError: If Sendblue refused, as it does in a 200 for a number that it cannot reach.
-            SendblueError: If the call failed otherwise.
-        """
-        number = e164(number)
-        return await self._send(_VERIFY.call({"number": number}, number=number))
-
-    async def opt_out_contact(self, number: str, opted_out: bool = True) -> OptOutResponse:
-        """Block everything that is sent to a contact, or allow it again.
-
-        It is the same record as the contact's own STOP.
-
-        Args:
-            number: The contact's phone number, as for :meth:`create_contact`.
-            opted_out: Whether messages are to be blocked. Default true.
-
-        Raises:
-            ValidationError: If a value cannot be sent; nothing was.
-            SendblueError: If the call failed.
-        """
-        order = OptOut(number=number, opted_out=opted_out)
-        return await self._send(
-            _OPT_OUT.call(order, number=order.number),
-            settle=lambda error: opt_out_flow(order, _LOOK_UP.call(number=order.number), error),
-        )
-
-    async def create_contacts_bulk(
-        self, contacts: Iterable[BulkContact | ContactCreate | Mapping[str, Any]]
-    ) -> BulkCreateResponse:
-        """Create contacts in one request.
-
-        The endpoint takes fewer fields than :meth:`create_contact`, see
-        :class:`~sendblue_async.models.BulkContact`, and does not update. It is assumed that
-        contacts which exist are left alone and left out of the answer. Nothing tells what a
-        request did whose answer was lost, so it is not repeated but raises, with ``outcome``
-        ``"unknown"``.
-
-        Args:
-            contacts: The contacts, at least one and no number twice.
-
-        Raises:
-            ValidationError: If a contact carries a field that the endpoint cannot take, or a
-                value cannot be sent; names it, such as ``"contacts[3].sendblue_number"``, and
-                nothing was sent.
-            SendblueError: If the call failed.
-        """
-        return await self._send(_CREATE_BULK.call(BulkCreate(contacts=contacts)))
-
-    async def delete_contacts_bulk(self, numbers: Iterable[str]) -> BulkDeleteResponse:
-        """Remove the contacts with these numbers in one request; says how many there were.
-
-        Args:
-            numbers: Phone numbers, each as for :meth:`create_contact`; at least one.
-
-        Raises:
-            ValidationError: If a number cannot be sent; names it, such as ``"numbers[3]"``,
-                and nothing was sent.
-            SendblueError: If the call failed.
-        """
-        return await self._send(_DELETE_BULK.call(BulkDelete(numbers=numbers)))
-
-    async def _create(
-        self, contact: ContactCreate, *, since: float | None = None
-    ) -> ContactResponse:
-        """Create a contact that an earlier call, begun at ``since``, may have created."""
-        operation = _UPSERT if contact.update_if_exists else _CREATE
-        return await self._created(operation, contact, since)
-
-    async def _store(
-        self, contact: ContactCreate, *, since: float | None = None
-    ) -> ContactResponse | None:
-        """Do the same for callers who make no use of the answer, which is checked and not read."""
-        operation = _UPSERT_UNREAD if contact.update_if_exists else _CREATE_UNREAD
-        return await self._created(operation, contact, since)
-
-    async def _created(
-        self, operation: Operation[_Answer], contact: ContactCreate, since: float | None
-    ) -> _Answer | ContactResponse:
-        number = contact.number
-
-        def settle(error: SendblueError) -> Flow[Any]:
-            look_up = _LOOK_UP.call(number=number)
-            if operation.effect is Effect.IDEMPOTENT:
-                return update_flow(number, contact, look_up, error)
-            return create_flow(contact, look_up, error)
-
-        # For an upsert it is all the same what an earlier call did.
-        since = None if operation.effect is Effect.IDEMPOTENT else since
-        return await self._send(operation.call(contact, number=number), settle=settle, since=since)
+for _class in SendblueClient.__mro__[:-1]:
+    for _name, _method in vars(_class).items():
+        # Errors of Python's own, such as for too many arguments, name what users know.
+        if isinstance(_method, FunctionType) and (_name == "__init__" or _name[0] != "_"):
+            _method.__qualname__ = f"SendblueClient.{_name}"

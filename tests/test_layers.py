@@ -42,6 +42,7 @@ LAYERS = (
     {"_connect_reasons", "_log"},
     {"_settling", "_transport"},
     {"_api", "batch"},
+    {"_endpoints"},
     {"_source_bridge", "client"},
     {"sync"},
     {"cli", "pytest_plugin"},

@@ -1,0 +1,62 @@
+"""Many contacts in one request: create, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .._retry import Effect
+from .._wire import Operation, reader
+from ..models import BulkContact, BulkCreateResponse, BulkDeleteResponse, ContactCreate
+from ..models._requests import BulkCreate, BulkDelete
+from .contacts import CONTACTS
+from .lists import ContactLists
+
+_read_created = reader(BulkCreateResponse, may_be_empty=True)
+_read_deleted = reader(BulkDeleteResponse, may_be_empty=True, may_have_no_body=True)
+
+_CREATE_BULK = Operation(
+    method="POST", path=f"{CONTACTS}/bulk", effect=Effect.NON_IDEMPOTENT, read=_read_created
+)
+_DELETE_BULK = Operation(
+    method="DELETE", path=CONTACTS, effect=Effect.IDEMPOTENT, read=_read_deleted
+)
+
+
+class BulkContacts(ContactLists):
+    """Creates and deletes many contacts in one request."""
+
+    async def create_contacts_bulk(
+        self, contacts: Iterable[BulkContact | ContactCreate | Mapping[str, Any]]
+    ) -> BulkCreateResponse:
+        """Create contacts in one request.
+
+        The endpoint takes fewer fields than :meth:`create_contact`, see
+        :class:`~sendblue_async.models.BulkContact`, and does not update. It is assumed that
+        contacts which exist are left alone and left out of the answer. Nothing tells what a
+        request did whose answer was lost, so it is not repeated but raises, with ``outcome``
+        ``"unknown"``.
+
+        Args:
+            contacts: The contacts, at least one and no number twice.
+
+        Raises:
+            ValidationError: If a contact carries a field that the endpoint cannot take, or a
+                value cannot be sent; names it, such as ``"contacts[3].sendblue_number"``, and
+                nothing was sent.
+            SendblueError: If the call failed.
+        """
+        return await self._send(_CREATE_BULK.call(BulkCreate(contacts=contacts)))
+
+    async def delete_contacts_bulk(self, numbers: Iterable[str]) -> BulkDeleteResponse:
+        """Remove the contacts with these numbers in one request; says how many there were.
+
+        Args:
+            numbers: Phone numbers, each as for :meth:`create_contact`; at least one.
+
+        Raises:
+            ValidationError: If a number cannot be sent; names it, such as ``"numbers[3]"``,
+                and nothing was sent.
+            SendblueError: If the call failed.
+        """
+        return await self._send(_DELETE_BULK.call(BulkDelete(numbers=numbers)))
