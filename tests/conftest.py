@@ -49,7 +49,7 @@ def anyio_backend() -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
-    """Give each asynchronous test 40 seconds, after which it fails inside its event loop.
+    """Give each asynchronous test 120 seconds, after which it fails inside its event loop.
 
     The timeout of the suite strikes outside the loop, and the fixtures would then wait for ever
     for a test that is still on their loop.
@@ -59,7 +59,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
 
         @functools.wraps(test)
         async def limited(**arguments: Any) -> None:
-            with anyio.fail_after(40):
+            with anyio.fail_after(120):
                 await test(**arguments)
 
         pyfuncitem.obj = limited

@@ -609,7 +609,7 @@ async def test_progress_is_told_while_nothing_goes_on(
     assert (told[-1].trouble, told[-1].gives_up_in) == (None, None)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", [{}, {"update": True}, {"bulk": True}], ids=str)
 def test_killed_at_any_moment_it_loses_and_doubles_nothing(
     programs: Programs, sandbox: Sandbox, kind: dict[str, bool]

@@ -81,7 +81,7 @@ async def test_few_wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
         assert await pulled(feeder.pull, 2) == [1, 2]
         assert await early == 0
         # Nor does one wait for ever that comes later and stays alone.
-        assert await asyncio.wait_for(feeder.pull(), 5) == 3
+        assert await asyncio.wait_for(feeder.pull(), 30) == 3
     assert source.asked == [3, 1]
 
 
@@ -111,7 +111,7 @@ async def test_most_jobs_are_for_those_who_are_idle_next(monkeypatch: pytest.Mon
         assert not any(other.done() for other in others)
         be_impatient(monkeypatch)
         pulls = asyncio.gather(feeder.pull(), *others)
-        assert await asyncio.wait_for(pulls, 5) == [7, 8, 9, 10, 11, 12, 13]
+        assert await asyncio.wait_for(pulls, 30) == [7, 8, 9, 10, 11, 12, 13]
     assert source.asked == [8, 6]
 
 
@@ -122,7 +122,7 @@ async def test_jobs_that_are_ready_do_not_lie_for_long(monkeypatch: pytest.Monke
     monkeypatch.setattr(_job_batcher, "_AT_ONCE", 1)
     feeder = Feeder(source.begin, enough=4)
     async with feeder.at_work():
-        assert await asyncio.wait_for(pulled(feeder.pull, 4), 5) == [0, 1, 2, 3]
+        assert await asyncio.wait_for(pulled(feeder.pull, 4), 30) == [0, 1, 2, 3]
     assert source.asked == [4]
 
 
@@ -138,7 +138,7 @@ async def test_patience_begins_anew_when_no_job_is_ready(monkeypatch: pytest.Mon
         assert await pulled(feeder.pull, 2) == [1, 2]
         be_impatient(monkeypatch)
         assert await feeder.pull() == 3
-        assert await asyncio.wait_for(asyncio.gather(*others), 5) == [4, 5, 6]
+        assert await asyncio.wait_for(asyncio.gather(*others), 30) == [4, 5, 6]
     assert source.asked == [4, 3]
 
 
@@ -147,7 +147,7 @@ async def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_job_batcher, "_PATIENCE_AT_MOST", 0.001)
     feeder = Feeder(Source(9).begin, enough=1000)
     async with feeder.at_work():
-        assert await asyncio.wait_for(feeder.pull(), 5) == 0
+        assert await asyncio.wait_for(feeder.pull(), 30) == 0
 
 
 async def test_with_fewer_jobs_it_asks_again() -> None:
@@ -188,7 +188,7 @@ async def test_no_job_is_lost_on_who_has_left() -> None:
     async with feeder.at_work():
         await source.begins.wait()
         leaves.cancel()
-        assert await asyncio.wait_for(stays, 5) == 0
+        assert await asyncio.wait_for(stays, 30) == 0
         assert [*feeder.ready] == [1]
         assert await feeder.pull() == 1
     assert source.asked == [2]

@@ -72,7 +72,7 @@ def vcards() -> Iterator[str]:
         )
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("rows", "name", "expected"),
     [

@@ -33,7 +33,7 @@ async def test_one_at_a_time_and_in_order() -> None:
     await lanes.enter("+1")
     tasks = [asyncio.create_task(pass_through(place)) for place in range(9)]
     assert await waits(tasks[0])
-    await asyncio.wait_for(lanes.enter("+2"), 5)
+    await asyncio.wait_for(lanes.enter("+2"), 30)
     lanes.leave("+2")
     lanes.leave("+1")
     await asyncio.gather(*tasks)
@@ -48,10 +48,10 @@ async def test_one_that_comes_when_it_is_free_does_not_overtake() -> None:
     assert await waits(earlier)
     lanes.leave("+1")
     later = asyncio.create_task(lanes.enter("+1"))
-    await asyncio.wait_for(earlier, 5)
+    await asyncio.wait_for(earlier, 30)
     assert await waits(later)
     lanes.leave("+1")
-    await asyncio.wait_for(later, 5)
+    await asyncio.wait_for(later, 30)
 
 
 @pytest.mark.parametrize("just_let_in", [False, True])
@@ -68,7 +68,7 @@ async def test_who_is_cancelled_holds_nobody_up(just_let_in: bool) -> None:
         first.cancel()
         await asyncio.wait([first])
         lanes.leave("+1")
-    await asyncio.wait_for(second, 5)
+    await asyncio.wait_for(second, 30)
     assert first.cancelled()
 
 

@@ -106,7 +106,7 @@ def check_calls_without_doubt(run: Run) -> None:
         assert told.outcome == ("ok" if stored else "failed"), number
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("upsert", [False, True], ids=["plain creates", "upserts"])
 def test_nothing_is_lost_and_nothing_stored_is_reported_as_failed(
     place: Place, upsert: bool
@@ -127,7 +127,7 @@ def test_nothing_is_lost_and_nothing_stored_is_reported_as_failed(
     assert upsert or min(conflicts["told"], conflicts["hidden"]) >= OFTEN
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("upsert", [False, True], ids=["plain creates", "upserts"])
 def test_the_same_holds_while_reads_lag(place: Place, upsert: bool) -> None:
     """What a read shows is two seconds old, and still hardly an outcome stays unknown."""
@@ -140,7 +140,7 @@ def test_the_same_holds_while_reads_lag(place: Place, upsert: bool) -> None:
     assert run.verdict.settled >= OFTEN
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_the_official_sdk_meets_the_same_server(place: Place) -> None:
     """Beside it, in a run of the same seed, ours keeps its promises; the table shows both."""
     ours = run_ours(place, 200, seed=SEED)
@@ -151,7 +151,7 @@ def test_the_official_sdk_meets_the_same_server(place: Place) -> None:
     assert official.report["surprises"] == ours.report["surprises"] == []
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_a_run_repeats(place: Place) -> None:
     """The same seed brings each call the same requests, faults and outcome.
 

@@ -147,8 +147,8 @@ class Server:
         return sum(request.method == method for request in self.requests)
 
     async def until(self, condition: Callable[[], object]) -> None:
-        """Wait for something to become true here; fail if it does not in ten seconds."""
-        with anyio.fail_after(10):
+        """Wait for something to become true here; fail if it does not in 30 seconds."""
+        with anyio.fail_after(30):
             while not condition():  # noqa: ASYNC110 - no event tells what only a test wants
                 await asyncio.sleep(0.001)
 

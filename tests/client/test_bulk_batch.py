@@ -130,7 +130,6 @@ async def test_a_lost_answer_is_settled(serve: Any, connect: Any) -> None:
     assert [request.target for request in server.requests].count("/api/v2/contacts/bulk") == 1
 
 
-@pytest.mark.timeout(90)
 async def test_nothing_is_lost_or_doubled_under_faults(sandbox: Sandbox, connect: Any) -> None:
     """Under faults of every kind each row is created once and says so."""
     sandbox.faults = Faults(

@@ -140,7 +140,7 @@ def run_schemathesis(contract: Any, sandbox: Sandbox, folder: Path) -> tuple[int
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_the_sandbox_keeps_to_the_contract(sandbox: Sandbox, tmp_path: Path) -> None:
     """Schemathesis finds no answer to valid or invalid requests that the contract rules out."""
     with SendblueAPI(

@@ -27,7 +27,7 @@ from sendblue_async.sandbox import Faults, Sandbox
 from ..test_documents import BLOCKS
 from .programs import Programs
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 def until(condition: Callable[[], object], seconds: float = 60) -> None:
