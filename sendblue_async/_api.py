@@ -19,7 +19,7 @@ from ._arguments import NoOthers, misspelt, without_others
 from ._converter import encode_json
 from ._credentials import check_credentials, find_credentials
 from ._event_loop import require_asyncio
-from ._options import Timeouts, environment_base_url
+from ._options import Timeouts, find_environment_base_url
 from ._pool import ClientSession, TraceConfig, closing_unless_in_use
 from ._rate_limits import RateLimiter
 from ._redaction import hide, redact_path
@@ -147,7 +147,9 @@ class ApiClient(Shared):
         if transport is None:
             return f"<{type(self).__name__} (not set up)>"
         # What the environment has is not checked before the first call: it may hold a password.
-        base_url = transport.base_url or environment_base_url().rpartition("@")[2].split("?")[0]
+        base_url = (
+            transport.base_url or find_environment_base_url().rpartition("@")[2].split("?")[0]
+        )
         return f"<{type(self).__name__} {base_url}>"
 
     async def __aenter__(self) -> Self:

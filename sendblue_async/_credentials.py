@@ -31,25 +31,25 @@ class Credentials(NamedTuple):
 
     @property
     def account(self) -> str:
-        """What tells this account from others, for a hash."""
+        """What tells this account from others, to be hashed."""
         return str(self.api_key.reveal())
 
     def redact(self, text: str) -> str:
-        """The text with both keys masked, should a server have sent them back."""
+        """Mask both keys in a text, should a server have sent them back."""
         return make_redactor(self)(text)
 
 
 KEY_HEADERS = ("sb-api-key-id", "sb-api-secret-key")
 
 
-class _Half(NamedTuple):
-    """One of the two keys, and where it was found."""
+class _FoundKey(NamedTuple):
+    """One of the two keys, and where it comes from."""
 
     value: Any
-    place: str
+    origin: str
 
 
-_Pair = tuple[_Half | None, _Half | None]
+_Pair = tuple[_FoundKey | None, _FoundKey | None]
 
 _ARGUMENTS = ("api_key", "api_secret")
 _ENTRIES = ("apiKey", "apiSecret")
@@ -62,21 +62,21 @@ _VARIABLES = (
 
 
 def check_credentials(api_key: Any, api_secret: Any) -> None:
-    """Refuse keys that are given and cannot be sent.
+    """Refuse keys that cannot be sent.
 
     Raises:
         ConfigurationError: If a key that is not ``None`` cannot stand in a header.
     """
-    _check_sendable(_given(api_key, api_secret))
+    _check_sendable(_pair_of_arguments(api_key, api_secret))
 
 
 def find_credentials(api_key: str | None, api_secret: str | None) -> Credentials:
-    """The two keys: the arguments, or else both from the first place that has both.
+    """Find the two keys: the arguments, or else both from the first origin that has both.
 
-    The places are the pairs of environment variables, in their order, and then the file that
-    Sendblue's official command-line tool keeps. One key that is given as an argument takes the
-    other from the first place that has it, unless another key stands beside it there. Only if
-    no place fits are two halves put together, with a :class:`ConfigurationWarning`.
+    The origins are the pairs of environment variables, in their order, and then the file of
+    Sendblue's official command-line tool. If one key is an argument, the other comes from the
+    first origin that has it, unless that holds another key beside it. Only if no origin fits
+    are keys of two origins combined, with a :class:`ConfigurationWarning`.
 
     Raises:
         ConfigurationError: If a key is not found, or cannot stand in a header (one error names
@@ -84,99 +84,99 @@ def find_credentials(api_key: str | None, api_secret: str | None) -> Credentials
     """
     # No key is to be seen in a traceback that shows the locals of this frame.
     api_key, api_secret = hide(api_key), hide(api_secret)
-    given = _given(api_key, api_secret)
-    pairs = [_pair([os.environ.get(name) for name in names], names) for names in _VARIABLES]
-    found = _first_whole(given, [given, *pairs])
+    given = _pair_of_arguments(api_key, api_secret)
+    pairs = [_make_pair([os.environ.get(name) for name in names], names) for names in _VARIABLES]
+    found = _find_complete(given, [given, *pairs])
     if found is None:
         entries = _read_file()
-        places = [f"{entry} of {_FILE}" for entry in _ENTRIES]
-        file = _pair([entries.get(entry) for entry in _ENTRIES], places)
-        found = _first_whole(given, [file])
+        origins = [f"{entry} of {_FILE}" for entry in _ENTRIES]
+        file = _make_pair([entries.get(entry) for entry in _ENTRIES], origins)
+        found = _find_complete(given, [file])
         if found == file:
-            _warn_of_halves_left_out(pairs)
+            _warn_of_ignored_keys(pairs)
         pairs.append(file)
-    key, secret = found or _two_halves([given, *pairs])
-    _check_sendable((key, secret), missing=_missing((key, secret)))
+    key, secret = found or _combine([given, *pairs])
+    _check_sendable((key, secret), missing=_explain_missing((key, secret)))
     assert key is not None
     assert secret is not None
     if found is None:
         _warn(
-            f"The API key is that of {key.place} and the secret that of {secret.place}. If these "
+            f"The API key is that of {key.origin} and the secret that of {secret.origin}. If these "
             "belong to two accounts, requests will be refused; keep both in one place."
         )
     return Credentials(key.value, secret.value)
 
 
-def _given(api_key: Any, api_secret: Any) -> _Pair:
-    halves = [
-        None if value is None else _Half(hide(value), f"the argument {name}")
+def _pair_of_arguments(api_key: Any, api_secret: Any) -> _Pair:
+    keys = [
+        None if value is None else _FoundKey(hide(value), f"the argument {name}")
         for name, value in zip(_ARGUMENTS, (api_key, api_secret), strict=True)
     ]
-    return halves[0], halves[1]
+    return keys[0], keys[1]
 
 
-def _pair(values: list[Any], places: Iterable[str]) -> _Pair:
-    """What a place has of the two keys; an empty one is not there."""
-    halves = [
-        None if value is None or value == "" else _Half(hide(value), place)
-        for value, place in zip(values, places, strict=True)
+def _make_pair(values: list[Any], origins: Iterable[str]) -> _Pair:
+    """Pair the two keys of one origin; an empty one counts as missing."""
+    keys = [
+        None if value is None or value == "" else _FoundKey(hide(value), origin)
+        for value, origin in zip(values, origins, strict=True)
     ]
-    return halves[0], halves[1]
+    return keys[0], keys[1]
 
 
-def _first_whole(given: _Pair, pairs: Iterable[_Pair]) -> _Pair | None:
-    """The first pair that makes what is given whole and does not contradict it."""
+def _find_complete(given: _Pair, pairs: Iterable[_Pair]) -> _Pair | None:
+    """Return the first pair that completes what is given and does not contradict it."""
     for pair in pairs:
         (key, secret), (other_key, other_secret) = given, pair
         if key and other_key and key.value != other_key.value:
             continue
         if secret and other_secret and secret.value != other_secret.value:
             continue
-        whole = key or other_key, secret or other_secret
-        if None not in whole:
-            return whole
+        complete = key or other_key, secret or other_secret
+        if None not in complete:
+            return complete
     return None
 
 
-def _two_halves(pairs: list[_Pair]) -> _Pair:
-    """The first of each key, wherever they are."""
+def _combine(pairs: list[_Pair]) -> _Pair:
+    """Take the first of each key, wherever they are."""
     keys, secrets = zip(*pairs, strict=True)
     return next(filter(None, keys), None), next(filter(None, secrets), None)
 
 
-def _warn_of_halves_left_out(pairs: list[_Pair]) -> None:
-    halves = [half.place for pair in pairs for half in pair if half]
-    if halves:
+def _warn_of_ignored_keys(pairs: list[_Pair]) -> None:
+    origins = [key.origin for pair in pairs for key in pair if key]
+    if origins:
         _warn(
-            f"{' and '.join(halves)}: set without the other key, so both keys are those of "
+            f"{' and '.join(origins)}: set without the other key, so both keys are those of "
             f"{_FILE}. Set both variables, or neither."
         )
 
 
-def _missing(pair: _Pair) -> Iterator[str]:
-    for index, half in enumerate(pair):
-        if half is None:
+def _explain_missing(pair: _Pair) -> Iterator[str]:
+    for index, key in enumerate(pair):
+        if key is None:
             *variables, last = (names[index] for names in _VARIABLES)
             yield (
                 f"No {_ARGUMENTS[index]}: it is not an argument, not in the environment as "
                 f"{', '.join(variables)} or {last}, and not in {_FILE} as {_ENTRIES[index]}."
             )
     if None in pair:
-        found = [half.place for half in pair if half]
+        found = [key.origin for key in pair if key]
         what = f"it beside {found[0]}" if found else "both in one place"
         yield f"Set {what}; no account is needed for a sandbox."
 
 
 def _check_sendable(pair: _Pair, missing: Iterable[str] = ()) -> None:
     problems = [*missing]
-    for name, half in zip(_ARGUMENTS, pair, strict=True):
-        if half and not half.value:
-            problems.append(f"The {name} is empty ({half.place}).")
-        elif half and not (
-            isinstance(half.value, Secret) and _PRINTABLE.fullmatch(half.value.reveal())
+    for name, key in zip(_ARGUMENTS, pair, strict=True):
+        if key and not key.value:
+            problems.append(f"The {name} is empty ({key.origin}).")
+        elif key and not (
+            isinstance(key.value, Secret) and _PRINTABLE.fullmatch(key.value.reveal())
         ):
             problems.append(
-                f"The {name} ({half.place}) cannot be sent in a header: it must be plain ASCII "
+                f"The {name} ({key.origin}) cannot be sent in a header: it must be plain ASCII "
                 "text with no line break and no space around it. Check how it was copied."
             )
     if problems:
@@ -184,7 +184,7 @@ def _check_sendable(pair: _Pair, missing: Iterable[str] = ()) -> None:
 
 
 def _read_file() -> dict[str, Any]:
-    """The credentials file, or nothing if there is none."""
+    """Read the credentials file; an empty mapping if there is none."""
     try:
         with _FILE.expanduser().open("rb") as file:
             _check_private(os.fstat(file.fileno()))

@@ -11,25 +11,25 @@ from typing import Any, NamedTuple
 _PACKAGE = __name__.partition(".")[0]
 
 
-class Place(NamedTuple):
-    """A line of a program. Unlike a frame it keeps no local variables alive."""
+class CallSite(NamedTuple):
+    """A line of a program that calls this package. Unlike a frame it keeps no locals alive."""
 
     filename: str
     line: int
     module: dict[str, Any]
 
     def __repr__(self) -> str:
-        # The globals of the caller's module are nobody's business where locals are shown.
+        # Without the globals of the caller's module, should a reporter show locals.
         return f"{self.filename}:{self.line}"
 
     @classmethod
-    def of(cls, frame: FrameType) -> Place:
-        """Where a frame is now."""
+    def from_frame(cls, frame: FrameType) -> CallSite:
+        """Return where a frame is now."""
         return cls(frame.f_code.co_filename, frame.f_lineno, frame.f_globals)
 
 
-blocking_caller: ContextVar[Place | None] = ContextVar("blocking_caller", default=None)
-"""The line that made the call under way, where another thread carries it out."""
+blocking_call_site: ContextVar[CallSite | None] = ContextVar("blocking_call_site", default=None)
+"""Where the call in flight was made, if another thread carries it out."""
 
 
 def warn_deprecated(message: str) -> None:
@@ -37,20 +37,20 @@ def warn_deprecated(message: str) -> None:
 
     A call that a task of its own carries out has no such line.
     """
-    place = blocking_caller.get() or _caller()
+    call_site = blocking_call_site.get() or _find_call_site()
     warnings.warn_explicit(
         message,
         DeprecationWarning,
-        place.filename,
-        place.line,
-        module=place.module.get("__name__"),
-        registry=place.module.setdefault("__warningregistry__", {}),
+        call_site.filename,
+        call_site.line,
+        module=call_site.module.get("__name__"),
+        registry=call_site.module.setdefault("__warningregistry__", {}),
     )
 
 
-def _caller() -> Place:
+def _find_call_site() -> CallSite:
     frame = sys._getframe()
     # The code that attrs writes has no module of its own.
     while frame.f_globals.get("__name__", _PACKAGE).partition(".")[0] == _PACKAGE and frame.f_back:
         frame = frame.f_back
-    return Place.of(frame)
+    return CallSite.from_frame(frame)

@@ -1,4 +1,4 @@
-"""What a caller may set about a client, checked when it is set."""
+"""The options of a client, checked when they are set."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Timeouts:
 
     Attributes:
         connect: Making a connection: DNS, TCP and TLS together. Default 5.
-        attempt: One attempt, from its place in the pool to the last byte of its answer; the
-            wait for that place does not count. Default 20.
+        attempt: One attempt, from its slot in the pool to the last byte of its answer; the
+            wait for that slot does not count. Default 20.
         total: The whole call: queueing, every attempt, every wait and look-up. Default 60, which
             suits a job; where a user waits for a web page, 10 does.
 
@@ -59,13 +59,13 @@ class Timeouts:
     total: float = field(default=60.0, validator=is_positive_seconds)
 
 
-def environment_base_url() -> str:
-    """Where the environment has the API, unchecked, or else the default."""
+def find_environment_base_url() -> str:
+    """Return the base URL that the environment names, unchecked, or else the default."""
     return os.environ.get("SENDBLUE_API_BASE_URL") or DEFAULT_BASE_URL
 
 
-def checked_base_url(base_url: str, *, allow_http: bool, name: str = "base_url") -> str:
-    """The base URL, its scheme in lower case and without a slash at its end.
+def check_base_url(base_url: str, *, allow_http: bool, name: str = "base_url") -> str:
+    """Check a base URL; return it with its scheme in lower case and without a slash at its end.
 
     Args:
         base_url: The base URL.
@@ -80,7 +80,7 @@ def checked_base_url(base_url: str, *, allow_http: bool, name: str = "base_url")
     if isinstance(base_url, str) and any(mark in base_url for mark in "@?#"):
         # Not shown, as it may hold a password.
         raise ConfigurationError(f"{name} may have no user name, password, query or fragment.")
-    url = _split(base_url) if isinstance(base_url, str) and _URL.fullmatch(base_url) else None
+    url = _split_url(base_url) if isinstance(base_url, str) and _URL.fullmatch(base_url) else None
     if url is None:
         raise ConfigurationError(
             f"{name} must be a web address such as {DEFAULT_BASE_URL!r}, not {base_url!r}."
@@ -93,8 +93,8 @@ def checked_base_url(base_url: str, *, allow_http: bool, name: str = "base_url")
     return url.scheme + base_url[len(url.scheme) :].rstrip("/")
 
 
-def _split(url: str) -> SplitResult | None:
-    """The parts of a URL, if its host and port can be."""
+def _split_url(url: str) -> SplitResult | None:
+    """Split a URL into its parts, if its host and port are possible."""
     try:
         parts = urlsplit(url)
         if "[" in url:
@@ -114,7 +114,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-class HasHeaders(Protocol):
+class Authentication(Protocol):
     """What authenticates a request."""
 
     @property
@@ -123,8 +123,8 @@ class HasHeaders(Protocol):
         ...
 
 
-def checked_headers(credentials: HasHeaders, default_headers: Any) -> dict[str, str]:
-    """The headers of every request: the client's own, the caller's, and those of the credentials.
+def build_headers(credentials: Authentication, default_headers: Any) -> dict[str, str]:
+    """Join the headers of every request: the client's own, the caller's, and the credentials'.
 
     Raises:
         ConfigurationError: If one of the caller's is no header, or is one the client sets.
@@ -151,8 +151,8 @@ def checked_headers(credentials: HasHeaders, default_headers: Any) -> dict[str, 
     return headers | own
 
 
-def header_secrets(default_headers: Mapping[str, str]) -> Iterator[Secret]:
-    """What of the caller's headers is not to be quoted, to judge by their names."""
+def find_header_secrets(default_headers: Mapping[str, str]) -> Iterator[Secret]:
+    """Find what of the caller's headers must not be quoted, judging by their names."""
     for name, value in hide(default_headers).items():
         if _SECRET_NAME.search(name):
             yield value
@@ -166,7 +166,7 @@ class Proxy:
     Attributes:
         url: Where it is, without the name and the password to log in with.
         headers: What logs in there; empty if nothing has to.
-        secrets: What of that is not to be quoted.
+        secrets: What of that must not be quoted.
     """
 
     url: str
@@ -174,9 +174,9 @@ class Proxy:
     secrets: tuple[Secret, ...]
 
     @classmethod
-    def at(cls, given: Secret) -> Proxy:
-        """The proxy at a URL that has been checked."""
-        parts = urlsplit(str(given.reveal()))
+    def parse(cls, proxy: Secret) -> Proxy:
+        """Parse the URL of a proxy, which has been checked."""
+        parts = urlsplit(str(proxy.reveal()))
         login, _, host = parts.netloc.rpartition("@")
         url = parts._replace(netloc=host).geturl()
         if not login:
@@ -193,11 +193,11 @@ class Proxy:
         return cls(url, {"Proxy-Authorization": Revealed(f"Basic {basic}")}, secrets)
 
 
-def checked_proxy(proxy: str | None) -> Secret | None:
-    """The URL of a proxy, out of sight.
+def check_proxy(proxy: str | None) -> Secret | None:
+    """Check the URL of a proxy; return it as a secret.
 
     Raises:
-        ConfigurationError: If it is no URL. Does not show it, as it may hold a password.
+        ConfigurationError: If it is not a URL. It is not shown, as it may hold a password.
     """
     proxy = hide(proxy)
     if proxy is None:
@@ -225,8 +225,8 @@ def _is_socks(proxy: object) -> bool:
     return isinstance(proxy, Secret) and proxy.reveal().lower().startswith("socks")
 
 
-def environment_proxy(base_url: str) -> Secret | None:
-    """The proxy that the environment names for the base URL; never one for this machine.
+def find_environment_proxy(base_url: str) -> Secret | None:
+    """Find the proxy that the environment names for the base URL; never one for this machine.
 
     Raises:
         ConfigurationError: If it is no proxy that can be used: a request must not go around it.
@@ -248,23 +248,23 @@ def environment_proxy(base_url: str) -> Secret | None:
     if _is_socks(named):
         problem = "names a SOCKS proxy, and SOCKS is not supported"
     raise ConfigurationError(
-        f"{_variable(f'{scheme}_proxy', named)} {problem}. Set it to the URL of an HTTP proxy, "
-        f"such as {_EXAMPLE_PROXY!r}, or add {host} to NO_PROXY to do without."
+        f"{_spell_variable(f'{scheme}_proxy', named)} {problem}. Set it to the URL of an HTTP "
+        f"proxy, such as {_EXAMPLE_PROXY!r}, or add {host} to NO_PROXY to do without."
     )
 
 
-def _variable(name: str, value: Secret) -> str:
-    """How the environment spells the name of the variable that has this value."""
-    spellings = [each for each in os.environ if each.lower() == name and value == os.environ[each]]
+def _spell_variable(name: str, value: Secret) -> str:
+    """Spell the name of the variable that has this value as the environment does."""
+    names = [each for each in os.environ if each.lower() == name and value == os.environ[each]]
     # The one in lower case comes first in urllib.
-    return max(spellings, default="The proxy in the system's settings")
+    return max(names, default="The proxy in the system's settings")
 
 
 _EXAMPLE_PROXY = "http://proxy.example:3128"
 
 
-def trusted_certificates(base_url: str) -> ssl.SSLContext | bool:
-    """The certificates to trust: aiohttp's default, or what the environment names now."""
+def load_trusted_certificates(base_url: str) -> ssl.SSLContext | bool:
+    """Load the certificates to trust: aiohttp's default, or what the environment names now."""
     if base_url.startswith("https") and (
         os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
     ):

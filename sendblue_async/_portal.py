@@ -2,7 +2,7 @@
 
 One such loop, run by anyio, with its thread a *host*, serves all blocking clients of a process.
 Each call checks that the host is still there for it, in this process and among its kind of
-threads; if not, a new one takes its place. Nothing is locked meanwhile, so a fork or a signal may
+threads; if not, a new one replaces it. Nothing is locked meanwhile, so a fork or a signal may
 come at any moment.
 
 anyio's own ``start_blocking_portal`` waits for its thread at exit and after a fork, and waits
@@ -31,9 +31,9 @@ from .exceptions import ConfigurationError, OutcomeUnknownError
 
 R = TypeVar("R")
 
-# Seconds after which a wait is begun anew. Python runs no signal handler during a wait which the
+# Seconds after which a wait starts again. Python runs no signal handler during a wait which the
 # signal did not itself interrupt, as it came just before or to another thread.
-_LOOK_UP = 1.0
+_SIGNAL_POLL_INTERVAL = 1.0
 
 if sys.platform == "win32":
     _AsyncioLoop = asyncio.ProactorEventLoop
@@ -69,7 +69,7 @@ class _Host:
         loop: The event loop.
         process: The process that made it, and the only one where its thread is.
         get_ident: Names threads of the kind that its own is of; gevent and eventlet bring others.
-        starter: The thread that is about to start the host's own, if one is.
+        starting_thread: The thread that is about to start the host's own, if one is.
         thread: The thread that runs the loop, once it does.
         end: What ended the loop.
     """
@@ -79,13 +79,13 @@ class _Host:
         self.process = os.getpid()
         self.loop = _Loop()
         self.get_ident = threading.get_ident
-        self.starter: int | None = threading.get_ident()
+        self.starting_thread: int | None = threading.get_ident()
         self.thread: int | None = None
         self.end: BaseException | None = None
         self._running = threading.Lock()
 
     def serves_caller(self) -> bool:
-        """Whether calls of this thread can be made here."""
+        """Whether calls of this thread can run here."""
         return (
             self.process == os.getpid()
             and self.get_ident is threading.get_ident
@@ -93,12 +93,12 @@ class _Host:
         )
 
     def start(self) -> None:
-        """Start the thread. Of several that are started, the first stays."""
-        self.starter = threading.get_ident()
+        """Start the thread; of several, the first one runs the loop."""
+        self.starting_thread = threading.get_ident()
         try:
             threading.Thread(target=self._run, name="sendblue-async", daemon=True).start()
         finally:
-            self.starter = None
+            self.starting_thread = None
 
     def _run(self) -> None:
         if not self._running.acquire(blocking=False):
@@ -109,11 +109,11 @@ class _Host:
         except BaseException as error:
             self.end = error
 
-    def check(self, *, begun: bool) -> None:
-        """Make sure that a call still gets an answer from here.
+    def check(self, *, started: bool) -> None:
+        """Check that a call still gets an answer from here.
 
         Args:
-            begun: Whether the loop has begun the call.
+            started: Whether the loop has started the call.
 
         Raises:
             ConfigurationError: If it gets none, and nothing was sent.
@@ -126,12 +126,12 @@ class _Host:
             )
         if self.end is not None:
             message = f"The event loop of the blocking client ended: {self.end!r}."
-            if begun:
+            if started:
                 raise OutcomeUnknownError(message, outcome="unknown") from self.end
             raise ConfigurationError(message) from self.end
         if self.thread is None:
             # Whoever was about to start the thread was interrupted, or could not.
-            _start(self.start)
+            _try_to_start(self.start)
 
 
 class Portal:
@@ -156,10 +156,10 @@ class Portal:
         *,
         serve: Callable[[Any], object] | None = None,
     ) -> R:
-        """What the coroutine returns or raises; whatever interrupts the wait cancels it.
+        """Run a coroutine, and return or raise what it does. Interrupting the wait cancels it.
 
         Args:
-            function: Makes the coroutine.
+            function: Returns the coroutine.
             args: Its arguments.
             kwargs: Its keyword arguments.
             serve: Called on this thread while it waits, with whatever the coroutine asks for. The
@@ -173,62 +173,62 @@ class Portal:
         loop = host.loop
         # Written in C, so that no exception of a signal handler can strike while it is locked.
         # Under gevent, it is gevent's, which lets other greenlets go on.
-        events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
         if serve is not None:
-            args = (events.put, *args)
+            args = (messages.put, *args)
         task: asyncio.Task[R] | None = None
         abandoned = False
 
         async def call() -> R:
             return await function(*args, **kwargs)
 
-        def begin() -> None:
+        def start() -> None:
             nonlocal task
             if not abandoned:
                 task = loop.create_task(call())
-                task.add_done_callback(events.put)
+                task.add_done_callback(messages.put)
 
-        def give_up() -> None:
+        def cancel() -> None:
             if task is not None:
                 task.cancel()
 
-        def next_event() -> Any:
+        def next_message() -> Any:
             while True:
                 with suppress(queue.Empty):
-                    return events.get(timeout=_LOOK_UP)
-                host.check(begun=task is not None)
+                    return messages.get(timeout=_SIGNAL_POLL_INTERVAL)
+                host.check(started=task is not None)
 
         try:
-            loop.call_soon_threadsafe(begin)
-            while not isinstance(event := next_event(), asyncio.Task):
+            loop.call_soon_threadsafe(start)
+            while not isinstance(message := next_message(), asyncio.Task):
                 assert serve is not None
-                serve(event)
+                serve(message)
         except BaseException:
             # Ctrl-C, or what another signal's handler raised, such as Celery's time limit.
             abandoned = True
             if host.serves_caller():
-                loop.call_soon_threadsafe(give_up)
+                loop.call_soon_threadsafe(cancel)
             raise
-        done: asyncio.Task[R] = event
-        return done.result()
+        ended: asyncio.Task[R] = message
+        return ended.result()
 
     def _find_host(self) -> _Host:
-        """The host that serves this thread, started if need be."""
+        """Return the host that serves this thread, and start it if need be."""
         if sys.is_finalizing():
             raise ConfigurationError("No call can be made while the interpreter is shut down.")
         host = self._host
         while host is None or not host.serves_caller():
             successor = self._successors.get(host)
             if successor is None:
-                made = _start(_Host)
-                successor = self._successors.setdefault(host, made)
-                if successor is not made:
-                    made.loop.close()
+                new_host = _try_to_start(_Host)
+                successor = self._successors.setdefault(host, new_host)
+                if successor is not new_host:
+                    new_host.loop.close()
             host = self._host = successor
         here = threading.get_ident()
         if host.thread is None:
-            if host.starter in (None, here):
-                _start(host.start)
+            if host.starting_thread in (None, here):
+                _try_to_start(host.start)
         elif host.thread == here:
             raise ConfigurationError(
                 "A blocking call was made on the thread that carries out all of them, "
@@ -237,8 +237,8 @@ class Portal:
         return host
 
 
-def _start(step: Callable[[], R]) -> R:
-    """Take a step towards a running host.
+def _try_to_start(step: Callable[[], R]) -> R:
+    """Take one step of starting a host.
 
     Raises:
         ConfigurationError: If the process may have no more threads, sockets or memory.

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from aiohttp.resolver import ThreadedResolver
 
-from ._threads import settle, start_daemon
+from ._threads import complete, start_daemon
 
 
 def make_resolver() -> ThreadedResolver:
@@ -46,7 +46,7 @@ class _Lookups:
                 finally:
                     del self._answers[question]
 
-            start_daemon(partial(settle, answer, look_up), "sendblue-async-lookup")
+            start_daemon(partial(complete, answer, look_up), "sendblue-async-lookup")
         return await asyncio.wrap_future(first)
 
     async def getnameinfo(self, address: Any, flags: int) -> tuple[str, str]:

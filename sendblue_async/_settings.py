@@ -1,4 +1,4 @@
-"""What a client works with: what it was given, and the rest as the environment has it."""
+"""What a client works with: its arguments, and the rest from the environment."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ._access_tokens import AccessTokens
 from ._credentials import Credentials
 from ._options import (
     Proxy,
-    checked_base_url,
-    checked_headers,
-    checked_proxy,
-    environment_base_url,
-    environment_proxy,
-    header_secrets,
-    trusted_certificates,
+    build_headers,
+    check_base_url,
+    check_proxy,
+    find_environment_base_url,
+    find_environment_proxy,
+    find_header_secrets,
+    load_trusted_certificates,
 )
 from ._redaction import Secret, hide, make_redactor
 
@@ -45,8 +45,8 @@ class Settings:
     redact: Callable[[str], str]
 
 
-class Given:
-    """What a client was given, checked; what is missing is found in the environment later.
+class SettingsSource:
+    """The arguments of a client, checked; what is missing is read from the environment later.
 
     Args:
         credentials: The two keys, a function that finds them, or access tokens.
@@ -55,7 +55,7 @@ class Given:
         default_headers: Headers of the caller's own.
         proxy: URL of a forward proxy, or ``None``.
         ssl_context: TLS settings of the caller's own, or ``None``.
-        has_session: Whether there is a session of the caller's own, which keeps its own ideas of
+        has_session: Whether there is a session of the caller's own, which has its own settings for
             proxies and certificates.
 
     Raises:
@@ -73,41 +73,41 @@ class Given:
         ssl_context: ssl.SSLContext | None,
         has_session: bool,
     ) -> None:
-        self.base_url = checked_base_url(base_url, allow_http=allow_http) if base_url else ""
+        self.base_url = check_base_url(base_url, allow_http=allow_http) if base_url else ""
         self._allow_http = allow_http
         self._credentials = credentials
         self._headers: Any = hide(default_headers or {})
-        not_found = Credentials(Secret(""), Secret(""))
-        checked_headers(not_found if callable(credentials) else credentials, self._headers)
-        self._proxy = checked_proxy(proxy)
+        placeholder = Credentials(Secret(""), Secret(""))
+        build_headers(placeholder if callable(credentials) else credentials, self._headers)
+        self._proxy = check_proxy(proxy)
         self._ssl = ssl_context
         self._has_session = has_session
-        self._found: dict[str, Settings] = {}
+        self._resolved: dict[str, Settings] = {}
 
-    def settings(self) -> Settings:
-        """The settings, found when they are first asked for, and the same from then on.
+    def resolve(self) -> Settings:
+        """Return the settings: found at the first call, and the same from then on.
 
         Raises:
-            ConfigurationError: If something is not found, or not usable. It is looked for again
-                the next time.
+            ConfigurationError: If something is not found, or not usable. The next call looks
+                again.
         """
-        # Without a lock, which a fork could leave taken: of threads that look at once, all get
-        # what the first one has found.
-        return self._found.get("") or self._found.setdefault("", self._find())
+        # Without a lock, which a fork could leave taken: of threads that resolve at once, all get
+        # what the first one found.
+        return self._resolved.get("") or self._resolved.setdefault("", self._resolve())
 
-    def _find(self) -> Settings:
-        base_url = self.base_url or checked_base_url(
-            environment_base_url(),
+    def _resolve(self) -> Settings:
+        base_url = self.base_url or check_base_url(
+            find_environment_base_url(),
             allow_http=self._allow_http,
             name="The base URL in SENDBLUE_API_BASE_URL",
         )
         credentials = self._credentials() if callable(self._credentials) else self._credentials
-        given_proxy = self._proxy
-        if given_proxy is None and not self._has_session:
-            given_proxy = environment_proxy(base_url)
-        proxy = None if given_proxy is None else Proxy.at(given_proxy)
-        headers = checked_headers(credentials, self._headers)
-        secrets = [*header_secrets(self._headers)]
+        proxy_url = self._proxy
+        if proxy_url is None and not self._has_session:
+            proxy_url = find_environment_proxy(base_url)
+        proxy = None if proxy_url is None else Proxy.parse(proxy_url)
+        headers = build_headers(credentials, self._headers)
+        secrets = [*find_header_secrets(self._headers)]
         if proxy is not None:
             secrets += proxy.secrets
             if base_url.startswith("http:"):
@@ -119,7 +119,7 @@ class Given:
             base_url=base_url,
             headers=headers,
             proxy=proxy,
-            ssl=self._ssl or (True if self._has_session else trusted_certificates(base_url)),
+            ssl=self._ssl or (True if self._has_session else load_trusted_certificates(base_url)),
             account=hashlib.blake2b(account, digest_size=16).hexdigest(),
             redact=lambda text: redact(credentials.redact(text)),
         )

@@ -1,4 +1,4 @@
-"""The code that a blocking caller hands over, run on the caller's own thread.
+"""Iterables and callables of a blocking caller, used on the caller's own thread.
 
 A database cursor, a session or a progress bar often belongs to that thread, and any of them may
 call the client itself. So the event loop asks for rows and reports progress, and the caller's
@@ -30,7 +30,7 @@ from .exceptions import ConfigurationError
 
 R = TypeVar("R")
 # The arguments that may be any iterable, such as a query.
-_ITERATED = {"contacts", "numbers", "tags"}
+_ITERABLE_ARGUMENTS = {"contacts", "numbers", "tags"}
 # A row, or none at the end.
 _Answer: TypeAlias = "asyncio.Future[list[Any]]"
 
@@ -80,7 +80,7 @@ class BlockingIterator(Iterator[R]):
 
     Args:
         check: Raises if the calling thread may not wait.
-        method: Makes the generator.
+        method: Returns the generator.
         args, kwargs: Its arguments.
     """
 
@@ -125,11 +125,11 @@ class BlockingIterator(Iterator[R]):
 
 
 class BatchIterator(BlockingIterator[R]):
-    """What becomes of the rows of a source, which the thread pulls that waits for the results.
+    """The results of a source, whose rows are pulled by the thread that waits for the results.
 
     Args:
         check: Raises if the calling thread may not wait.
-        method: Makes the generator of the results from the source and the options.
+        method: Returns the generator of the results from the source and the options.
         source: The rows.
         options: Keyword arguments of the method.
     """
@@ -145,20 +145,22 @@ class BatchIterator(BlockingIterator[R]):
         # What is asynchronous as well, as Django's query sets are, is at home on this thread.
         given = rows if isinstance(rows_of(source), Iterable) else source
         super().__init__(check, method, given, **options)
-        self._steps = _step(self._stream, rows, source, options.get("update_if_exists"))
+        self._steps = _pull_rows_and_wait(
+            self._stream, rows, source, options.get("update_if_exists")
+        )
 
     def _wait(self) -> list[R]:
         return next(self._steps, [])
 
     def close(self) -> None:
-        """End the iteration, as of any such iterator, and leave the source."""
+        """End the iteration, as for any such iterator, and leave the source."""
         super().close()
-        # A thread that is at it, which may be this one inside the source, leaves it by itself.
+        # A thread that runs it, which may be this one inside the source, leaves it by itself.
         with suppress(ValueError):
             self._steps.close()
 
 
-def _step(
+def _pull_rows_and_wait(
     stream: _Stream[R], rows: _Rows, source: Any, update_if_exists: bool | None
 ) -> Generator[list[R], None, None]:
     """Wait for each result, and meanwhile pull each row that is wanted.
@@ -170,24 +172,24 @@ def _step(
     pulled: Iterator[Any] = chain.from_iterable([source])
 
     def pull(answer: _Answer) -> None:
-        settle = answer.get_loop().call_soon_threadsafe
+        call_soon = answer.get_loop().call_soon_threadsafe
         try:
             # The fields of a row may be lazy as well.
             jobs = [job_of(row, update_if_exists=update_if_exists) for row in islice(pulled, 1)]
         except Exception as error:
-            settle(_settle, answer, [], error)
+            call_soon(_answer_with, answer, [], error)
         else:
-            settle(_settle, answer, jobs, None)
+            call_soon(_answer_with, answer, jobs, None)
 
     async def next_result(ask: Callable[[_Answer], object]) -> list[R]:
-        rows.ask_with(ask)
+        rows.use(ask)
         return await stream.next()
 
     while results := portal.run(next_result, (), {}, serve=pull):
         yield results
 
 
-def _settle(answer: _Answer, jobs: list[Job[Any]], error: Exception | None) -> None:
+def _answer_with(answer: _Answer, jobs: list[Job[Any]], error: Exception | None) -> None:
     if answer.done():
         # The batch has ended meanwhile.
         return
@@ -198,7 +200,7 @@ def _settle(answer: _Answer, jobs: list[Job[Any]], error: Exception | None) -> N
 
 
 class _Rows(AsyncIterator[Any]):
-    """Rows for the event loop, each of them asked for at the thread that waits for a result."""
+    """Rows for the event loop, each requested from the thread that waits for a result."""
 
     def __init__(self) -> None:
         self._ask: Callable[[_Answer], object]
@@ -211,23 +213,23 @@ class _Rows(AsyncIterator[Any]):
             return row
         raise StopAsyncIteration
 
-    def ask_with(self, ask: Callable[[_Answer], object]) -> None:
+    def use(self, ask: Callable[[_Answer], object]) -> None:
         """Ask with this from now on, also for a row that nobody was there to pull."""
         self._ask = ask
         if self._answer is not None and not self._answer.done():
             ask(self._answer)
 
 
-def run_gathered(
+def run_with_lists(
     method: Callable[..., Coroutine[Any, Any, R]], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> R:
-    """Run a method, and iterate on this thread over what it is to iterate over."""
-    for name in _ITERATED & kwargs.keys():
-        kwargs[name] = _gather(kwargs[name])
-    return portal.run(method, tuple(map(_gather, args)), kwargs)
+    """Run a method, with each iterable argument made a list on this thread first."""
+    for name in _ITERABLE_ARGUMENTS & kwargs.keys():
+        kwargs[name] = _to_list(kwargs[name])
+    return portal.run(method, tuple(map(_to_list, args)), kwargs)
 
 
-def _gather(argument: Any) -> Any:
+def _to_list(argument: Any) -> Any:
     if isinstance(argument, (str, list, tuple, set, frozenset, bytes, Mapping)):
         return argument
     return list(argument) if isinstance(argument, Iterable) else argument
@@ -236,10 +238,10 @@ def _gather(argument: Any) -> Any:
 def run_import(
     method: Callable[..., Coroutine[Any, Any, R]], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> R:
-    """Run an import, and show its progress on this thread meanwhile.
+    """Run an import, and call ``progress`` on this thread meanwhile.
 
-    The import does not wait for that: of what it shows in the meantime the last is shown next. If
-    this raises, be it from ``progress`` or Ctrl-C, the import has ended and its journal is free.
+    The import does not wait for that: only the latest progress is shown next. If this raises, be
+    it from ``progress`` or Ctrl-C, the import has ended and its journal is free.
     """
     progress: Any = kwargs.get("progress")
     latest: deque[Any] = deque(maxlen=1)
@@ -264,11 +266,11 @@ def run_import(
         return portal.run(run, (), {}, serve=serve)
     except BaseException:
         if task is not None and not task.done():
-            portal.run(_end, (task,), {})
+            portal.run(_cancel_and_wait, (task,), {})
         raise
 
 
-async def _end(task: asyncio.Task[Any]) -> None:
+async def _cancel_and_wait(task: asyncio.Task[Any]) -> None:
     """Cancel a task, and wait for its end, however it ends; that of a lost loop has none."""
     if task.get_loop() is asyncio.get_running_loop():
         task.cancel()

@@ -26,8 +26,8 @@ def start_daemon(work: Callable[[], object], name: str) -> None:
         work()
 
 
-def settle(future: Future[T], function: Callable[[], T]) -> None:
-    """Let a future have what a function returns or raises."""
+def complete(future: Future[T], function: Callable[[], T]) -> None:
+    """Call a function, and let a future have what it returns or raises."""
     try:
         result = function()
     except BaseException as error:
@@ -40,5 +40,5 @@ def run_on_daemon(function: Callable[[], T], name: str) -> Future[T]:
     """Run a function on a daemon thread; what runs cannot be cancelled."""
     future: Future[T] = Future()
     future.set_running_or_notify_cancel()
-    start_daemon(partial(settle, future, function), name)
+    start_daemon(partial(complete, future, function), name)
     return future

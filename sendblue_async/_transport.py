@@ -42,7 +42,7 @@ from ._pool import (
 from ._rate_limits import FixedRateLimiter, RateLimiter
 from ._redaction import Revealed, Secret, redact_numbers
 from ._retry import RULES, Effect, FailureKind, Retryable, RetryPolicy, RetryThrottle, Rule
-from ._settings import Given, Settings
+from ._settings import Settings, SettingsSource
 from ._wire import (
     Call,
     Failure,
@@ -121,7 +121,7 @@ class Transport:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         draw: Callable[[], float] = _random.random,
     ) -> None:
-        self._given = Given(
+        self._settings_source = SettingsSource(
             credentials,
             base_url,
             allow_http=allow_http,
@@ -152,7 +152,7 @@ class Transport:
     @property
     def base_url(self) -> str:
         """Where the API is, as far as that is known before the first call."""
-        return self._given.base_url
+        return self._settings_source.base_url
 
     @property
     def account(self) -> str:
@@ -174,7 +174,7 @@ class Transport:
         Raises:
             ConfigurationError: If a key is not found, or what is found is not usable.
         """
-        settings = self._given.settings()
+        settings = self._settings_source.resolve()
         if self._tokens is None:
             self._identity = _Identity.of(settings)
         self._settings = settings
@@ -330,7 +330,7 @@ class Transport:
     async def _identify(self, deadline: float) -> _Identity | Failure:
         """The identity by an access token, or why there is none."""
         assert self._tokens is not None
-        token = await self._tokens.token(deadline - self._clock())
+        token = await self._tokens.get(deadline - self._clock())
         if isinstance(token, NoToken):
             return Failure(
                 rule=Rule("not_sent", Retryable.NO, False, token.error),
@@ -347,7 +347,7 @@ class Transport:
     async def _renew_token(self, refused: Failure, deadline: float) -> Failure | None:
         """How a call ends whose access token was refused, or nothing if there is another token."""
         assert self._tokens is not None
-        token = await self._tokens.token(deadline - self._clock(), refused=refused.refused_token)
+        token = await self._tokens.get(deadline - self._clock(), refused=refused.refused_token)
         if not isinstance(token, NoToken):
             return refused if token is refused.refused_token else None
         return evolve(

@@ -1,4 +1,4 @@
-"""The blocking client: the asynchronous client's own coroutines, seen through a portal."""
+"""The blocking client: the asynchronous client's own coroutines, run through a portal."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from ._access_tokens import TokenSource
 from ._api import Shared, check_types
 from ._arguments import NoOthers, misspelt, without_others
-from ._deprecation import Place, blocking_caller
+from ._deprecation import CallSite, blocking_call_site
 from ._event_loop import find_blocked_loop
 from ._options import Timeouts
 from ._pool import ClientSession, TraceConfig, closing_unless_in_use
 from ._portal import portal
 from ._redaction import hide
 from ._retry import RetryPolicy
-from ._source_bridge import BatchIterator, BlockingIterator, run_gathered, run_import
+from ._source_bridge import BatchIterator, BlockingIterator, run_import, run_with_lists
 from .client import SendblueClient
 from .exceptions import ConfigurationError
 
@@ -59,22 +59,22 @@ def blocking(
     method: Callable[Concatenate[SendblueClient, _P], Coroutine[Any, Any, _R]],
     run: Callable[..., Any] = portal.run,
 ) -> Callable[Concatenate[SyncSendblueClient, _P], _R]:
-    """The same method for callers that cannot await: same arguments, results and errors.
+    """Make a method blocking, with the same arguments, results and errors.
 
     Args:
         method: The method.
         run: Runs the coroutine of a function, its arguments and keyword arguments.
     """
-    carry_out = _carry_out
+    run_here = _run
 
     def call(self: SyncSendblueClient, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        result: _R = carry_out(run, method, self, args, kwargs)
+        result: _R = run_here(run, method, self, args, kwargs)
         return result
 
-    return _made_like(method, call)
+    return _imitate(method, call)
 
 
-def _carry_out(
+def _run(
     run: Callable[..., Any],
     method: Callable[..., Any],
     client: SyncSendblueClient,
@@ -83,16 +83,16 @@ def _carry_out(
 ) -> Any:
     _check_may_block(client, method.__name__)
     # The first function of a thread or greenlet has no caller.
-    place = Place.of(sys._getframe(1).f_back or sys._getframe(1))
-    caller = blocking_caller.set(place)
+    call_site = CallSite.from_frame(sys._getframe(1).f_back or sys._getframe(1))
+    token = blocking_call_site.set(call_site)
     try:
         return run(method, (client._client, *args), kwargs)
     finally:
-        blocking_caller.reset(caller)
+        blocking_call_site.reset(token)
 
 
-def _made_like(method: Callable[..., Any], call: _C) -> _C:
-    """Give a function the name, docstring and signature of a method.
+def _imitate(method: Callable[..., Any], call: _C) -> _C:
+    """Return a function with the name, docstring and signature of a method.
 
     It gets the method's globals too, where its annotations mean something, so it may use none of
     its own. It has no ``__wrapped__``: web frameworks follow that, find a coroutine function, and
@@ -109,19 +109,19 @@ def _made_like(method: Callable[..., Any], call: _C) -> _C:
     del twin.__wrapped__
     twin.__signature__ = signature(method)
     twin.__qualname__ = f"SyncSendblueClient.{method.__name__}"
-    made: _C = twin
-    return made
+    copied: _C = twin
+    return copied
 
 
 def blocking_iterator(
     method: Callable[Concatenate[SendblueClient, _P], AsyncGenerator[_R, None]],
     items: Callable[..., BlockingIterator[Any]] = BlockingIterator,
 ) -> Callable[Concatenate[SyncSendblueClient, _P], BlockingIterator[_R]]:
-    """The same items for callers that cannot await: same arguments, results and errors.
+    """Make an iterator blocking, with the same arguments, results and errors.
 
     Args:
         method: The method.
-        items: Makes the iterator from a check, the bound method and its arguments.
+        items: Returns the iterator, given a check, the bound method and its arguments.
     """
     iterate = _iterate
 
@@ -130,7 +130,7 @@ def blocking_iterator(
     ) -> BlockingIterator[_R]:
         return iterate(items, method, self, args, kwargs)
 
-    return _made_like(method, call)
+    return _imitate(method, call)
 
 
 def _iterate(
@@ -153,9 +153,10 @@ class SyncSendblueClient(Shared):
     between threads, may be made at import time, and works in a process that was forked after
     its use. Ctrl-C during a call cancels the request.
 
-    What is handed over is used on the calling thread: rows of :meth:`create_contacts` are pulled
-    there, and only while it waits for a result, other iterables are iterated over and ``progress``
-    is called there. So a source may be a database cursor, and all of them may call this client.
+    Iterables and callables that you pass are used on the calling thread: rows of
+    :meth:`create_contacts` are pulled there, and only while it waits for a result, other iterables
+    are iterated over and ``progress`` is called there. So a source may be a database cursor, and
+    all of them may call this client.
     Iterators have a ``close()``, which cancels what is in flight.
 
     The arguments are those of :class:`SendblueClient`, and one more. A ``session``, which belongs
@@ -262,16 +263,16 @@ class SyncSendblueClient(Shared):
 
     close = blocking(SendblueClient.close)
     count_contacts = blocking(SendblueClient.count_contacts)
-    create_contact = blocking(SendblueClient.create_contact, run_gathered)
+    create_contact = blocking(SendblueClient.create_contact, run_with_lists)
     create_contacts = blocking_iterator(SendblueClient.create_contacts, BatchIterator)
-    create_contacts_bulk = blocking(SendblueClient.create_contacts_bulk, run_gathered)
+    create_contacts_bulk = blocking(SendblueClient.create_contacts_bulk, run_with_lists)
     delete_contact = blocking(SendblueClient.delete_contact)
-    delete_contacts_bulk = blocking(SendblueClient.delete_contacts_bulk, run_gathered)
+    delete_contacts_bulk = blocking(SendblueClient.delete_contacts_bulk, run_with_lists)
     get_contact = blocking(SendblueClient.get_contact)
     import_contacts = blocking(SendblueClient.import_contacts, run_import)
     iter_contacts = blocking_iterator(SendblueClient.iter_contacts)
     list_contacts = blocking(SendblueClient.list_contacts)
     opt_out_contact = blocking(SendblueClient.opt_out_contact)
     request = blocking(SendblueClient.request)
-    update_contact = blocking(SendblueClient.update_contact, run_gathered)
+    update_contact = blocking(SendblueClient.update_contact, run_with_lists)
     verify_contact = blocking(SendblueClient.verify_contact)

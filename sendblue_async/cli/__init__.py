@@ -17,7 +17,7 @@ def main() -> None:
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted by Ctrl-C. An import
     that SIGTERM or SIGHUP has ended exits with 128 and the signal's number.
     """
-    _streams.stand_in_for_closed_streams()
+    _streams.replace_closed_streams()
     raises = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if raises:
         # While modules load, an exception may strike where it is only reported, and not heeded.
@@ -41,5 +41,5 @@ def main() -> None:
         sys.exit(130)
     except OSError as error:
         # Of the help, which is printed outside any command.
-        _streams.drop_unprinted()
+        _streams.discard_unprinted()
         sys.exit(f"The output cannot be written: {error.strerror}.")

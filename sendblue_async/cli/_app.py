@@ -1,4 +1,4 @@
-"""The program, what its commands share, and how a command ends."""
+"""The program, what its commands share, and its exit codes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..client import SendblueClient
 from ..exceptions import ConfigurationError, SendblueError, ValidationError
 from ..sandbox import Sandbox
 from ._output import print_error, print_note
-from ._streams import drop_unprinted
+from ._streams import discard_unprinted
 
 P = ParamSpec("P")
 
@@ -39,7 +39,7 @@ InSandbox = Annotated[
 
 
 @contextmanager
-def exit_codes() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turn what is raised inside into a sentence and an exit code."""
     try:
         yield
@@ -50,7 +50,7 @@ def exit_codes() -> Iterator[None]:
         print_error(error)
         raise typer.Exit(1) from None
     except OSError as error:
-        drop_unprinted()
+        discard_unprinted()
         if not isinstance(error, BrokenPipeError):
             print_error(error)
         raise typer.Exit(1) from None
@@ -60,22 +60,22 @@ def exit_codes() -> Iterator[None]:
 
 
 def command(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Run the coroutine to its end, and exit with the code of how it ended."""
+    """Make a command of a coroutine function, with the exit code of how it ended."""
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        with exit_codes():
+        with translate_errors():
             anyio.run(partial(function, *args, **kwargs))
 
     return run
 
 
 @asynccontextmanager
-async def connected_client(sandbox: bool) -> AsyncGenerator[SendblueClient, None]:
-    """A client of the account in the environment, or of a sandbox that ends with the block."""
+async def open_client(sandbox: bool) -> AsyncGenerator[SendblueClient, None]:
+    """Open a client of the account in the environment, or of a sandbox that ends with the block."""
     if not sandbox:
         async with SendblueClient() as client:
-            # A command is not begun without keys.
+            # Fail before the command does anything, if there are no keys.
             client._transport.prepare()
             yield client
         return

@@ -15,10 +15,10 @@ from .._converter import CLEAR, parse_datetime
 from ..exceptions import ValidationError
 from ..models import ContactUpdate, e164
 from ..models._fields import OrderBy, sort_field
-from ._app import AsJson, InSandbox, app, command, connected_client, exit_codes
-from ._listing import listing
-from ._output import print_aside, print_json, print_note, print_response
-from ._prompt import ask
+from ._app import AsJson, InSandbox, app, command, open_client, translate_errors
+from ._listing import open_list
+from ._output import print_json, print_note, print_response, print_stderr
+from ._prompt import confirm
 
 Number = Annotated[str, typer.Argument(help="Phone number in E.164 form, such as +14155550123.")]
 FirstName = Annotated[str | None, typer.Option(help="First name.")]
@@ -29,7 +29,7 @@ AssignedToEmail = Annotated[
 SendblueNumber = Annotated[str | None, typer.Option(help="The Sendblue line to send with.")]
 
 
-def _variables(pairs: list[str] | None) -> dict[str, str] | None:
+def _parse_variables(pairs: list[str] | None) -> dict[str, str] | None:
     for pair in pairs or []:
         if "=" not in pair:
             raise ValidationError(f"--variable takes LABEL=VALUE, not {pair!r}.", field="variable")
@@ -56,7 +56,7 @@ async def create(
     sandbox: InSandbox = False,
 ) -> None:
     """Create a contact, and print it as it is stored."""
-    async with connected_client(sandbox) as client:
+    async with open_client(sandbox) as client:
         response = await client.create_contact(
             number,
             first_name=first_name,
@@ -65,7 +65,7 @@ async def create(
             sendblue_number=sendblue_number,
             tags=tag or None,
             update_if_exists=update_if_exists or None,
-            custom_variables=_variables(variable),
+            custom_variables=_parse_variables(variable),
         )
     print_response(response, as_json=as_json)
 
@@ -74,13 +74,13 @@ async def create(
 @command
 async def get(number: Number, as_json: AsJson = False, sandbox: InSandbox = False) -> None:
     """Print the contact with this number."""
-    async with connected_client(sandbox) as client:
+    async with open_client(sandbox) as client:
         response = await client.get_contact(number)
     print_response(response, as_json=as_json)
 
 
 class Order(str, Enum):
-    """Which way a list is sorted."""
+    """The order of a list."""
 
     ASCENDING = "asc"
     DESCENDING = "desc"
@@ -94,14 +94,14 @@ class Order(str, Enum):
 _SORT_FIELDS = "created_at, first_name, last_name or phone"
 
 
-def _sort_field(words: str) -> str:
+def _parse_sort_field(words: str) -> str:
     try:
         return sort_field(words)
     except ValidationError:
         raise typer.BadParameter(f"{words!a} is not {_SORT_FIELDS}.") from None
 
 
-def _time(words: str) -> datetime:
+def _parse_time(words: str) -> datetime:
     try:
         return parse_datetime(words)
     except ValueError:
@@ -130,7 +130,7 @@ async def list_contacts(
         OrderBy | None,
         typer.Option(
             metavar="FIELD",
-            parser=_sort_field,
+            parser=_parse_sort_field,
             help=f"Field to sort by: {_SORT_FIELDS}. Default: created_at.",
         ),
     ] = None,
@@ -141,7 +141,7 @@ async def list_contacts(
         datetime | None,
         typer.Option(
             metavar="DATETIME",
-            parser=_time,
+            parser=_parse_time,
             help="Only those created then or later; ISO 8601, in UTC unless it names a time zone.",
         ),
     ] = None,
@@ -156,8 +156,8 @@ async def list_contacts(
     """List contacts, a line for each."""
     if everything:
         _refuse_beside_all(limit=limit, offset=offset, order_by=order_by, order=order)
-    async with connected_client(sandbox) as client:
-        with listing(as_json=as_json) as show:
+    async with open_client(sandbox) as client:
+        with open_list(as_json=as_json) as show:
             if everything:
                 async with aclosing(client.iter_contacts(created_at_gte=since)) as contacts:
                     async for contact in contacts:
@@ -186,7 +186,7 @@ class Clearable(str, Enum):
     CUSTOM_VARIABLES = "custom_variables"
 
 
-def _changes(clear: list[Clearable] | None, **fields: Any) -> ContactUpdate:
+def _make_changes(clear: list[Clearable] | None, **fields: Any) -> ContactUpdate:
     for name in [field.value for field in clear or []]:
         if fields[name] not in (None, CLEAR):
             raise ValidationError(f"{name} is given a value and cleared too; choose one of them.")
@@ -233,7 +233,7 @@ async def update(
     sandbox: InSandbox = False,
 ) -> None:
     """Change a contact, and print it as it is stored."""
-    changes = _changes(
+    changes = _make_changes(
         clear,
         first_name=first_name,
         last_name=last_name,
@@ -242,16 +242,16 @@ async def update(
         sendblue_number=sendblue_number,
         opt_out=opt_out,
         tags=tag or None,
-        custom_variables=_variables(variable),
+        custom_variables=_parse_variables(variable),
     )
-    async with connected_client(sandbox) as client:
+    async with open_client(sandbox) as client:
         response = await client.update_contact(number, changes)
     print_response(response, as_json=as_json)
 
 
 # Not a coroutine: while an event loop runs, Ctrl-C would not reach a question.
 @app.command()
-@exit_codes()
+@translate_errors()
 def delete(
     number: Number,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -263,14 +263,14 @@ def delete(
 ) -> None:
     """Delete the contact with this number, after asking."""
     number = e164(number)
-    if not (yes or ask(f"Delete the contact {number}?")):
-        print_aside("Nothing was deleted.")
+    if not (yes or confirm(f"Delete the contact {number}?")):
+        print_stderr("Nothing was deleted.")
         raise typer.Exit(1)
     anyio.run(_delete, number, missing_ok, as_json, sandbox)
 
 
 async def _delete(number: str, missing_ok: bool, as_json: bool, sandbox: bool) -> None:
-    async with connected_client(sandbox) as client:
+    async with open_client(sandbox) as client:
         response = await client.delete_contact(number, missing_ok=missing_ok)
     if as_json:
         print_json(response.to_dict())
@@ -284,7 +284,7 @@ async def _delete(number: str, missing_ok: bool, as_json: bool, sandbox: bool) -
 @command
 async def count(as_json: AsJson = False, sandbox: InSandbox = False) -> None:
     """Print how many contacts there are."""
-    async with connected_client(sandbox) as client:
+    async with open_client(sandbox) as client:
         response = await client.count_contacts()
     if as_json:
         print_json(response.to_dict())

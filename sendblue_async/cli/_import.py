@@ -1,4 +1,4 @@
-"""The import of a file: options in, a bar or lines on the way, counts and exit code out."""
+"""The import of a file: options in, a progress bar or lines, counts and exit code out."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from .._rate_limits import AdaptiveRateLimiter
 from ..batch import ImportProgress, ImportReport
 from ..batch._importing._files import journal_beside
 from ..exceptions import ValidationError
-from ._app import InSandbox, app, command, connected_client
+from ._app import InSandbox, app, command, open_client
 from ._interruption import Interruption
-from ._output import print_above, print_aside, print_json, print_note
+from ._output import print_above_bar, print_json, print_note, print_stderr
 from ._report_file import check_report, write_report
 
-# Lines of the file that are shown beside the count of one outcome.
-_LINES_SHOWN = 10
+# How many line numbers are shown beside the count of one outcome.
+_MAX_LINES_SHOWN = 10
 _OUTCOMES = ("created", "stored", "existing", "rejected", "unknown", "skipped", "remaining")
 # Seconds between two lines of progress, where there is no bar.
-_BETWEEN_LINES = 10.0
-# Seconds over which it is measured how many entries end in one.
-_MEASURED = 10.0
+_LINE_INTERVAL = 10.0
+# Seconds over which the number of entries a second is averaged.
+_RATE_WINDOW = 10.0
 _CHECKING = "checking the file"
 
 
 class OnDuplicate(str, Enum):
-    """What becomes of rows with one number."""
+    """What happens to rows with the same number."""
 
     MERGE = "merge"
     LAST = "last"
@@ -98,8 +98,8 @@ async def import_(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the file, and send nothing.")
     ] = False,
-    report: Annotated[
-        Path | None, typer.Option(help="Also write the results to this file, as JSON.")
+    report_path: Annotated[
+        Path | None, typer.Option("--report", help="Also write the results to this file, as JSON.")
     ] = None,
     sandbox: InSandbox = False,
 ) -> None:
@@ -107,14 +107,14 @@ async def import_(
     options: dict[str, Any] = {
         "update_if_exists": update_if_exists,
         "region": region,
-        "columns": _pairs(columns),
+        "columns": _parse_columns(columns),
         "on_duplicate": on_duplicate.value,
         "all_numbers": all_numbers,
         "encoding": encoding,
         "delimiter": delimiter,
     }
-    per_second = _per_second(rate)
-    check_report(report, file)
+    per_second = _parse_rate(rate)
+    check_report(report_path, file)
     if sandbox and resume:
         raise ValidationError(
             "There is nothing to --resume in a --sandbox, which is new each time.",
@@ -122,12 +122,12 @@ async def import_(
         )
     if dry_run:
         options.update(concurrency=concurrency, bulk=bulk)
-        await _run_dry(file, options, per_second, report)
+        await _run_dry(file, options, per_second, report_path)
         return
     journal = journal_beside(file)
     if resume and not journal.exists():
-        print_aside(f"There is no journal at {journal}, so the import begins anew.")
-    async with connected_client(sandbox) as client:
+        print_stderr(f"There is no journal at {journal}, so the import begins anew.")
+    async with open_client(sandbox) as client:
         with ExitStack() as shown:
             job = client._import(
                 file,
@@ -136,52 +136,52 @@ async def import_(
                 give_up_after=give_up_after,
                 bulk=bulk,
                 resume=resume,
-                progress=shown.enter_context(_progress()),
+                progress=shown.enter_context(_show_progress()),
                 **options,
             )
 
             def stop() -> None:
                 job.stop()
-                print_aside("Finishing what is in flight; press Ctrl-C again to stop at once.")
+                print_stderr("Finishing what is in flight; press Ctrl-C again to stop at once.")
 
             interruption = Interruption(stop)
             written = False
             try:
-                came_to = await job.run()
+                report = await job.run()
             finally:
                 shown.close()
                 if job.report is not None:
-                    written = _print_end(job.report, report, sandbox=sandbox)
-    interruption.exit_if_it_came()
-    if not written or came_to.rejected or came_to.unknown or came_to.remaining:
+                    written = _print_result(job.report, report_path, sandbox=sandbox)
+    interruption.exit_if_interrupted()
+    if not written or report.rejected or report.unknown or report.remaining:
         raise typer.Exit(1)
 
 
 async def _run_dry(
-    file: Path, options: dict[str, Any], per_second: float | None, report: Path | None
+    file: Path, options: dict[str, Any], per_second: float | None, report_path: Path | None
 ) -> None:
     from ..batch._importing._dry_run import dry_run
 
     interruption = Interruption(lambda: None)
-    run = partial(dry_run, file, stopped=interruption.came, **options)
+    run = partial(dry_run, file, stopped=interruption.has_come, **options)
     try:
-        found = await anyio.to_thread.run_sync(run)
+        result = await anyio.to_thread.run_sync(run)
     except asyncio.CancelledError:
-        # The thread does not hear of it otherwise, and the program would not end before it.
+        # Tells the thread to stop, which the program waits for at its end.
         interruption.signal = signal.SIGINT
         raise
     written = True
-    if found is None:
-        print_aside("The file was not checked to its end.")
+    if result is None:
+        print_stderr("The file was not checked to its end.")
     else:
-        _print_dry_run(found, per_second)
-        written = report is None or write_report(report, asdict(found), like=file)
-    interruption.exit_if_it_came()
+        _print_dry_run(result, per_second)
+        written = report_path is None or write_report(report_path, asdict(result), like=file)
+    interruption.exit_if_interrupted()
     if not written:
         raise typer.Exit(1)
 
 
-def _pairs(columns: list[str] | None) -> dict[str, str]:
+def _parse_columns(columns: list[str] | None) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for pair in columns or []:
         # A column's name may have "=" in it; no field has.
@@ -196,7 +196,7 @@ def _pairs(columns: list[str] | None) -> dict[str, str]:
     return pairs
 
 
-def _per_second(rate: str | None) -> float | None:
+def _parse_rate(rate: str | None) -> float | None:
     if rate is None:
         return None
     with contextlib.suppress(ValueError):
@@ -208,96 +208,110 @@ def _per_second(rate: str | None) -> float | None:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[ImportProgress], None]]:
-    """Shows how far it is: a bar on a terminal, and lines elsewhere."""
+def _show_progress() -> Iterator[Callable[[ImportProgress], None]]:
+    """Show progress: a bar on a terminal, and lines elsewhere."""
     console = Console(stderr=True)
-    words = _Words()
+    status = _StatusLine()
     if not console.is_terminal:
         last = 0.0
 
-        def show_line(now: ImportProgress) -> None:
+        def show_line(progress: ImportProgress) -> None:
             nonlocal last
-            told = f"{now.trouble}; {words(now)}" if now.trouble else words(now)
-            if now.seconds - last >= _BETWEEN_LINES:
-                last = now.seconds
-                done = f"{_done(now)} of {now.entries}" if now.checked else f"{now.entries} read"
-                print_aside(f"{done}: {told}")
+            line = (
+                f"{progress.trouble}; {status(progress)}" if progress.trouble else status(progress)
+            )
+            if progress.seconds - last >= _LINE_INTERVAL:
+                last = progress.seconds
+                done = (
+                    f"{_count_done(progress)} of {progress.entries}"
+                    if progress.checked
+                    else f"{progress.entries} read"
+                )
+                print_stderr(f"{done}: {line}")
 
         yield show_line
         return
     bar = Progress(
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[words]}"),
+        TextColumn("{task.fields[status]}"),
         TimeRemainingColumn(),
         console=console,
     )
     with bar:
-        task = bar.add_task("import", total=None, words=_CHECKING)
+        task = bar.add_task("import", total=None, status=_CHECKING)
         trouble: str | None = None
 
-        def show(now: ImportProgress) -> None:
+        def show(progress: ImportProgress) -> None:
             nonlocal trouble
-            if now.trouble and now.trouble != trouble:
+            if progress.trouble and progress.trouble != trouble:
                 # Above the bar, which has no room for it.
-                print_above(now.trouble, console)
-            trouble = now.trouble
-            if now.checked:
-                bar.update(task, total=now.entries, completed=_done(now), words=words(now))
+                print_above_bar(progress.trouble, console)
+            trouble = progress.trouble
+            if progress.checked:
+                bar.update(
+                    task,
+                    total=progress.entries,
+                    completed=_count_done(progress),
+                    status=status(progress),
+                )
             else:
-                bar.update(task, completed=now.entries, words=words(now))
+                bar.update(task, completed=progress.entries, status=status(progress))
 
         yield show
 
 
-def _done(now: ImportProgress) -> int:
-    return sum(now.counts.values())
+def _count_done(progress: ImportProgress) -> int:
+    return sum(progress.counts.values())
 
 
-class _Words:
-    """Says what an import is at, and how many entries a second end lately."""
+class _StatusLine:
+    """What an import is doing, in words, and how many entries a second it processes."""
 
     def __init__(self) -> None:
-        self._lately: deque[tuple[float, int]] = deque()
+        self._recent: deque[tuple[float, int]] = deque()
 
-    def __call__(self, now: ImportProgress) -> str:
-        if not now.checked:
+    def __call__(self, progress: ImportProgress) -> str:
+        if not progress.checked:
             return _CHECKING
-        rate = f"{self._achieved(now):.0f}/s, "
-        if now.requests_per_second:
-            rate += f"{now.requests_per_second:.0f}/s allowed, "
-        if now.waiting:
-            left = _duration(now.gives_up_in or 0.0).removeprefix("0:")
+        rate = f"{self._recent_rate(progress):.0f}/s, "
+        if progress.requests_per_second:
+            rate += f"{progress.requests_per_second:.0f}/s allowed, "
+        if progress.waiting:
+            left = _format_duration(progress.gives_up_in or 0.0).removeprefix("0:")
             rate = f"waiting, gives up in {left}, "
-        failed = now.counts.get("rejected", 0) + now.counts.get("unknown", 0)
-        return f"{rate}{now.refused} refused as too many, {failed} errors"
+        failed = progress.counts.get("rejected", 0) + progress.counts.get("unknown", 0)
+        return f"{rate}{progress.refused} refused as too many, {failed} errors"
 
-    def _achieved(self, now: ImportProgress) -> float:
-        self._lately.append((now.seconds, _done(now)))
-        while now.seconds - self._lately[0][0] > _MEASURED:
-            self._lately.popleft()
-        since, then = self._lately[0]
-        return (_done(now) - then) / (now.seconds - since) if now.seconds > since else 0.0
+    def _recent_rate(self, progress: ImportProgress) -> float:
+        self._recent.append((progress.seconds, _count_done(progress)))
+        while progress.seconds - self._recent[0][0] > _RATE_WINDOW:
+            self._recent.popleft()
+        since, then = self._recent[0]
+        return (
+            (_count_done(progress) - then) / (progress.seconds - since)
+            if progress.seconds > since
+            else 0.0
+        )
 
 
-def _duration(seconds: float) -> str:
-    """Hours, minutes and seconds, as ``1:02:03``."""
+def _format_duration(seconds: float) -> str:
+    """Format seconds as hours, minutes and seconds: ``1:02:03``."""
     return str(timedelta(seconds=math.ceil(seconds)))
 
 
-def _print_end(report: ImportReport, path: Path | None, *, sandbox: bool) -> bool:
-    """Print what it has come to and how to go on; whether the report was written, if it had to."""
+def _print_result(report: ImportReport, path: Path | None, *, sandbox: bool) -> bool:
+    """Print the report and how to resume; return whether the report file, if any, was written."""
     if report.entries or report.finished:
         _print_report(report)
     else:
-        print_aside("The file was not checked to its end; nothing was sent.")
+        print_stderr("The file was not checked to its end; nothing was sent.")
     if sandbox:
-        # It tells what is in a sandbox that nobody can get at again, and would stand in the way of
-        # an import into the account.
+        # It describes a sandbox that is gone, and would block an import into the account.
         report.journal.unlink()
     elif not report.finished:
-        words = [word for word in sys.argv[1:] if word != "--resume"]
-        print_aside(f"To go on: sendblue-async {shlex.join([*words, '--resume'])}")
+        arguments = [word for word in sys.argv[1:] if word != "--resume"]
+        print_stderr(f"To go on: sendblue-async {shlex.join([*arguments, '--resume'])}")
     return path is None or write_report(path, report.to_dict(), like=report.path)
 
 
@@ -306,7 +320,7 @@ def _print_report(report: ImportReport) -> None:
     print_note(f"{report.entries} entries")
     for name in _OUTCOMES:
         if counts[name]:
-            print_note(f"{counts[name]:>8} {name}{_where(report.lines.get(name, ()))}")
+            print_note(f"{counts[name]:>8} {name}{_format_lines(report.lines.get(name, ()))}")
     for code, count in sorted(report.codes.items()):
         print_note(f"         {count} {code}")
     if report.limit is not None:
@@ -317,31 +331,31 @@ def _print_report(report: ImportReport) -> None:
         print_note(f"Columns that were not used: {', '.join(map(ascii, report.unused_columns))}.")
 
 
-def _where(lines: tuple[int, ...]) -> str:
-    """The lines, or the first few of many; the report has more."""
+def _format_lines(lines: tuple[int, ...]) -> str:
+    """List the line numbers, or the first few of many; the report has more."""
     if not lines:
         return ""
-    shown = ", ".join(map(str, lines[:_LINES_SHOWN]))
-    more = " and more" if len(lines) > _LINES_SHOWN else ""
+    shown = ", ".join(map(str, lines[:_MAX_LINES_SHOWN]))
+    more = " and more" if len(lines) > _MAX_LINES_SHOWN else ""
     return f", {'line' if len(lines) == 1 else 'lines'} {shown}{more}"
 
 
-def _print_dry_run(found: Any, per_second: float | None) -> None:
-    print_note(f"{found.entries} entries, read as {found.encoding}")
-    print_note(f"{found.contacts:>8} contacts would be sent")
-    print_note(f"{found.requests:>8} requests, if nothing goes wrong")
-    if found.skipped:
-        print_note(f"{found.skipped:>8} skipped, as a later row has the same number")
-    for code, count in sorted(found.codes.items()):
+def _print_dry_run(result: Any, per_second: float | None) -> None:
+    print_note(f"{result.entries} entries, read as {result.encoding}")
+    print_note(f"{result.contacts:>8} contacts would be sent")
+    print_note(f"{result.requests:>8} requests, if nothing goes wrong")
+    if result.skipped:
+        print_note(f"{result.skipped:>8} skipped, as a later row has the same number")
+    for code, count in sorted(result.codes.items()):
         print_note(f"{count:>8} rejected: {code}")
-    if found.unused_columns:
+    if result.unused_columns:
         print_note(
-            f"Columns that would not be used: {', '.join(map(ascii, found.unused_columns))}."
+            f"Columns that would not be used: {', '.join(map(ascii, result.unused_columns))}."
         )
     rate = per_second or AdaptiveRateLimiter.FIRST
-    takes = f"At {rate:g} a second that takes {_duration(found.requests / rate)}."
+    takes = f"At {rate:g} a second that takes {_format_duration(result.requests / rate)}."
     if per_second is None:
         takes += " It begins at that rate, and goes faster until the server refuses."
     print_note(takes)
-    for sample in found.samples:
+    for sample in result.samples:
         print_json(sample)

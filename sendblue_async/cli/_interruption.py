@@ -1,4 +1,4 @@
-"""Signals that ask the program to end, and what it finishes before it does."""
+"""Signals that end the program, and what it finishes first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import typer
 
 
 class Interruption:
-    """Lets the first Ctrl-C, SIGTERM or SIGHUP stop what is going on; a second ends the program.
+    """Lets the first Ctrl-C, SIGTERM or SIGHUP stop the work; a second ends the program.
 
     Service managers end a program with SIGTERM, a terminal that is closed with SIGHUP. A signal
     that is ignored, as SIGHUP is under nohup, stays ignored.
@@ -36,29 +36,29 @@ class Interruption:
             # Windows has no such handlers; there Ctrl-C cancels what is in flight.
             with contextlib.suppress(NotImplementedError):
                 before = signal.getsignal(number)
-                loop.add_signal_handler(number, self._heed, number)
+                loop.add_signal_handler(number, self._handle, number)
                 self._before[number] = before
 
-    def came(self) -> bool:
-        """Whether there was one."""
+    def has_come(self) -> bool:
+        """Whether a signal has come."""
         return self.signal is not None
 
-    def exit_if_it_came(self) -> None:
-        """End the command as shells have it, with 128 and the number of the signal."""
+    def exit_if_interrupted(self) -> None:
+        """Exit with 128 and the number of the signal, as shells expect, if one has come."""
         if self.signal is not None:
             raise typer.Exit(128 + self.signal)
 
-    def _heed(self, number: int) -> None:
+    def _handle(self, number: int) -> None:
         self.signal = number
         for other, before in self._before.items():
             asyncio.get_running_loop().remove_signal_handler(other)
             signal.signal(other, before)
         if number == getattr(signal, "SIGHUP", None):
-            _leave_the_terminal()
+            _detach_from_terminal()
         self._stop()
 
 
-def _leave_the_terminal() -> None:
+def _detach_from_terminal() -> None:
     """Print into nothing from now on where the terminal is gone, as that is an error otherwise."""
     for stream in (sys.stdout, sys.stderr):
         if _is_hung_up(stream.fileno()):

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ..models import ContactResponse
 
-# What errors call things, such as the library's arguments, and how the command line has them.
+# What errors call things, such as the library's arguments, and what the command line calls them.
 _TERMS = {
     r"^\[Errno \d+\] ": "",
     r"^(Cannot listen on .* in use)$": r"\1. Choose another port with --port.",
@@ -29,9 +29,9 @@ _TERMS = {
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """One JSON document on one line of standard output, printable wherever that goes."""
+    """Print one JSON document on one line of standard output, in characters that it can encode."""
     text = json.dumps(document, ensure_ascii=False)
-    # What could steer a terminal is legal in a JSON string, and so is its escape.
+    # What could control a terminal is legal in a JSON string, and so is its escape.
     text = "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
     try:
         text.encode(sys.stdout.encoding)
@@ -41,35 +41,37 @@ def print_json(document: dict[str, Any]) -> None:
 
 
 def print_note(line: str) -> None:
-    """Print a line on standard output, with what could steer a terminal made visible."""
-    print(_encodable(_plain(line), sys.stdout.encoding), flush=True)
+    """Print a line on standard output, with what could control a terminal escaped."""
+    print(_escape_unencodable(_escape_control(line), sys.stdout.encoding), flush=True)
 
 
-def print_aside(line: str, end: str = "\n") -> None:
-    """A line on standard error, for people alone: no part of the output."""
-    _print(Text(_plain(line)), to_stderr=True, end=end)
+def print_stderr(line: str, end: str = "\n") -> None:
+    """Print a line on standard error, for people: no part of the output."""
+    _print(Text(_escape_control(line)), to_stderr=True, end=end)
 
 
-def print_above(line: str, console: Console) -> None:
-    """A line above the bar that a console shows."""
-    console.print(Text(_encodable(_plain(line), console.encoding)), soft_wrap=True)
+def print_above_bar(line: str, console: Console) -> None:
+    """Print a line above the progress bar of a console."""
+    console.print(
+        Text(_escape_unencodable(_escape_control(line), console.encoding)), soft_wrap=True
+    )
 
 
 def print_error(error: BaseException) -> None:
-    """An error as one or two plain sentences on standard error, in the command line's terms."""
+    """Print an error on standard error, in the command line's terms."""
     words = str(error)
     for said, meant in _TERMS.items():
         words = re.sub(said, meant, words)
-    _print(Text(_plain(words), style="red"), to_stderr=True)
+    _print(Text(_escape_control(words), style="red"), to_stderr=True)
 
 
 def print_response(response: ContactResponse, *, as_json: bool) -> None:
-    """A contact: a JSON document, or a line for each field that has a value."""
+    """Print a contact: a JSON document, or a line for each field that has a value."""
     if as_json:
         print_json(response.to_dict())
         return
     fields = {
-        _plain(name): _plain(_words(value))
+        _escape_control(name): _escape_control(_format_value(value))
         for name, value in response.contact.to_dict().items()
         if value not in (None, [], {})
     }
@@ -78,25 +80,25 @@ def print_response(response: ContactResponse, *, as_json: bool) -> None:
         _print(Text.assemble((name.ljust(width), "bold"), "  ", words))
 
 
-def safe_words(value: Any) -> str:
-    """A value as people write it, in characters that standard output takes and can do no harm."""
-    return _encodable(_plain(_words(value)), sys.stdout.encoding)
+def format_printable(value: Any) -> str:
+    """Format a value for people, in harmless characters that standard output can encode."""
+    return _escape_unencodable(_escape_control(_format_value(value)), sys.stdout.encoding)
 
 
 def _print(text: Text, *, to_stderr: bool = False, end: str = "\n") -> None:
     console = Console(stderr=to_stderr, soft_wrap=True)
-    text.plain = _encodable(text.plain, console.encoding)
+    text.plain = _escape_unencodable(text.plain, console.encoding)
     console.print(text, end=end)
     console.file.flush()
 
 
-def _encodable(text: str, encoding: str) -> str:
-    """The text with what the encoding has no room for made visible."""
+def _escape_unencodable(text: str, encoding: str) -> str:
+    """Escape what an encoding cannot encode."""
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _words(value: Any) -> str:
-    """A value as people write it."""
+def _format_value(value: Any) -> str:
+    """Format a value for people."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -108,6 +110,6 @@ def _words(value: Any) -> str:
     return str(value)
 
 
-def _plain(text: str) -> str:
-    """The text with what could steer a terminal made visible; it may come from anywhere."""
+def _escape_control(text: str) -> str:
+    """Escape what could control a terminal; the text may come from anywhere."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -15,11 +15,11 @@ from ..batch._importing._files import (
     open_to_replace,
 )
 from ..exceptions import ValidationError
-from ._output import print_aside
+from ._output import print_stderr
 
 
 def check_report(path: Path | None, file: Path) -> None:
-    """Find out before the run that the report can be written, and costs no other file."""
+    """Check before the run that the report can be written, and replaces no other file."""
     if path is None:
         return
     try:
@@ -40,7 +40,7 @@ def check_report(path: Path | None, file: Path) -> None:
 
 
 def write_report(path: Path, document: dict[str, Any], *, like: Path) -> bool:
-    """Write the report; whether that went well."""
+    """Write the report, and return whether that succeeded."""
     try:
         if is_stream(path):
             opened: AbstractContextManager[IO[str]] = path.open("a", encoding="utf-8")
@@ -49,7 +49,7 @@ def write_report(path: Path, document: dict[str, Any], *, like: Path) -> bool:
         with opened as file:
             file.write(json.dumps(document, indent=2) + "\n")
     except OSError as error:
-        print_aside(
+        print_stderr(
             f"The report could not be written into {path}: {error.strerror or error}. A report "
             "that was there before is unchanged."
         )

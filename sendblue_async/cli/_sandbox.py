@@ -21,7 +21,7 @@ _DIALS = ", ".join(dial.name for dial in attrs.fields(Faults))
 
 
 class Spelling(str, Enum):
-    """Which names the fields of a contact have in answers."""
+    """The names of a contact's fields in answers."""
 
     BOTH = "both"
     SNAKE = "snake"
@@ -29,7 +29,7 @@ class Spelling(str, Enum):
 
 
 @asynccontextmanager
-async def _started(sandbox: Sandbox) -> AsyncGenerator[Sandbox, None]:
+async def _run(sandbox: Sandbox) -> AsyncGenerator[Sandbox, None]:
     try:
         await sandbox.start()
     except ValueError as error:
@@ -68,7 +68,7 @@ async def serve_sandbox(
     except ValueError as error:
         raise ValidationError(str(error), field="fault") from None
     sandbox = Sandbox(port=port, db=db, seed=seed, faults=faults, spelling=spelling.value)
-    async with _started(sandbox) as server:
+    async with _run(sandbox) as server:
         environment = {
             "SENDBLUE_API_BASE_URL": server.base_url,
             "SENDBLUE_API_KEY": server.api_key,

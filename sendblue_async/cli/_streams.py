@@ -1,4 +1,4 @@
-"""The standard streams, should they be closed, or nobody take what is printed."""
+"""The standard streams, when they are closed or nobody reads what is printed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import os
 import sys
 
 
-def stand_in_for_closed_streams() -> None:
+def replace_closed_streams() -> None:
     """Let a program that was started without standard streams print into nothing."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
-def drop_unprinted() -> None:
-    """Drop what standard output does not take, which would be tried again at exit."""
+def discard_unprinted() -> None:
+    """Discard what standard output does not take, as Python would try again at exit."""
     try:
         sys.stdout.flush()
     except OSError:

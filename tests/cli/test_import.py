@@ -575,7 +575,7 @@ def test_how_far_it_is_stands_on_a_line(
     capsys: pytest.CaptureFixture[str], steps: list[ImportProgress], line: str
 ) -> None:
     """A line tells the count, the rate that is achieved, or what is waited for."""
-    with _import._progress() as show:
+    with _import._show_progress() as show:
         for step in steps:
             show(step)
     assert capsys.readouterr().err.splitlines()[-1] == line
@@ -591,7 +591,7 @@ def test_how_far_it_is_stands_beside_a_bar(
     """On a terminal the same stands beside a bar."""
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     monkeypatch.setenv("COLUMNS", "160")
-    with _import._progress() as show:
+    with _import._show_progress() as show:
         for step in steps:
             show(step)
     shown = capsys.readouterr().err

@@ -13,12 +13,12 @@ from sendblue_async._credentials import Credentials
 from sendblue_async._options import (
     DEFAULT_BASE_URL,
     Timeouts,
-    checked_base_url,
-    checked_headers,
-    checked_proxy,
-    environment_proxy,
+    build_headers,
+    check_base_url,
+    check_proxy,
+    find_environment_proxy,
     is_loopback,
-    trusted_certificates,
+    load_trusted_certificates,
 )
 from sendblue_async._redaction import Secret
 from sendblue_async.exceptions import ConfigurationError
@@ -59,8 +59,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_base_url_is_https_or_loopback(url: str, taken: str) -> None:
     """https anywhere and http on this machine are taken, without slashes at the end."""
-    assert checked_base_url(url, allow_http=False) == taken
-    assert checked_base_url(taken, allow_http=True) == taken
+    assert check_base_url(url, allow_http=False) == taken
+    assert check_base_url(taken, allow_http=True) == taken
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_a_base_url_is_https_or_loopback(url: str, taken: str) -> None:
 def test_plain_http_to_another_machine_is_refused_unless_allowed(url: str) -> None:
     """Plain http to a host that is not loopback is refused, and allow_http=True takes it."""
     with pytest.raises(ConfigurationError, match=r"not https.*allow_http=True"):
-        checked_base_url(url, allow_http=False)
-    assert checked_base_url(url, allow_http=True).lower() == url.lower()
+        check_base_url(url, allow_http=False)
+    assert check_base_url(url, allow_http=True).lower() == url.lower()
 
 
 @pytest.mark.parametrize("allow_http", [True, False])
@@ -105,13 +105,13 @@ def test_plain_http_to_another_machine_is_refused_unless_allowed(url: str) -> No
 def test_what_is_no_base_url_is_refused(url: Any, allow_http: bool) -> None:
     """What is no web address, or holds a user, query, fragment or odd character, is refused."""
     with pytest.raises(ConfigurationError, match="base_url"):
-        checked_base_url(url, allow_http=allow_http)
+        check_base_url(url, allow_http=allow_http)
 
 
 def test_a_password_in_a_base_url_is_not_shown() -> None:
     """The error about a user name in a base URL does not repeat the password."""
     with pytest.raises(ConfigurationError) as caught:
-        checked_base_url("https://user:hush@api.sendblue.co", allow_http=False)
+        check_base_url("https://user:hush@api.sendblue.co", allow_http=False)
     assert "hush" not in str(caught.value)
 
 
@@ -171,7 +171,7 @@ OWN = {
 )  # fmt: skip
 def test_headers_of_the_caller_join_the_own_ones(given: Any, more: dict[str, str]) -> None:
     """Every request has the client's headers and the caller's, which may replace the names."""
-    assert checked_headers(CREDENTIALS, given) == {**OWN, **more}
+    assert build_headers(CREDENTIALS, given) == {**OWN, **more}
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_headers_of_the_caller_join_the_own_ones(given: Any, more: dict[str, str
 def test_headers_that_the_client_sets_are_not_the_callers(name: str) -> None:
     """The two keys and the headers that frame the body cannot be replaced, in any case."""
     with pytest.raises(ConfigurationError, match=f"may not set {name}"):
-        checked_headers(CREDENTIALS, {name: "x"})
+        build_headers(CREDENTIALS, {name: "x"})
 
 
 @pytest.mark.parametrize(
@@ -200,13 +200,13 @@ def test_headers_that_the_client_sets_are_not_the_callers(name: str) -> None:
 def test_what_is_no_header_is_refused(given: Any) -> None:
     """Names and values that no header can hold are refused, line breaks above all."""
     with pytest.raises(ConfigurationError, match="default_headers"):
-        checked_headers(CREDENTIALS, given)
+        build_headers(CREDENTIALS, given)
 
 
 def test_a_header_that_is_refused_does_not_show_its_value() -> None:
     """The error about a header's value names the header only: the value may be a secret."""
     with pytest.raises(ConfigurationError, match="Authorization") as caught:
-        checked_headers(CREDENTIALS, {"Authorization": "Bearer hush\n"})
+        build_headers(CREDENTIALS, {"Authorization": "Bearer hush\n"})
     assert "hush" not in str(caught.value)
 
 
@@ -217,7 +217,7 @@ def test_a_header_that_is_refused_does_not_show_its_value() -> None:
 )  # fmt: skip
 def test_a_proxy_is_a_web_address(proxy: str | None) -> None:
     """None and http or https URLs, with a user and password or without, are taken as they are."""
-    assert checked_proxy(proxy) == proxy
+    assert check_proxy(proxy) == proxy
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_proxy_is_a_web_address(proxy: str | None) -> None:
 def test_what_is_no_proxy_is_refused_without_being_shown(proxy: Any) -> None:
     """A proxy that is no URL is refused; as it may hold a password, it is not shown."""
     with pytest.raises(ConfigurationError, match="proxy must be a URL") as caught:
-        checked_proxy(proxy)
+        check_proxy(proxy)
     assert "hush" not in str(caught.value)
 
 
@@ -237,7 +237,7 @@ def test_what_is_no_proxy_is_refused_without_being_shown(proxy: Any) -> None:
 def test_a_socks_proxy_is_called_one(proxy: str) -> None:
     """Somebody who passes one is told that it is the kind that is not supported."""
     with pytest.raises(ConfigurationError, match=r"proxy must be .*; SOCKS is not supported"):
-        checked_proxy(proxy)
+        check_proxy(proxy)
 
 
 PROXY = "http://proxy.example:3128"
@@ -270,14 +270,14 @@ def test_the_environment_names_the_proxy(
     """The variable of the base URL's scheme names the proxy; NO_PROXY and loopback go around it."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert environment_proxy(base_url) == expected
+    assert find_environment_proxy(base_url) == expected
 
 
 def test_an_unusable_proxy_of_the_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable that names no usable proxy is an error: requests must not go around it."""
     monkeypatch.setenv("HTTPS_PROXY", "socks5://user:hush@proxy.example")
     with pytest.raises(ConfigurationError, match="proxy") as caught:
-        environment_proxy(DEFAULT_BASE_URL)
+        find_environment_proxy(DEFAULT_BASE_URL)
     assert "hush" not in str(caught.value)
 
 
@@ -286,12 +286,12 @@ def test_certificates_of_the_environment_are_trusted(
     variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     """A variable that names certificates makes TLS settings that verify; else aiohttp's stay."""
-    assert trusted_certificates(DEFAULT_BASE_URL) is True
+    assert load_trusted_certificates(DEFAULT_BASE_URL) is True
     monkeypatch.setenv(variable, str(tmp_path))
-    context = trusted_certificates(DEFAULT_BASE_URL)
+    context = load_trusted_certificates(DEFAULT_BASE_URL)
     assert isinstance(context, ssl.SSLContext)
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname is True
-    assert trusted_certificates("http://localhost") is True
+    assert load_trusted_certificates("http://localhost") is True
     monkeypatch.setenv(variable, "")
-    assert trusted_certificates(DEFAULT_BASE_URL) is True
+    assert load_trusted_certificates(DEFAULT_BASE_URL) is True
