@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from sendblue_async.batch import ImportProgress, _dry_run
+from sendblue_async.batch import ImportProgress
+from sendblue_async.batch._importing import _dry_run
 from sendblue_async.cli import _import
 from sendblue_async.sandbox import Faults, Sandbox
 
