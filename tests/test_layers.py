@@ -49,6 +49,18 @@ LAYERS = (
     {"__init__"},
 )
 
+# The rooms of a subpackage, and the rooms beside it that each one may import.
+ROOMS = {
+    "batch": {
+        "_results": set[str](),
+        "_sources": set[str](),
+        "_mapping": {"_sources"},
+        "_sending": {"_results"},
+        "_importing": {"_mapping", "_results", "_sending", "_sources"},
+        "__init__": {"_importing", "_results"},
+    },
+}
+
 # Beside the layers: imports nothing from the rest, so that no bug can cancel itself out in a test.
 APART = {"sandbox"}
 MAY_IMPORT_APART = {"cli", "pytest_plugin"}
@@ -139,6 +151,23 @@ def test_imports_point_down(module: str) -> None:
         else:
             assert unit(module) not in APART, f"{module} stands apart but imports {other}."
             assert layer(other) < layer(module), f"{module} must not import {other}, above it."
+
+
+def room(module: str) -> str:
+    """The room of a module in its subpackage: the folder or module that it is in there."""
+    return module.partition(".")[2].partition(".")[0] or "__init__"
+
+
+@each_module
+def test_rooms_are_entered_by_their_doors(module: str) -> None:
+    """Inside a subpackage with rooms, a module uses its own room and those that it may use."""
+    rooms = ROOMS.get(unit(module))
+    if rooms is None:
+        return
+    assert room(module) in rooms, f"Add {room(module)!r} to ROOMS in {Path(__file__).name}."
+    for other in modules_imported(module):
+        if unit(other) == unit(module) and room(other) != room(module):
+            assert room(other) in rooms[room(module)], f"{module} must not import {other}."
 
 
 def test_no_modules_import_each_other() -> None:

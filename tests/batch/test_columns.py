@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sendblue_async.batch._mapping._columns import find_columns
+from sendblue_async.batch._mapping._columns import check_repeated, find_columns
 from sendblue_async.exceptions import ConfigurationError, ValidationError
 
 EXPORTS: dict[str, tuple[list[str], list[str], dict[str, str]]] = {
@@ -206,3 +206,18 @@ def test_what_cannot_be_told_is_refused(
     """The error names the column, or says how to name it."""
     with pytest.raises(kind, match=words):
         find_columns(names, given)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["First Name", "number", "Telefon", "Phone 1 - Value", "custom_variables.x", "Categories"],
+)
+def test_two_columns_of_a_field_cannot_be_told_apart(name: str) -> None:
+    """The error names them, whatever else is doubled."""
+    with pytest.raises(ValidationError, match=rf"^contacts\.csv has two columns .* '{name}'\. "):
+        check_repeated("contacts.csv", ["a", name, "a", name])
+
+
+def test_other_columns_may_have_one_name() -> None:
+    """Columns that are no field, and blank ones, are none's to take for another."""
+    check_repeated("contacts.csv", ["number", "a", "a", "", "", " "])

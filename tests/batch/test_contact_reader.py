@@ -16,7 +16,12 @@ from hypothesis import strategies as st
 from sendblue_async import ContactCreate
 from sendblue_async.batch._importing._duplicates import Duplicates
 from sendblue_async.batch._mapping._columns import find_columns
-from sendblue_async.batch._mapping._contact_reader import MOST_CHARACTERS, Entry, Reading, merged
+from sendblue_async.batch._mapping._contact_reader import (
+    MOST_CHARACTERS,
+    ContactReader,
+    Entry,
+    merge_documents,
+)
 from sendblue_async.batch._sources._table import read_table
 
 
@@ -26,7 +31,7 @@ def entries(tmp_path: Path, text: str, **options: Any) -> list[Entry]:
     path.write_text(text, encoding="utf-8")
     table = read_table(path)
     columns = find_columns(table.columns, options.pop("given", {}))
-    return list(Reading(table=table, columns=columns, **options).entries())
+    return list(ContactReader(table=table, columns=columns, **options).entries())
 
 
 def contact(tmp_path: Path, text: str, **options: Any) -> dict[str, Any]:
@@ -111,7 +116,7 @@ def test_the_first_usable_number(tmp_path: Path) -> None:
     codes = [entry.problem.code for entry in found if entry.problem]
     assert codes == ["no_country_code", "missing_number"]
     every = entries(tmp_path, text, all_numbers=True)
-    assert [entry.place for entry in every] == list(range(5))
+    assert [entry.index for entry in every] == list(range(5))
     assert [entry.line for entry in every] == [2, 2, 3, 4, 5]
 
 
@@ -139,7 +144,7 @@ def test_merging() -> None:
     other = ContactCreate(
         number="+12015550123", first_name="A.", tags=["b", "c"], custom_variables={"y": "3"}
     )
-    assert merged(one, other).to_dict() == {
+    assert merge(one, other).to_dict() == {
         "number": "+12015550123",
         "first_name": "A.",
         "last_name": "King",
@@ -147,7 +152,12 @@ def test_merging() -> None:
         "custom_variables": {"x": "1", "y": "3"},
     }
     bare = ContactCreate(number="+12015550123")
-    assert merged(bare, bare) == bare
+    assert merge(bare, bare) == bare
+
+
+def merge(*contacts: ContactCreate) -> ContactCreate:
+    """One contact out of some with the same number."""
+    return merge_documents(contact.to_dict() for contact in contacts)
 
 
 def merged_by_twos(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -180,7 +190,7 @@ def test_many_are_merged_as_two_by_two(documents: list[dict[str, Any]]) -> None:
     """At once, they become the contact that they become one after another."""
     expected = functools.reduce(merged_by_twos, documents)
     contacts = [*map(ContactCreate.from_dict, documents)]
-    assert merged(*contacts) == ContactCreate.from_dict(expected)
+    assert merge(*contacts) == ContactCreate.from_dict(expected)
 
 
 class Repeated:
@@ -209,7 +219,7 @@ def test_the_last_one_of_a_number_is_sent_for_all(documents: list[dict[str, Any]
     contacts = [*map(ContactCreate.from_dict, documents)]
     *others, last = in_turn(contacts)
     assert others == [None] * (len(contacts) - 1)
-    assert last == merged(*contacts)
+    assert last == merge(*contacts)
     assert in_turn(contacts, "last") == [*others, contacts[-1]]
 
 
@@ -267,7 +277,7 @@ def test_a_row_that_is_too_long_is_rejected(tmp_path: Path) -> None:
         f"+12015550104,{half},,,",
     ]
     found = entries(tmp_path, "\n".join([columns, *rows]))
-    assert [entry.place for entry in found] == [0, 1, 2, 3, 4]
+    assert [entry.index for entry in found] == [0, 1, 2, 3, 4]
     assert [entry.line for entry in found] == [2, 3, 4, 5, 6]
     assert [entry.contact and entry.contact.number[-1] for entry in found] == [
         "1", None, "3", None, "4",
@@ -286,6 +296,6 @@ def test_long_rows_are_read_few_at_a_time(tmp_path: Path) -> None:
             picture = "x" * 500_000 * (n < 4)
             file.write(json.dumps({"number": f"+1201555{n:04}", "picture": picture}) + "\n")
     table = read_table(path)
-    reading = Reading(table=table, columns=find_columns(table.columns, {}))
-    assert [len(portion) for portion in reading.portions()] == [1, 1, 1, 1, 50, 50, 16]
-    assert all(entry.contact for entry in reading.entries())
+    reader = ContactReader(table=table, columns=find_columns(table.columns, {}))
+    assert [len(portion) for portion in reader.batches()] == [1, 1, 1, 1, 50, 50, 16]
+    assert all(entry.contact for entry in reader.entries())

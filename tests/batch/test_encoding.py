@@ -15,7 +15,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sendblue_async.batch._sources import _encoding
-from sendblue_async.batch._sources._encoding import lines_of, opened
+from sendblue_async.batch._sources._encoding import open_source, read_lines
 from sendblue_async.batch._sources._table import Table, read_table
 from sendblue_async.exceptions import ConfigurationError, ValidationError
 
@@ -205,8 +205,8 @@ def test_lines_end_where_python_s_files_end_them(
     """Only the three line ends end a line, and all lines together are the text."""
     path = tmp_path_factory.getbasetemp() / "lines.txt"
     path.write_bytes(text.encode(encoding))
-    with opened(path) as source:
-        found = list(lines_of(source, encoding))
+    with open_source(path) as source:
+        found = list(read_lines(source, encoding))
     assert found == list(io.StringIO(text, newline=""))
 
 

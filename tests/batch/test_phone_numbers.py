@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from sendblue_async.batch._mapping._phone_numbers import (
     _is_valid,
     _phonenumbers,
-    checked_region,
-    e164_in,
+    check_region,
+    parse_phone_number,
 )
 from sendblue_async.batch._sources._row import Problem
 from sendblue_async.exceptions import ConfigurationError
@@ -49,7 +49,7 @@ from sendblue_async.models import e164
 )
 def test_usable_numbers(text: str, region: str | None, number: str) -> None:
     """Every spelling of a valid number gives the same E.164 form."""
-    assert e164_in(text, region) == number
+    assert parse_phone_number(text, region) == number
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_usable_numbers(text: str, region: str | None, number: str) -> None:
 )
 def test_unusable_numbers(text: str, region: str | None, code: str) -> None:
     """What is no valid number, or cannot be told for one, has its code and a sentence."""
-    problem = e164_in(text, region)
+    problem = parse_phone_number(text, region)
     assert isinstance(problem, Problem)
     assert problem.code == code
     assert problem.reason.endswith(".")
@@ -104,18 +104,18 @@ def test_unusable_numbers(text: str, region: str | None, code: str) -> None:
 )
 def test_letters_are_not_dialled(text: str, region: str | None) -> None:
     """A word after a number makes no other number of it."""
-    assert e164_in(text, region) == Problem("invalid_number", "There are letters in it.")
+    assert parse_phone_number(text, region) == Problem("invalid_number", "There are letters in it.")
 
 
 def test_words_before_a_number_are_not_dialled() -> None:
     """Where a context says how the number begins, a word stands between digits, too."""
-    assert isinstance(e164_in("abc 2345;phone-context=+1201", None), Problem)
+    assert isinstance(parse_phone_number("abc 2345;phone-context=+1201", None), Problem)
 
 
 @pytest.mark.parametrize("extension", [" ext. 5", " x12", "#12", ";ext=12", " extension 12"])
 def test_extensions_have_their_own_reason(extension: str) -> None:
     """The letters of an extension are none in the number."""
-    problem = e164_in(f"tel:+1-201-555-0123{extension}", None)
+    problem = parse_phone_number(f"tel:+1-201-555-0123{extension}", None)
     assert isinstance(problem, Problem)
     assert problem.reason == "It has an extension, to which nothing can be sent."
 
@@ -125,7 +125,7 @@ def test_any_text_gives_a_number_that_can_be_sent_or_a_problem(
     text: str, region: str | None
 ) -> None:
     """Nothing is raised, and what is taken for a number is one for the client, too."""
-    found = e164_in(text, region)
+    found = parse_phone_number(text, region)
     if isinstance(found, str):
         assert e164(found) == found
     else:
@@ -156,14 +156,14 @@ def test_validity_is_that_of_libphonenumber() -> None:
 @pytest.mark.parametrize(("region", "taken"), [(None, None), ("US", "US"), ("de", "DE")])
 def test_regions(region: str | None, taken: str | None) -> None:
     """A region is a two-letter code in any case, or left out."""
-    assert checked_region(region) == taken
+    assert check_region(region) == taken
 
 
 @pytest.mark.parametrize("region", ["", "USA", "Mars", "XX", 49, "001"])
 def test_what_is_no_region_is_refused(region: object) -> None:
     """A region that libphonenumber does not know is named."""
     with pytest.raises(ConfigurationError, match="region"):
-        checked_region(region)  # type: ignore[arg-type]
+        check_region(region)  # type: ignore[arg-type]
 
 
 def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,4 +171,4 @@ def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
     _phonenumbers.cache_clear()
     monkeypatch.setitem(sys.modules, "phonenumbers", None)
     with pytest.raises(ConfigurationError, match=r"phonenumbers.*sendblue-async\[batch\]"):
-        e164_in("+12015550123", None)
+        parse_phone_number("+12015550123", None)

@@ -36,17 +36,17 @@ DAMAGED = {
 
 def sent_and_rejected(path: Path) -> tuple[list[dict[str, Any]], Path | None]:
     """The contacts of a file, and the file of its rejected rows if there are any."""
-    reading = ImportOptions().read(path)
+    reader = ImportOptions().read(path)
     contacts = []
     ended = []
-    for entry in reading.entries():
+    for entry in reader.entries():
         if entry.contact is not None:
             contacts.append(entry.contact.to_dict())
         elif entry.problem is not None:
             problem = entry.problem
-            ended.append(Ended(entry.place, "rejected", entry.line, problem.code, problem.reason))
+            ended.append(Ended(entry.index, "rejected", entry.line, problem.code, problem.reason))
     rejected = path.with_name(f"{path.name}.rejected.csv")
-    return contacts, rejected if write_rejected(rejected, reading.table, iter(ended)) else None
+    return contacts, rejected if write_rejected(rejected, reader.table, iter(ended)) else None
 
 
 def all_rejected(path: Path) -> Path:

@@ -168,14 +168,14 @@ def test_a_change_while_the_file_is_read_is_noticed(
     """What counts is the state before the first byte was read."""
     path = tmp_path / "a.jsonl"
     path.write_text('{"a": 1}\n')
-    read = _json_lines.columns_of
+    read = _json_lines.read_columns
 
     def changed(name: str, lines: Iterable[str]) -> tuple[str, ...]:
         columns = read(name, lines)
         path.write_text('{"a": 1}\n{"a": 2}\n')
         return columns
 
-    monkeypatch.setattr(_json_lines, "columns_of", changed)
+    monkeypatch.setattr(_json_lines, "read_columns", changed)
     with pytest.raises(ValidationError, match=" has changed "):
         read_table(path).check_unchanged()
 

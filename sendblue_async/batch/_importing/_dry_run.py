@@ -66,17 +66,17 @@ def dry_run(
     """
     options = ImportOptions(**given)
     checked_bulk(bulk, options.update_if_exists)
-    reading = options.read(path)
+    reader = options.read(path)
     codes: Counter[str] = Counter()
     samples: list[dict[str, Any]] = []
     contacts = in_bulk = skipped = 0
     with Journal.open(None, fingerprint="", settings={}, resume=False) as journal:
-        check(reading, journal, stopped)
+        check(reader, journal, stopped)
         if not journal.checked:
             return None
         duplicates = Duplicates(journal, options.on_duplicate)
-        for entry in reading.entries():
-            if entry.place % _ASKED_AFTER == 0 and stopped():
+        for entry in reader.entries():
+            if entry.index % _ASKED_AFTER == 0 and stopped():
                 return None
             if entry.contact is None:
                 codes[entry.problem.code if entry.problem else ""] += 1
@@ -97,7 +97,7 @@ def dry_run(
         skipped=skipped,
         codes=dict(codes),
         samples=tuple(samples),
-        encoding=reading.table.encoding,
-        delimiter=reading.table.delimiter,
-        unused_columns=reading.columns.unused,
+        encoding=reader.table.encoding,
+        delimiter=reader.table.delimiter,
+        unused_columns=reader.columns.unused,
     )

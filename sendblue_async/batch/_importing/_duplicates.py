@@ -31,8 +31,8 @@ class Duplicates:
         """What is sent for the entry, or ``None`` if a later one has its number."""
         places = self._journal.repeats(contact.number)
         if places is None or not self._merges:
-            return contact if places is None or entry.place == places[1] else None
-        if entry.place != places[1]:
+            return contact if places is None or entry.index == places[1] else None
+        if entry.index != places[1]:
             earlier = self._earlier.setdefault(contact.number, [])
             earlier.append(json.dumps(contact.to_dict(), separators=(",", ":")))
             return None

@@ -16,7 +16,7 @@ from ..._event_loop import require_asyncio
 from ..._rate_limits import AdaptiveRateLimiter
 from ..._threads import run_on_daemon
 from ...exceptions import ConfigurationError, JournalError, ValidationError
-from .._mapping._contact_reader import Entry, Reading
+from .._mapping._contact_reader import ContactReader, Entry
 from .._results import ContactResult, Ended
 from .._sending._workers import Job, Workers
 from ._check import check
@@ -115,11 +115,11 @@ class ContactImport:
             raise
 
     async def _run(self) -> ImportReport:
-        reading = await self._in_thread(self._options.read, self._path)
-        settings = self._options.settings(reading, self._account)
+        reader = await self._in_thread(self._options.read, self._path)
+        settings = self._options.settings(reader, self._account)
         journal = Journal.open(
             self._journal_path,
-            fingerprint=reading.table.fingerprint,
+            fingerprint=reader.table.fingerprint,
             settings=settings,
             resume=self._resume,
         )
@@ -127,36 +127,38 @@ class ContactImport:
         async with AsyncExitStack() as stack:
             stack.enter_context(journal)
             await stack.enter_async_context(self._showing())
-            entries = reading.entries
+            entries = reader.entries
             try:
                 if not journal.checked:
                     spool = stack.enter_context(Spool(self._path.parent))
-                    await self._in_thread(self._check, reading, journal, spool)
+                    await self._in_thread(self._check, reader, journal, spool)
                     entries = spool.entries
                 self._checked, self._entries = journal.checked, journal.entries
                 if journal.checked:
-                    await self._send(reading, entries(), journal)
+                    await self._send(reader, entries(), journal)
             except BaseException:
-                self.report, _ = await self._in_thread(self._reported, reading, journal)
+                self.report, _ = await self._in_thread(self._reported, reader, journal)
                 raise
-            report, trouble = await self._in_thread(self._reported, reading, journal)
+            report, trouble = await self._in_thread(self._reported, reader, journal)
             self.report = report
             if trouble is not None:
                 raise trouble
         return report
 
-    def _check(self, reading: Reading, journal: Journal, spool: Spool) -> None:
+    def _check(self, reader: ContactReader, journal: Journal, spool: Spool) -> None:
         def keep(entries: list[Entry]) -> None:
             spool.write(entries)
-            self._entries = entries[-1].place + 1
+            self._entries = entries[-1].index + 1
 
-        check(reading, journal, lambda: self._workers.stopped, keep)
-        reading.table.check_unchanged()
+        check(reader, journal, lambda: self._workers.stopped, keep)
+        reader.table.check_unchanged()
 
-    async def _send(self, reading: Reading, entries: Iterator[Entry], journal: Journal) -> None:
+    async def _send(
+        self, reader: ContactReader, entries: Iterator[Entry], journal: Journal
+    ) -> None:
         self._counts.update(journal.counts())
         del self._counts[OPEN]
-        begin = partial(self._begin, reading, self._pending(entries, journal), journal)
+        begin = partial(self._begin, reader, self._pending(entries, journal), journal)
         feeder = Feeder(begin, enough=int(self._workers.concurrency * _SHARE) or 1)
         try:
             async with feeder.at_work():
@@ -171,7 +173,7 @@ class ContactImport:
 
     async def _begin(
         self,
-        reading: Reading,
+        reader: ContactReader,
         pending: Iterator[Job[Entry] | None],
         journal: Journal,
         count: int,
@@ -193,10 +195,10 @@ class ContactImport:
             else:
                 if not begun:
                     raise StopAsyncIteration
-            reading.table.check_unchanged()
+            reader.table.check_unchanged()
         self._begun += len(begun)
         try:
-            await self._commit(journal, [job.row.place for job in begun])
+            await self._commit(journal, [job.row.index for job in begun])
             self._show()
         except BaseException:
             self._withdraw(begun)
@@ -231,7 +233,7 @@ class ContactImport:
         """Note that these were not begun, as nobody sends them, unless an earlier run did."""
         jobs = [*jobs]
         self._begun -= len(jobs)
-        self._withdrawn += [job.row.place for job in jobs if not job.maybe_applied]
+        self._withdrawn += [job.row.index for job in jobs if not job.maybe_applied]
 
     def _commit_last(self, journal: Journal, unsent: Iterable[Job[Entry]]) -> None:
         self._withdraw(unsent)
@@ -246,9 +248,9 @@ class ContactImport:
         states: dict[int, str] = {}
         passed = 0
         for entry in entries:
-            if entry.place % _LOOKED_UP_AT_ONCE == 0:
-                states = journal.states(entry.place, _LOOKED_UP_AT_ONCE)
-            state = states.get(entry.place)
+            if entry.index % _LOOKED_UP_AT_ONCE == 0:
+                states = journal.states(entry.index, _LOOKED_UP_AT_ONCE)
+            state = states.get(entry.index)
             if passed == _PASSED_AT_MOST:
                 passed = 0
                 yield None
@@ -272,7 +274,7 @@ class ContactImport:
         """Note what became of an entry that was sent."""
         if result.outcome == "skipped":
             self._begun -= 1
-            self._withdrawn.append(result.row.place)
+            self._withdrawn.append(result.row.index)
             return
         error = result.error
         if error is None:
@@ -284,7 +286,7 @@ class ContactImport:
 
     def _end(self, entry: Entry, outcome: str, code: str = "", reason: str = "") -> None:
         self._counts[outcome] += 1
-        self._ended.append(Ended(entry.place, outcome, entry.line, code, reason))
+        self._ended.append(Ended(entry.index, outcome, entry.line, code, reason))
 
     def _taken(self) -> list[Ended]:
         ended, self._ended = self._ended, []
@@ -340,20 +342,20 @@ class ContactImport:
                     await asyncio.wait([started])
             raise
 
-    def _with_rejected(self, reading: Reading, journal: Journal, count: int) -> Path | None:
+    def _with_rejected(self, reader: ContactReader, journal: Journal, count: int) -> Path | None:
         """The file of the rejected rows, if there are any."""
         if not count:
             return None
         path = self._rejected_path
         # What may have been mended since is not written over, unless there is more to mend.
         if count != journal.reported or not path.exists():
-            reading.table.check_unchanged()
-            write_rejected(path, reading.table, journal.rejected())
+            reader.table.check_unchanged()
+            write_rejected(path, reader.table, journal.rejected())
             journal.finish_report(count)
         return path
 
     def _reported(
-        self, reading: Reading, journal: Journal
+        self, reader: ContactReader, journal: Journal
     ) -> tuple[ImportReport, JournalError | None]:
         """What it has come to, and why the rejected rows are not where they should be."""
         trouble = None
@@ -362,7 +364,7 @@ class ContactImport:
         codes = Counter(ended.code for ended in journal.rejected() if ended.outcome == "rejected")
         rejected_path = None
         try:
-            rejected_path = self._with_rejected(reading, journal, codes.total())
+            rejected_path = self._with_rejected(reader, journal, codes.total())
         except (OSError, ValidationError) as error:
             trouble = JournalError(
                 f"The rejected rows could not be written into {self._rejected_path} ({error}). "
@@ -383,9 +385,9 @@ class ContactImport:
             limit=limiter.limit if isinstance(limiter, AdaptiveRateLimiter) else None,
             refused=limiter.throttled,
             seconds=self._workers.clock() - self._started,
-            encoding=reading.table.encoding,
-            delimiter=reading.table.delimiter,
-            unused_columns=reading.columns.unused,
+            encoding=reader.table.encoding,
+            delimiter=reader.table.delimiter,
+            unused_columns=reader.columns.unused,
             journal=self._journal_path,
             rejected_path=rejected_path,
         )

@@ -10,10 +10,10 @@ from attrs import asdict, frozen
 
 from ..._checks import check_flags
 from ...exceptions import ConfigurationError
-from .._mapping._columns import find_columns
-from .._mapping._contact_reader import Reading
-from .._mapping._phone_numbers import checked_region
-from .._sources._extra import library
+from .._mapping._columns import check_repeated, find_columns
+from .._mapping._contact_reader import ContactReader
+from .._mapping._phone_numbers import check_region
+from .._sources._extra import import_library
 from .._sources._table import read_table
 from ._duplicates import OnDuplicate
 
@@ -41,7 +41,7 @@ class ImportOptions:
     encoding: str | None = None
     delimiter: str | None = None
 
-    def read(self, path: Path) -> Reading:
+    def read(self, path: Path) -> ContactReader:
         """How the file is read.
 
         Raises:
@@ -60,9 +60,10 @@ class ImportOptions:
             raise ConfigurationError(
                 f"columns must be a mapping of column names to fields, not {columns!r}."
             )
-        region = checked_region(self.region)
+        region = check_region(self.region)
         table = read_table(path, encoding=self.encoding, delimiter=self.delimiter)
-        return Reading(
+        check_repeated(str(path), table.header)
+        return ContactReader(
             table=table,
             columns=find_columns(table.columns, columns),
             region=region,
@@ -70,17 +71,17 @@ class ImportOptions:
             update_if_exists=self.update_if_exists,
         )
 
-    def settings(self, reading: Reading, account: str) -> dict[str, str]:
+    def settings(self, reader: ContactReader, account: str) -> dict[str, str]:
         """What the journal holds a resumed import to."""
         return {
             "account": account,
             "update_if_exists": str(self.update_if_exists),
-            "region": str(reading.region),
-            "columns": json.dumps(asdict(reading.columns)),
+            "region": str(reader.region),
+            "columns": json.dumps(asdict(reader.columns)),
             "on_duplicate": self.on_duplicate,
             "all_numbers": str(self.all_numbers),
-            "encoding": reading.table.encoding,
-            "delimiter": str(reading.table.delimiter),
+            "encoding": reader.table.encoding,
+            "delimiter": str(reader.table.delimiter),
             # Where each usable number is an entry, the library decides which place each one has.
-            "phonenumbers": library("phonenumbers").__version__ if self.all_numbers else "",
+            "phonenumbers": import_library("phonenumbers").__version__ if self.all_numbers else "",
         }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .._results import Ended
 from .._sources._row import REPLACEMENT
-from .._sources._table import Table, neutralised
+from .._sources._table import Table, escape_formula
 from ._files import open_to_replace
 
 _ADDED = ("line", "code", "reason")
@@ -47,11 +47,11 @@ def write_rejected(path: Path, table: Table, rejected: Iterator[Ended]) -> bool:
     # With the mark that Excel knows UTF-8 by.
     with open_to_replace(path, like=table.path, encoding="utf-8-sig") as file:
         writer = csv.writer(file, delimiter=table.delimiter or ",")
-        writer.writerow([*map(neutralised, columns), *added])
+        writer.writerow([*map(escape_formula, columns), *added])
         for row in table.rows():
             if row.line != following.line:
                 continue
-            cells = map(neutralised, row.cells[: len(columns)])
+            cells = map(escape_formula, row.cells[: len(columns)])
             # A server's words must not be why the mended row is rejected again.
             reason = following.reason.replace(REPLACEMENT, "?")
             writer.writerow([*cells, following.line, following.code, reason])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from attrs import frozen
 
@@ -55,11 +57,11 @@ class Columns:
     """Where the fields of a contact stand in a row.
 
     Attributes:
-        numbers: The places of the columns that hold numbers, the one to be tried first in front.
-        fields: The places of other fields, by their names.
-        variables: The places of custom variables, by their labels.
-        kinds: The places of the columns that say of which kind a number is, such as a fax, by
-            the places of the columns with the numbers.
+        numbers: The positions of the columns that hold numbers, the one to be tried first in front.
+        fields: The positions of other fields, by their names.
+        variables: The positions of custom variables, by their labels.
+        kinds: The positions of the columns that say of which kind a number is, such as a fax, by
+            the positions of the columns with the numbers.
         unused: The names of the columns that are none of these.
     """
 
@@ -89,78 +91,105 @@ def find_columns(names: Sequence[str], given: Mapping[str, str]) -> Columns:
         if name not in names:
             raise ConfigurationError(
                 f"There is no column {redact_numbers(ascii(name))}; "
-                f"the columns are {_listed(names)}."
+                f"the columns are {_list_names(names)}."
             )
         if field not in FIELDS and (not field.startswith(_VARIABLE) or field == _VARIABLE):
             raise ConfigurationError(
                 f"{field!a} is no field; a column can be {', '.join(FIELDS)} or {_VARIABLE}LABEL."
             )
         found.setdefault(field, []).append(names.index(name))
-    taken = {place for places in found.values() for place in places}
+    taken = {*chain.from_iterable(found.values())}
     for field in FIELDS:
         if field not in found or field == "number":
-            recognised = [place for place in _recognised(names, field) if place not in taken]
+            recognised = [
+                position for position in _recognise(names, field) if position not in taken
+            ]
             found[field] = [*found.get(field, ()), *recognised]
-    for place, name in enumerate(names):
-        if name.startswith(_VARIABLE) and name != _VARIABLE and place not in taken:
-            found.setdefault(name, []).append(place)
-    for field, places in found.items():
-        if field != "number" and len(places) > 1:
-            columns = _listed([names[place] for place in places])
+    for position, name in enumerate(names):
+        if name.startswith(_VARIABLE) and name != _VARIABLE and position not in taken:
+            found.setdefault(name, []).append(position)
+    for field, positions in found.items():
+        if field != "number" and len(positions) > 1:
+            columns = _list_names([names[position] for position in positions])
             raise ValidationError(
                 f"The columns {columns} are both {field}; say which it is with "
-                f"{_mapping(names[places[0]], field)}.",
+                f"{_suggest_mapping(names[positions[0]], field)}.",
                 field="map",
             )
     if not found["number"]:
         raise ValidationError(
             f"No column is known to have phone numbers; say which has, as in "
-            f"{_mapping(names[0], 'number')}. The columns are {_listed(names)}.",
+            f"{_suggest_mapping(names[0], 'number')}. The columns are {_list_names(names)}.",
             field="map",
         )
-    kinds = _kinds(names, found["number"])
-    used = {*kinds.values(), *(place for places in found.values() for place in places)}
-    single = {field: places[0] for field, places in found.items() if places and field != "number"}
+    kinds = _find_kinds(names, found["number"])
+    used = {*kinds.values(), *(position for positions in found.values() for position in positions)}
+    single = {
+        field: positions[0] for field, positions in found.items() if positions and field != "number"
+    }
     return Columns(
         numbers=tuple(found["number"]),
-        fields={field: place for field, place in single.items() if field in FIELDS},
+        fields={field: position for field, position in single.items() if field in FIELDS},
         variables={
-            field.removeprefix(_VARIABLE): place
-            for field, place in single.items()
+            field.removeprefix(_VARIABLE): position
+            for field, position in single.items()
             if field not in FIELDS
         },
         kinds=kinds,
-        unused=tuple(name for place, name in enumerate(names) if place not in used),
+        unused=tuple(name for position, name in enumerate(names) if position not in used),
     )
 
 
-def _recognised(names: Sequence[str], field: str) -> list[int]:
-    plain = [*map(_plain, names)]
+def check_repeated(name: str, header: Sequence[str]) -> None:
+    """See that no two columns of one name could be the same field.
+
+    Args:
+        name: What to call the file in an error.
+        header: The columns as they stand in the file.
+
+    Raises:
+        ValidationError: If two could.
+    """
+    times = Counter(column for column in header if column.strip())
+    for column in times:
+        if times[column] > 1 and column not in find_columns(("number", column), {}).unused:
+            raise ValidationError(
+                f"{name} has two columns of the name {redact_numbers(column)!r}. "
+                "Give each a name of its own.",
+                field="path",
+            )
+
+
+def _recognise(names: Sequence[str], field: str) -> list[int]:
+    plain = [*map(_normalise, names)]
     return [
-        place for rank in _KNOWN[field] for place, name in enumerate(plain) if rank.fullmatch(name)
+        position
+        for rank in _KNOWN[field]
+        for position, name in enumerate(plain)
+        if rank.fullmatch(name)
     ]
 
 
-def _kinds(names: Sequence[str], numbers: Iterable[int]) -> dict[int, int]:
+def _find_kinds(names: Sequence[str], numbers: Iterable[int]) -> dict[int, int]:
     """To each ``Phone 1 - Value`` its ``Phone 1 - Label``, which once was ``Phone 1 - Type``."""
-    plain = [*map(_plain, names)]
+    plain = [*map(_normalise, names)]
     return {
-        place: plain.index(kind)
-        for place in numbers
+        position: plain.index(kind)
+        for position in numbers
         for word in ("type", "label")
-        if (kind := plain[place].removesuffix("value") + word) in plain
+        if (kind := plain[position].removesuffix("value") + word) in plain
     }
 
 
-def _plain(name: str) -> str:
+def _normalise(name: str) -> str:
     # NFKC, as macOS writes an umlaut as two characters, of which one would be taken for a sign.
     return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", name)).casefold()
 
 
-def _mapping(name: str, field: str) -> str:
+def _suggest_mapping(name: str, field: str) -> str:
     return f"columns={ {redact_numbers(name): field}!r}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _list_names(names: Sequence[str]) -> str:
     # Of a file without a header, the names are values.
     return ", ".join(redact_numbers(ascii(name)) for name in names)

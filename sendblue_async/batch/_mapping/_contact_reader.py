@@ -14,14 +14,14 @@ from ...exceptions import ValidationError
 from ...models import ContactCreate
 from .._sources._table import Problem, Row, Table
 from ._columns import Columns
-from ._phone_numbers import e164_in
+from ._phone_numbers import parse_phone_number
 
 # What Google Contacts puts between the values of one cell.
 _BETWEEN_VALUES = ":::"
 _NO_PHONE = re.compile("fax|pager", re.IGNORECASE)
 # Rows that take each step together: what a processor has just done it does faster once more, so
 # that this saves a third of the time that it takes to go through all steps row by row.
-_PORTION = 50
+_BATCH_ROWS = 50
 
 MOST_CHARACTERS = 1 << 17
 """How many characters a row may have in the cells that are used."""
@@ -37,20 +37,20 @@ class Entry:
     """One contact of a file, or why there is none.
 
     Attributes:
-        place: Its place among all entries of the file, from 0.
+        index: Its index among all entries of the file, from 0.
         line: The physical line on which its row begins.
         contact: The contact.
         problem: Why it cannot be sent.
     """
 
-    place: int
+    index: int
     line: int
     contact: ContactCreate | None = None
     problem: Problem | None = None
 
 
 @frozen(kw_only=True)
-class Reading:
+class ContactReader:
     """How a table is read as contacts.
 
     Attributes:
@@ -69,41 +69,41 @@ class Reading:
 
     def entries(self) -> Iterator[Entry]:
         """All entries in the order of the file: at least one for each row."""
-        return chain.from_iterable(self.portions())
+        return chain.from_iterable(self.batches())
 
-    def portions(self) -> Iterator[list[Entry]]:
-        """The same, as lists with the entries of fifty rows each, or of fewer that are long."""
-        places = count()
-        for portion, characters in _portions(self.table.rows()):
+    def batches(self) -> Iterator[list[Entry]]:
+        """All entries, in lists with those of fifty rows each, or of fewer that are long."""
+        indices = count()
+        for rows, characters in _batch_rows(self.table.rows()):
             if characters > MOST_CHARACTERS:
-                portion = [*map(self._within_limit, portion)]
-            numbers = [row.problem or self._numbers(row) for row in portion]
-            fields = [self._fields(row) for row in portion]
-            contacts = map(_contacts, numbers, fields)
+                rows = [*map(self._within_limit, rows)]
+            numbers = [row.problem or self._find_numbers(row) for row in rows]
+            fields = [self._read_fields(row) for row in rows]
+            contacts = map(_make_contacts, numbers, fields)
             yield [
                 entry
-                for row, found in zip(portion, contacts, strict=True)
-                for entry in _entries(places, row.line, found)
+                for row, found in zip(rows, contacts, strict=True)
+                for entry in _make_entries(indices, row.line, found)
             ]
 
     def _within_limit(self, row: Row) -> Row:
         """The row, or in place of one that is too long one without anything in it."""
         used = {*self.columns.numbers, *self.columns.kinds.values()}
         used |= {*self.columns.fields.values(), *self.columns.variables.values()}
-        if sum(len(row.cells[place]) for place in used) <= MOST_CHARACTERS:
+        if sum(len(row.cells[position]) for position in used) <= MOST_CHARACTERS:
             return row
         return Row(row.line, ("",) * len(row.cells), row.problem or _TOO_LONG)
 
-    def _numbers(self, row: Row) -> list[str] | Problem:
+    def _find_numbers(self, row: Row) -> list[str] | Problem:
         """The first usable number, or all that are; else why the first one is not."""
         usable: dict[str, None] = {}
         first: Problem | None = None
         kinds = self.columns.kinds
-        for place in self.columns.numbers:
-            if place in kinds and _NO_PHONE.search(row.cells[kinds[place]]):
+        for position in self.columns.numbers:
+            if position in kinds and _NO_PHONE.search(row.cells[kinds[position]]):
                 continue
-            for text in row.cells[place].split(_BETWEEN_VALUES):
-                number = e164_in(text, self.region)
+            for text in row.cells[position].split(_BETWEEN_VALUES):
+                number = parse_phone_number(text, self.region)
                 if isinstance(number, str):
                     usable[number] = None
                     if not self.all_numbers:
@@ -112,25 +112,27 @@ class Reading:
                     first = first or number
         return list(usable) or first or Problem("missing_number", "There is no number.")
 
-    def _fields(self, row: Row) -> dict[str, Any] | Problem:
+    def _read_fields(self, row: Row) -> dict[str, Any] | Problem:
         """What stands in the other cells; a blank one is no value, as it must wipe out none."""
         try:
             return self._given(row)
         except ValidationError as error:
-            return _unfit(error)
+            return _make_problem(error)
 
     def _given(self, row: Row) -> dict[str, Any]:
         given = {
             field: cell
-            for field, place in self.columns.fields.items()
-            if (cell := row.cells[place].strip())
+            for field, position in self.columns.fields.items()
+            if (cell := row.cells[position].strip())
         }
         fields: dict[str, Any] = {**given}
         if "tags" in given:
-            fields["tags"] = _tags(given["tags"])
-        variables = _variables(given["custom_variables"]) if "custom_variables" in given else {}
-        for label, place in self.columns.variables.items():
-            if cell := row.cells[place].strip():
+            fields["tags"] = _parse_tags(given["tags"])
+        variables = (
+            _parse_variables(given["custom_variables"]) if "custom_variables" in given else {}
+        )
+        for label, position in self.columns.variables.items():
+            if cell := row.cells[position].strip():
                 variables[label] = cell
         if variables:
             fields["custom_variables"] = variables
@@ -139,21 +141,21 @@ class Reading:
         return fields
 
 
-def _portions(rows: Iterable[Row]) -> Iterator[tuple[list[Row], int]]:
+def _batch_rows(rows: Iterable[Row]) -> Iterator[tuple[list[Row], int]]:
     """Rows that are at hand together, and how many characters they have."""
-    portion: list[Row] = []
+    batch: list[Row] = []
     characters = 0
     for row in rows:
-        portion.append(row)
+        batch.append(row)
         characters += sum(map(len, row.cells))
-        if len(portion) == _PORTION or characters > MOST_CHARACTERS:
-            yield portion, characters
-            portion, characters = [], 0
-    if portion:
-        yield portion, characters
+        if len(batch) == _BATCH_ROWS or characters > MOST_CHARACTERS:
+            yield batch, characters
+            batch, characters = [], 0
+    if batch:
+        yield batch, characters
 
 
-def _contacts(
+def _make_contacts(
     numbers: list[str] | Problem, fields: dict[str, Any] | Problem
 ) -> list[ContactCreate] | Problem:
     """A contact with each of the numbers, or why there is none."""
@@ -164,25 +166,27 @@ def _contacts(
     try:
         return [ContactCreate(number=number, **fields) for number in numbers]
     except ValidationError as error:
-        return _unfit(error)
+        return _make_problem(error)
 
 
-def _entries(places: Iterator[int], line: int, found: list[ContactCreate] | Problem) -> list[Entry]:
+def _make_entries(
+    indices: Iterator[int], line: int, found: list[ContactCreate] | Problem
+) -> list[Entry]:
     if isinstance(found, Problem):
-        return [Entry(next(places), line, problem=found)]
-    return [Entry(next(places), line, contact=contact) for contact in found]
+        return [Entry(next(indices), line, problem=found)]
+    return [Entry(next(indices), line, contact=contact) for contact in found]
 
 
-def _unfit(error: ValidationError) -> Problem:
+def _make_problem(error: ValidationError) -> Problem:
     # Its words would show what stands in the row.
     field = (error.field or "row").partition("[")[0]
     return Problem(f"invalid_{field}", f"The {field} cannot be sent as it stands there.")
 
 
-def _tags(cell: str) -> Any:
+def _parse_tags(cell: str) -> Any:
     """The tags in a cell: a JSON list, or text with ``:::``, semicolons or commas in it."""
     if cell.startswith("["):
-        return _json(cell, "tags")
+        return _parse_json(cell, "tags")
     between = next((sign for sign in (_BETWEEN_VALUES, ";", ",") if sign in cell), ",")
     tags = [tag.strip() for tag in cell.split(between)]
     # Google's own groups, such as "* myContacts", are none of the user's.
@@ -191,8 +195,8 @@ def _tags(cell: str) -> Any:
     return tags or None
 
 
-def _variables(cell: str) -> dict[str, Any]:
-    variables = _json(cell, "custom_variables")
+def _parse_variables(cell: str) -> dict[str, Any]:
+    variables = _parse_json(cell, "custom_variables")
     if not isinstance(variables, dict):
         raise ValidationError("custom_variables must be a JSON object.", field="custom_variables")
     # As in a column of their own, where all values are text.
@@ -203,16 +207,11 @@ def _variables(cell: str) -> dict[str, Any]:
     }
 
 
-def _json(cell: str, field: str) -> Any:
+def _parse_json(cell: str, field: str) -> Any:
     try:
         return json.loads(cell)
     except (ValueError, RecursionError):
         raise ValidationError(f"{field} must be JSON.", field=field) from None
-
-
-def merged(*contacts: ContactCreate) -> ContactCreate:
-    """One contact out of some with the same number, the later ones' values before the earlier."""
-    return merge_documents(contact.to_dict() for contact in contacts)
 
 
 def merge_documents(documents: Iterable[Mapping[str, Any]]) -> ContactCreate:

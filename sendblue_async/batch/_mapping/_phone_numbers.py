@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from ...exceptions import ConfigurationError
-from .._sources._extra import library
+from .._sources._extra import import_library
 from .._sources._row import Problem
 
 # 4.41E+11, 14155550123.0, #NAME? and ######: what a spreadsheet makes of a number in a cell.
@@ -18,10 +18,10 @@ _WRITTEN = re.compile(r"[+\uff0b\d][^;]*")
 
 @lru_cache(maxsize=1)
 def _phonenumbers() -> Any:
-    return library("phonenumbers")
+    return import_library("phonenumbers")
 
 
-def checked_region(region: str | None) -> str | None:
+def check_region(region: str | None) -> str | None:
     """A region that numbers without ``+`` can be read in, such as ``"US"``.
 
     Raises:
@@ -59,7 +59,7 @@ def _is_valid(number: Any) -> bool:
     )
 
 
-def e164_in(text: str, region: str | None) -> str | Problem:
+def parse_phone_number(text: str, region: str | None) -> str | Problem:
     """The number in E.164 form, or why there is none.
 
     Args:

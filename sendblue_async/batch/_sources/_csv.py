@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import count, dropwhile, islice
+from itertools import dropwhile, islice
 
-from ..._redaction import redact_numbers
 from ...exceptions import ConfigurationError, ValidationError
-from .._mapping._columns import find_columns
-from ._row import REPLACEMENT, Problem, Row, row_of
+from ._row import REPLACEMENT, Problem, Row, make_row
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 """What may stand between two cells, by its name."""
@@ -32,7 +29,7 @@ _JSON = re.compile(r'\s*[{\[]\s*(?:["{\[]|$)')
 _TOO_MANY_CELLS = Problem("too_many_cells", "The row has more cells than the table has columns.")
 
 
-def neutralised(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """The cell so that a spreadsheet takes it for text, by an apostrophe where it may be needed.
 
     What reads as a formula otherwise begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage
@@ -41,11 +38,11 @@ def neutralised(cell: str) -> str:
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
-def _unneutralised(cell: str) -> str:
+def _unescape_formula(cell: str) -> str:
     return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
 
 
-def delimiter_named(name: str) -> str:
+def check_delimiter(name: str) -> str:
     """The delimiter itself, for its name or for itself.
 
     Raises:
@@ -60,13 +57,10 @@ def delimiter_named(name: str) -> str:
     return delimiter
 
 
-def header_of(
+def read_header(
     name: str, lines: Iterable[str], delimiter: str | None
 ) -> tuple[tuple[str, ...], str]:
     """The columns, and the delimiter: the given one or that which makes the most columns.
-
-    Of two columns with the same name the first one is called ``name (1)``, and so on, so that
-    neither is taken for the other. Names that are blank stay so.
 
     Args:
         name: What to call the file in an error.
@@ -74,12 +68,12 @@ def header_of(
         delimiter: The delimiter, or ``None`` to have it detected.
 
     Raises:
-        ValidationError: If there is no header, or it names two columns as the same field.
+        ValidationError: If there is no header.
     """
-    start = _start(lines)
+    start = _first_lines(lines)
     _refuse_json(name, start)
     candidates = [delimiter] if delimiter else list(DELIMITERS.values())
-    headers = {candidate: _header(start, candidate) for candidate in candidates}
+    headers = {candidate: _find_header(start, candidate) for candidate in candidates}
     usable = {each: row.cells for each, row in headers.items() if row and not row.problem}
     best = max(usable, key=lambda candidate: len(usable[candidate]), default=candidates[0])
     # A single column is no proof of anything.
@@ -87,16 +81,16 @@ def header_of(
         best = candidates[0]
     header = headers[best]
     if header is None:
-        raise _no_header(name, "It has no row at all.")
+        raise _no_header_error(name, "It has no row at all.")
     if header.problem:
-        raise _no_header(name, header.problem.reason)
-    columns = tuple(map(_unneutralised, header.cells))
+        raise _no_header_error(name, header.problem.reason)
+    columns = tuple(map(_unescape_formula, header.cells))
     if any(_NUMBER.fullmatch(column.strip()) for column in columns):
-        raise _no_header(name, "Its first row has a phone number in it.")
-    return _told_apart(name, columns), best
+        raise _no_header_error(name, "Its first row has a phone number in it.")
+    return columns, best
 
 
-def rows_of(lines: Iterable[str], columns: int, delimiter: str) -> Iterator[Row]:
+def read_rows(lines: Iterable[str], columns: int, delimiter: str) -> Iterator[Row]:
     """The rows after the header, each with as many cells as there are columns."""
     for row in islice(_from_header(lines, delimiter), 1, None):
         cells, problem = row.cells, row.problem
@@ -110,10 +104,10 @@ def rows_of(lines: Iterable[str], columns: int, delimiter: str) -> Iterator[Row]
                 cells = cells[:columns]
         elif len(cells) < columns:
             cells += ("",) * (columns - len(cells))
-        yield Row(row.line, tuple(map(_unneutralised, cells)), problem)
+        yield Row(row.line, tuple(map(_unescape_formula, cells)), problem)
 
 
-def _start(lines: Iterable[str]) -> list[str]:
+def _first_lines(lines: Iterable[str]) -> list[str]:
     """The first lines, of which there are fewer where they are long."""
     start: list[str] = []
     characters = 0
@@ -125,7 +119,7 @@ def _start(lines: Iterable[str]) -> list[str]:
     return start
 
 
-def _header(lines: Iterable[str], delimiter: str) -> Row | None:
+def _find_header(lines: Iterable[str], delimiter: str) -> Row | None:
     """The header, if there is one, without the delimiters that Excel pads rows with."""
     row = next(_from_header(lines, delimiter), None)
     if row is None:
@@ -141,7 +135,7 @@ def _from_header(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
         text = delimiter.join(row.cells).strip(f',; \t\r\n"{REPLACEMENT}')
         return not text or (row.line == 1 and _FOR_EXCEL.fullmatch(text) is not None)
 
-    return dropwhile(is_before_header, _records(lines, delimiter))
+    return dropwhile(is_before_header, _parse_rows(lines, delimiter))
 
 
 def _refuse_json(name: str, lines: Iterable[str]) -> None:
@@ -155,26 +149,7 @@ def _refuse_json(name: str, lines: Iterable[str]) -> None:
         )
 
 
-def _told_apart(name: str, columns: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns, with a number in the names that there are several of."""
-    times = Counter(column for column in columns if column.strip())
-    numbers = {column: count(1) for column in times if times[column] > 1}
-    for column in numbers:
-        if column not in find_columns(("number", column), {}).unused:
-            raise ValidationError(
-                f"{name} has two columns of the name {redact_numbers(column)!r}. "
-                "Give each a name of its own.",
-                field="path",
-            )
-
-    def numbered(column: str) -> str:
-        names = (f"{column} ({number})" for number in numbers[column])
-        return next(each for each in names if each not in times)
-
-    return tuple(numbered(column) if column in numbers else column for column in columns)
-
-
-def _no_header(name: str, reason: str) -> ValidationError:
+def _no_header_error(name: str, reason: str) -> ValidationError:
     return ValidationError(
         f"{name} has no header that can be used. {reason} The first row must name the columns.",
         field="path",
@@ -233,7 +208,7 @@ class _Lines:
         self._again += reversed(self.row[1:])
 
 
-def _records(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
+def _parse_rows(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
     """All rows that are not blank, the header included, with as many cells as each one has."""
     feed = _Lines(lines)
     reader = csv.reader(feed, delimiter=delimiter, strict=True)
@@ -253,7 +228,7 @@ def _records(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
             feed.take_back()
             reader = csv.reader(feed, delimiter=delimiter, strict=True)
         if "".join(cells).strip():
-            yield row_of(first, cells, problem)
+            yield make_row(first, cells, problem)
 
 
 def _problem(error: Exception, feed: _Lines, delimiter: str) -> Problem:
@@ -261,14 +236,15 @@ def _problem(error: Exception, feed: _Lines, delimiter: str) -> Problem:
     if "field limit" in str(error) and len(feed.row) == 1:
         limit = csv.field_size_limit()
         return Problem("cell_too_long", f"A cell of the row has more than {limit:,} characters.")
+    line = feed.first + _find_open_quote(feed.row, delimiter)
     return Problem(
         "stray_quote",
-        f"A quote opens a cell on line {feed.first + _opening(feed.row, delimiter)}, and none "
-        "closes it in front of a delimiter or the end of a line.",
+        f"A quote opens a cell on line {line}, and none closes it in front of a delimiter or "
+        "the end of a line.",
     )
 
 
-def _opening(lines: list[str], delimiter: str) -> int:
+def _find_open_quote(lines: list[str], delimiter: str) -> int:
     """In which of these lines the cell begins that has no proper end."""
     whole_cell = re.compile(
         rf'(?:"[^"]*(?:""[^"]*)*"|[^"{delimiter}\r\n][^{delimiter}\r\n]*|){delimiter}'

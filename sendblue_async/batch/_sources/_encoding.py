@@ -51,14 +51,14 @@ _FIRST_LINE = re.compile(rb"[\0\r\n]*[^\r\n]+")
 _BROKEN = "\udcff"
 
 
-def _mark(error: UnicodeError) -> tuple[str, int]:
+def _replace_broken_bytes(error: UnicodeError) -> tuple[str, int]:
     """Put a lone surrogate in place of bytes that are not text, in any encoding."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return _BROKEN, error.end
 
 
-codecs.register_error("sendblue_async.mark", _mark)
+codecs.register_error("sendblue_async.mark", _replace_broken_bytes)
 
 
 class _Hashed(io.FileIO):
@@ -74,7 +74,7 @@ class _Hashed(io.FileIO):
         return count
 
 
-def version_of(status: os.stat_result) -> tuple[int, ...]:
+def file_version(status: os.stat_result) -> tuple[int, ...]:
     """What tells a file from another one, and from what it was before a change."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
@@ -89,7 +89,7 @@ class Source(io.BufferedReader):
     def __init__(self, path: Path) -> None:
         self._hashed = _Hashed(path)
         super().__init__(self._hashed, _BUFFER)
-        self.version = version_of(os.fstat(self.fileno()))
+        self.version = file_version(os.fstat(self.fileno()))
 
     @property
     def fingerprint(self) -> str:
@@ -98,7 +98,7 @@ class Source(io.BufferedReader):
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[Source]:
+def open_source(path: Path) -> Iterator[Source]:
     """The file, open for reading.
 
     Raises:
@@ -121,7 +121,7 @@ def opened(path: Path) -> Iterator[Source]:
         ) from error
 
 
-def encoding_named(name: str) -> str:
+def check_encoding(name: str) -> str:
     """The encoding as Python calls it.
 
     Raises:
@@ -137,7 +137,7 @@ def encoding_named(name: str) -> str:
         ) from None
 
 
-def encoding_of_start(source: Source) -> str | None:
+def detect_by_first_bytes(source: Source) -> str | None:
     """The encoding, if the first bytes give it away; reads nothing.
 
     Raises:
@@ -151,12 +151,12 @@ def encoding_of_start(source: Source) -> str | None:
             field="path",
         )
     if start.startswith(_SIGNATURES):
-        raise _binary(source)
+        raise _not_text_error(source)
     marked = (encoding for mark, encoding in _MARKS.items() if start.startswith(mark))
-    return next(marked, None) or _without_mark(start)
+    return next(marked, None) or _detect_utf16(start)
 
 
-def _without_mark(start: bytes) -> str | None:
+def _detect_utf16(start: bytes) -> str | None:
     """UTF-16 without a byte order mark, as most of the first line is Latin, so every other NUL."""
     first = _FIRST_LINE.match(start[:1024])
     line = first[0] if first else b""
@@ -168,7 +168,7 @@ def _without_mark(start: bytes) -> str | None:
     return "utf-16-be" if even > odd * 4 else None
 
 
-def encoding_of_all(source: Source, *, known: str | None) -> str:
+def detect_by_all_bytes(source: Source, *, known: str | None) -> str:
     """The encoding of a file by all of it, which is read to the end.
 
     UTF-8 if at least as many lines are valid beyond ASCII as are broken, else Windows-1252: text
@@ -189,20 +189,20 @@ def encoding_of_all(source: Source, *, known: str | None) -> str:
         if known or (chunk.isascii() and not rest):
             continue
         if len(rest) > LONGEST_LINE:
-            raise _endless(source)
+            raise _long_line_error(source)
         lines = (rest + chunk).splitlines(keepends=True)
         rest = b"" if lines[-1].endswith((b"\n", b"\r")) else lines.pop()
         for line in lines:
-            valid, broken = _counted(line, valid, broken)
+            valid, broken = _count_line(line, valid, broken)
     if known:
         return known
     if controls > 8 and controls > size / 20:
-        raise _binary(source)
-    valid, broken = _counted(rest, valid, broken)
+        raise _not_text_error(source)
+    valid, broken = _count_line(rest, valid, broken)
     return "utf-8" if valid >= broken else "cp1252"
 
 
-def _counted(line: bytes, valid: int, broken: int) -> tuple[int, int]:
+def _count_line(line: bytes, valid: int, broken: int) -> tuple[int, int]:
     if line.isascii():
         return valid, broken
     try:
@@ -212,7 +212,7 @@ def _counted(line: bytes, valid: int, broken: int) -> tuple[int, int]:
     return valid + 1, broken
 
 
-def lines_of(source: Source, encoding: str) -> Iterator[str]:
+def read_lines(source: Source, encoding: str) -> Iterator[str]:
     r"""The lines with their ends, ``\n``, ``\r\n`` or ``\r``, without a byte order mark.
 
     A lone surrogate stands for what is not text in this encoding, and for each NUL. The file
@@ -225,19 +225,19 @@ def lines_of(source: Source, encoding: str) -> Iterator[str]:
     with io.TextIOWrapper(source, encoding, errors="sendblue_async.mark", newline="") as text:
         for line in iter(partial(text.readline, LONGEST_LINE), ""):
             if len(line) >= LONGEST_LINE:
-                raise _endless(source)
+                raise _long_line_error(source)
             yield line.removeprefix(mark).replace("\0", _BROKEN)
             mark = ""
 
 
-def _binary(source: Source) -> ValidationError:
+def _not_text_error(source: Source) -> ValidationError:
     return ValidationError(
         f"{source.name} is not a text file. Export the contacts as CSV, JSON Lines or vCard.",
         field="path",
     )
 
 
-def _endless(source: Source) -> ValidationError:
+def _long_line_error(source: Source) -> ValidationError:
     return ValidationError(
         f"{source.name} has a line of more than {LONGEST_LINE:,} characters. Export the contacts "
         "with one row a line.",

@@ -8,7 +8,7 @@ from typing import Any
 from ...exceptions import ConfigurationError
 
 
-def library(name: str) -> Any:
+def import_library(name: str) -> Any:
     """A module of the extra ``batch``.
 
     Raises:

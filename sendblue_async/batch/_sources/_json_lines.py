@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 from ...exceptions import ValidationError
-from ._row import REPLACEMENT, UNDECODABLE, Problem, Row, is_text, row_of
+from ._row import REPLACEMENT, UNDECODABLE, Problem, Row, is_text, make_row
 
 MOST_COLUMNS = 1_000
 """How many different keys a file may have, so that they fit into memory."""
@@ -16,7 +16,7 @@ _NOT_JSON = Problem("not_json", "The line is not one whole JSON object.")
 _REPEATED_KEY = Problem("repeated_key", "An object on the line has the same key more than once.")
 
 
-def columns_of(name: str, lines: Iterable[str]) -> tuple[str, ...]:
+def read_columns(name: str, lines: Iterable[str]) -> tuple[str, ...]:
     """All keys, in the order in which they appear first; reads to the end.
 
     Args:
@@ -27,7 +27,7 @@ def columns_of(name: str, lines: Iterable[str]) -> tuple[str, ...]:
         ValidationError: If there are none, or too many.
     """
     columns: dict[str, None] = {}
-    for _, _, cells, _ in _objects(lines):
+    for _, _, cells, _ in _parse_lines(lines):
         columns.update((key, None) for key in cells if key not in columns and is_text(key))
         if len(columns) > MOST_COLUMNS:
             raise ValidationError(
@@ -44,22 +44,22 @@ def columns_of(name: str, lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(columns)
 
 
-def rows_of(lines: Iterable[str], columns: tuple[str, ...]) -> Iterator[Row]:
+def read_rows(lines: Iterable[str], columns: tuple[str, ...]) -> Iterator[Row]:
     """A row for each line that is not blank, with a cell for each column.
 
     Of a line that cannot be used, all of it stands in the first cell.
     """
     known = set(columns)
-    for number, line, cells, problem in _objects(lines):
+    for number, line, cells, problem in _parse_lines(lines):
         # All other keys are columns.
         if not cells.keys() <= known:
             problem = problem or UNDECODABLE
         if problem:
             cells = {columns[0]: REPLACEMENT + line.strip()}
-        yield row_of(number, (cells.get(column, "") for column in columns), problem)
+        yield make_row(number, (cells.get(column, "") for column in columns), problem)
 
 
-def _objects(lines: Iterable[str]) -> Iterator[tuple[int, str, dict[str, str], Problem | None]]:
+def _parse_lines(lines: Iterable[str]) -> Iterator[tuple[int, str, dict[str, str], Problem | None]]:
     """The number of each line that is not blank, the line, and what is on it."""
     parser = _Parser()
     for number, line in enumerate(lines, 1):

@@ -53,7 +53,7 @@ def is_text(value: str) -> bool:
     return value.isascii() or not _NO_TEXT.search(value)
 
 
-def row_of(line: int, cells: Iterable[str], problem: Problem | None = None) -> Row:
+def make_row(line: int, cells: Iterable[str], problem: Problem | None = None) -> Row:
     """The row, where U+FFFD stands for what is not text; that is a problem if there is no other."""
     cells = tuple(cells)
     if is_text("".join(cells)):

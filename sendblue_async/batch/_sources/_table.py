@@ -10,19 +10,20 @@ from attrs import field, frozen
 
 from ...exceptions import ConfigurationError, ValidationError
 from . import _csv, _json_lines, _vcard
-from ._csv import neutralised
+from ._csv import escape_formula
 from ._encoding import (
     Source,
-    encoding_named,
-    encoding_of_all,
-    encoding_of_start,
-    lines_of,
-    opened,
-    version_of,
+    check_encoding,
+    detect_by_all_bytes,
+    detect_by_first_bytes,
+    file_version,
+    open_source,
+    read_lines,
 )
+from ._header import number_repeated
 from ._row import Problem, Row
 
-__all__ = ["Problem", "Row", "Table", "neutralised", "read_table"]
+__all__ = ["Problem", "Row", "Table", "escape_formula", "read_table"]
 
 
 @frozen(kw_only=True)
@@ -31,7 +32,8 @@ class Table:
 
     Attributes:
         path: The file.
-        columns: Their names as they stand in the file.
+        columns: Their names, in which a number tells those apart that the file calls the same.
+        header: Their names as they stand in the file.
         encoding: What the file is read as, as Python calls it: ``"utf-8"``, ``"utf-16"``,
             ``"cp1252"``, …
         delimiter: What stands between two cells, or ``None`` where that is nothing.
@@ -42,6 +44,7 @@ class Table:
 
     path: Path
     columns: tuple[str, ...]
+    header: tuple[str, ...]
     encoding: str
     delimiter: str | None
     fingerprint: str
@@ -54,8 +57,8 @@ class Table:
         Raises:
             ValidationError: On the way, if the file can no longer be read.
         """
-        with opened(self.path) as source:
-            yield from self._rows(lines_of(source, self.encoding))
+        with open_source(self.path) as source:
+            yield from self._rows(read_lines(source, self.encoding))
 
     def check_unchanged(self) -> None:
         """See that the file is the one that the fingerprint was taken of.
@@ -64,7 +67,7 @@ class Table:
             ValidationError: If it has changed since, or is no longer there.
         """
         try:
-            unchanged = version_of(os.stat(self.path)) == self.version
+            unchanged = file_version(os.stat(self.path)) == self.version
         except OSError:
             unchanged = False
         if not unchanged:
@@ -96,64 +99,67 @@ def read_table(
             for those is not installed.
     """
     path = Path(path)
-    encoding = encoding_named(encoding) if encoding is not None else None
-    delimiter = _csv.delimiter_named(delimiter) if delimiter is not None else None
+    encoding = check_encoding(encoding) if encoding is not None else None
+    delimiter = _csv.check_delimiter(delimiter) if delimiter is not None else None
     suffix = path.suffix.lower()
     read = _json_table if suffix in {".jsonl", ".ndjson"} else _csv_table
     if suffix in {".vcf", ".vcard"}:
         _vcard.load_parser()
         read = _vcard_table
-    with opened(path) as source:
+    with open_source(path) as source:
         if not source.peek():
             raise ValidationError(f"{path} is empty. Export the contacts again.", field="path")
-        found = encoding_of_start(source)
+        found = detect_by_first_bytes(source)
         return read(path, source, encoding or found, delimiter)
 
 
 def _csv_table(path: Path, source: Source, encoding: str | None, delimiter: str | None) -> Table:
-    encoding = encoding_of_all(source, known=encoding)
-    with opened(path) as again:
-        lines = lines_of(again, encoding)
-        columns, separator = _csv.header_of(str(path), lines, delimiter)
+    encoding = detect_by_all_bytes(source, known=encoding)
+    with open_source(path) as again:
+        lines = read_lines(again, encoding)
+        header, separator = _csv.read_header(str(path), lines, delimiter)
     return Table(
         path=path,
-        columns=columns,
+        columns=number_repeated(header),
+        header=header,
         encoding=encoding,
         delimiter=separator,
         fingerprint=source.fingerprint,
         version=source.version,
-        rows=lambda lines: _csv.rows_of(lines, len(columns), separator),
+        rows=lambda lines: _csv.read_rows(lines, len(header), separator),
     )
 
 
 def _json_table(path: Path, source: Source, encoding: str | None, delimiter: str | None) -> Table:
     _refuse_delimiter(path, delimiter)
     encoding = encoding or "utf-8"
-    columns = _json_lines.columns_of(str(path), lines_of(source, encoding))
+    columns = _json_lines.read_columns(str(path), read_lines(source, encoding))
     return Table(
         path=path,
         columns=columns,
+        header=columns,
         encoding=encoding,
         delimiter=None,
         fingerprint=source.fingerprint,
         version=source.version,
-        rows=lambda lines: _json_lines.rows_of(lines, columns),
+        rows=lambda lines: _json_lines.read_rows(lines, columns),
     )
 
 
 def _vcard_table(path: Path, source: Source, encoding: str | None, delimiter: str | None) -> Table:
     _refuse_delimiter(path, delimiter)
-    encoding = encoding_of_all(source, known=encoding)
-    with opened(path) as again:
-        _vcard.check_that_there_are_cards(str(path), lines_of(again, encoding))
+    encoding = detect_by_all_bytes(source, known=encoding)
+    with open_source(path) as again:
+        _vcard.check_has_cards(str(path), read_lines(again, encoding))
     return Table(
         path=path,
         columns=_vcard.COLUMNS,
+        header=_vcard.COLUMNS,
         encoding=encoding,
         delimiter=None,
         fingerprint=source.fingerprint,
         version=source.version,
-        rows=_vcard.rows_of,
+        rows=_vcard.read_rows,
     )
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...exceptions import ValidationError
-from ._extra import library
-from ._row import UNDECODABLE, Problem, Row, is_text, row_of
+from ._extra import import_library
+from ._row import UNDECODABLE, Problem, Row, is_text, make_row
 
 COLUMNS = ("First Name", "Last Name", "Phone", "E-mail", "Organization", "Categories")
 """The columns that every vCard file has."""
@@ -47,10 +47,10 @@ def load_parser() -> Any:
     Raises:
         ConfigurationError: If vobject is not installed.
     """
-    return library("vobject.base")
+    return import_library("vobject.base")
 
 
-def check_that_there_are_cards(name: str, lines: Iterable[str]) -> None:
+def check_has_cards(name: str, lines: Iterable[str]) -> None:
     """See that this is a vCard file.
 
     Raises:
@@ -64,10 +64,10 @@ def check_that_there_are_cards(name: str, lines: Iterable[str]) -> None:
         )
 
 
-def rows_of(lines: Iterable[str]) -> Iterator[Row]:
+def read_rows(lines: Iterable[str]) -> Iterator[Row]:
     """A row for each card, and one for each stretch of text outside of any card."""
     parser = load_parser()
-    for number, text, problem in _cards(lines):
+    for number, text, problem in _split_cards(lines):
         cells: list[str] = [""] * len(COLUMNS)
         if problem is None:
             try:
@@ -75,10 +75,10 @@ def rows_of(lines: Iterable[str]) -> Iterator[Row]:
             except Exception:
                 # A parser of somebody else's, on any input: there is no telling what it raises.
                 problem = _UNREADABLE if is_text(text) else UNDECODABLE
-        yield row_of(number, cells, problem)
+        yield make_row(number, cells, problem)
 
 
-def _cards(lines: Iterable[str]) -> Iterator[tuple[int, str, Problem | None]]:
+def _split_cards(lines: Iterable[str]) -> Iterator[tuple[int, str, Problem | None]]:
     """The first line of each card and its text, or why it is none.
 
     Pictures and the like are left out, so that none has to fit into memory.
@@ -133,7 +133,7 @@ class _Card:
                 # vobject knows the names of encodings and types in capital letters only.
                 whole = head[0].upper() + line[head.end() :]
                 found = parser.textLineToContentLine(whole)
-                if name != "TEL" or _NO_PHONES.isdisjoint(_types(found)):
+                if name != "TEL" or _NO_PHONES.isdisjoint(_phone_types(found)):
                     self._properties.setdefault(name, []).append(found)
         version = self._properties.get("VERSION")
         self._lists = not version or version[0].value.strip() != "2.1"
@@ -141,58 +141,64 @@ class _Card:
     def cells(self) -> list[str]:
         """A cell for each column."""
         first, last = self._name()
-        organization = [_split(value, ";")[0] for value in self._values("ORG")[:1]]
-        categories = [part for value in self._values("CATEGORIES") for part in _split(value, ",")]
+        organization = [_split_at(value, ";")[0] for value in self._values("ORG")[:1]]
+        categories = [
+            part for value in self._values("CATEGORIES") for part in _split_at(value, ",")
+        ]
         return [
             first,
             last,
-            _joined(re.sub(r"^\s*tel:", "", phone, flags=re.I) for phone in self._values("TEL")),
-            _joined(self._values("EMAIL")),
-            _joined(organization),
-            _joined(categories),
+            _join(re.sub(r"^\s*tel:", "", phone, flags=re.I) for phone in self._values("TEL")),
+            _join(self._values("EMAIL")),
+            _join(organization),
+            _join(categories),
         ]
 
     def _values(self, name: str) -> list[str]:
         """The values of a property as they stand in the card, the likeliest first."""
-        return [found.value for found in sorted(self._properties.get(name, []), key=_preference)]
+        return [found.value for found in sorted(self._properties.get(name, []), key=_rank)]
 
     def _name(self) -> tuple[str, str]:
         for value in self._values("N"):
-            last, first, *_ = (self._part_of_name(part) for part in [*_split(value, ";"), ""])
+            last, first, *_ = (self._part_of_name(part) for part in [*_split_at(value, ";"), ""])
             if first or last:
                 return first, last
         for value in self._values("FN"):
-            first, _, last = _text(value).rpartition(" ")
+            first, _, last = _unescape(value).rpartition(" ")
             return (first.rstrip(), last) if first else (last, "")
         return "", ""
 
     def _part_of_name(self, part: str) -> str:
         """A list of names since version 3.0; before that, a comma is a comma."""
-        return " ".join(map(_text, _split(part, ","))).strip() if self._lists else _text(part)
+        return (
+            " ".join(map(_unescape, _split_at(part, ","))).strip()
+            if self._lists
+            else _unescape(part)
+        )
 
 
-def _types(found: Any) -> list[str]:
+def _phone_types(found: Any) -> list[str]:
     given: list[str] = [*found.params.get("TYPE", []), *found.singletonparams]
     return ",".join(given).split(",")
 
 
-def _preference(found: Any) -> tuple[int, bool]:
+def _rank(found: Any) -> tuple[int, bool]:
     """From 1, the best, to 100, as version 4.0 writes it, and 101 for none; then mobiles first."""
-    types = _types(found)
+    types = _phone_types(found)
     numbers = [int(rank) for rank in found.params.get("PREF", []) if rank.isdecimal()]
     return min([*numbers, 1 if "PREF" in types else 101]), "CELL" not in types
 
 
-def _split(value: str, separator: str) -> list[str]:
+def _split_at(value: str, separator: str) -> list[str]:
     """The parts between those separators that no backslash stands before."""
     return re.findall(rf"(?:^|{separator})((?:[^{separator}\\]|\\.|\\\Z)*)", value, re.DOTALL)
 
 
-def _text(value: str) -> str:
+def _unescape(value: str) -> str:
     """The value without backslashes that stand before something."""
     plain = re.sub(r"\\(.)", lambda m: "\n" if m[1] in "nN" else m[1], value, flags=re.DOTALL)
     return plain.strip()
 
 
-def _joined(values: Iterable[str]) -> str:
-    return _BETWEEN.join(filter(None, map(_text, values)))
+def _join(values: Iterable[str]) -> str:
+    return _BETWEEN.join(filter(None, map(_unescape, values)))
