@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import sys
-import time
 from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
 from ssl import SSLContext
@@ -256,7 +255,7 @@ class ApiClient(Shared):
             since: When an earlier call began that may have done it, in seconds since the epoch;
                 ``None`` if there was none.
         """
-        started = self._transport.now()
+        started = self._transport.clock.monotonic()
         try:
             try:
                 return await self._attempt(call, started, maybe_applied=since is not None)
@@ -267,7 +266,7 @@ class ApiClient(Shared):
                 unknown = error
             return await self._settled(call, settle(unknown), started, since)
         except SendblueError as error:
-            _log.gave_up(call, error, self._transport.now() - started)
+            _log.gave_up(call, error, self._transport.clock.monotonic() - started)
             raise
 
     async def _settled(
@@ -281,7 +280,9 @@ class ApiClient(Shared):
                 step = flow.send(outcome)
             except StopIteration as end:
                 if isinstance(step, LookUp):
-                    _log.settled(call, end.value.meta.attempts, self._transport.now() - started)
+                    _log.settled(
+                        call, end.value.meta.attempts, self._transport.clock.monotonic() - started
+                    )
                 return end.value  # type: ignore[no-any-return]
             if isinstance(step, LookUp):
                 outcome = await self._look_up(step, started, since)
@@ -328,10 +329,10 @@ class ApiClient(Shared):
         """
         transport, response, error = self._transport, None, None
         if step.wait:
-            left = started + self._timeouts.total - transport.now()
+            left = started + self._timeouts.total - transport.clock.monotonic()
             if step.wait >= left or not transport.allows_retry:
                 return None
-            await transport.sleep(step.wait)
+            await transport.clock.sleep(step.wait)
         if transport.allows_retry:
             try:
                 response = await self._attempt(step.call, started, counted=False)
@@ -342,11 +343,12 @@ class ApiClient(Shared):
             error = ConnectError(
                 f"{step.call.method} {path} was not sent, as most calls fail.", retryable=True
             )
-        elapsed = transport.now() - started
+        elapsed, now = transport.clock.monotonic() - started, transport.clock.time()
         return Look(
             response=response,
             error=error,
             elapsed=elapsed,
-            age=elapsed if since is None else max(elapsed, time.time() - since),
+            now=now,
+            age=elapsed if since is None else max(elapsed, now - since),
             is_last=isinstance(error, ConfigurationError) or not transport.allows_retry,
         )

@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 import anyio
 import anyio._backends._asyncio
 
-from ._clock import monotonic
+from ._clock import SYSTEM_CLOCK
 from .exceptions import ConfigurationError, OutcomeUnknownError
 
 R = TypeVar("R")
@@ -47,7 +47,7 @@ class _Loop(_AsyncioLoop):
     A process that is forked while a loop of uvloop's runs crashes at its end.
     """
 
-    time = staticmethod(monotonic)
+    time = staticmethod(SYSTEM_CLOCK.monotonic)
 
     def run_forever(self) -> None:
         """Run for as long as the process does."""

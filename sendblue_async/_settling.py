@@ -11,7 +11,6 @@ call began, and so is that a contact existed before.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
@@ -70,6 +69,7 @@ class Look:
         response: The contact, or nothing but the 404 of an API that has none.
         error: Why there is neither.
         elapsed: Seconds since the call began.
+        now: Seconds since the epoch.
         age: Seconds since the first request that may have done it; more than ``elapsed`` if
             that was one of an earlier call.
         is_last: Whether another look-up would fare no better.
@@ -78,6 +78,7 @@ class Look:
     response: ContactResponse | None = None
     error: SendblueError | None = None
     elapsed: float
+    now: float
     age: float
     is_last: bool = False
 
@@ -119,7 +120,7 @@ def create_flow(
         found = look.shown(contact.number)
         if found is None:
             return None
-        if _existed_before(found, look.age):
+        if _existed_before(found, look):
             return Verdict(None)
         return Verdict(found, at_once=True) if contact.agrees_with(found.contact) else None
 
@@ -215,8 +216,8 @@ def _settle(
     return evolve(verdict.answer, meta=meta)
 
 
-def _existed_before(found: ContactResponse, age: float) -> bool:
-    """Whether the contact was created clearly before so many seconds ago."""
+def _existed_before(found: ContactResponse, look: Look) -> bool:
+    """Whether the contact was created clearly before the first request that may have done it."""
     created = found.contact.created_at
     if created is None:
         return False
@@ -225,8 +226,8 @@ def _existed_before(found: ContactResponse, age: float) -> bool:
         latest += _DAY_ANYWHERE
     now, skew = parse_http_date(found.meta.headers.get("date")), _SKEW
     if now is None:
-        now, skew = time.time(), _OUR_SKEW
-    return latest < now - age - skew
+        now, skew = look.now, _OUR_SKEW
+    return latest < now - look.age - skew
 
 
 def _existing(error: SendblueError) -> SendblueError:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-import random
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -24,7 +23,7 @@ from . import _log
 from ._access_tokens import AccessTokens, NoToken
 from ._answer import ACCEPT_ENCODING, Body, Reply, join_headers
 from ._checks import checked_count
-from ._clock import monotonic
+from ._clock import SYSTEM_CLOCK, Clock
 from ._connect_reasons import why_not_connected
 from ._credentials import Credentials
 from ._options import Timeouts
@@ -55,9 +54,6 @@ from ._wire import (
 from .exceptions import ConfigurationError, ConnectError, RateLimitError
 
 T = TypeVar("T")
-
-# Forked processes share what a seeded generator draws next, and would repeat their calls together.
-_random = random.SystemRandom()
 
 
 @frozen(eq=False)
@@ -101,7 +97,7 @@ class Transport:
         ssl_context: TLS settings of the caller's own.
         trace_configs: aiohttp's hooks, given to the session.
         session: A session of the caller's own, used as it is and left open.
-        clock, sleep, draw: Monotonic seconds, a way to wait and random numbers from [0, 1).
+        clock: Time, waiting and randomness. A test may set another one later.
     """
 
     def __init__(
@@ -117,9 +113,7 @@ class Transport:
         trace_configs: Sequence[TraceConfig] | None = None,
         session: ClientSession | None = None,
         allow_http: bool = False,
-        clock: Callable[[], float] = monotonic,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        draw: Callable[[], float] = _random.random,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._settings_source = SettingsSource(
             credentials,
@@ -142,9 +136,7 @@ class Transport:
         )
         self.rate_limiter: RateLimiter = FixedRateLimiter(rate_limit)
         self._throttle = RetryThrottle()
-        self._clock = clock
-        self.sleep = sleep
-        self._draw = draw
+        self.clock = clock
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise TypeError("A client is not pickled, as that would write its keys down.")
@@ -163,10 +155,6 @@ class Transport:
     def allows_retry(self) -> bool:
         """Whether one more request may be sent for a call that has failed."""
         return self._throttle.allows_retry
-
-    def now(self) -> float:
-        """The time from which a call's deadline counts."""
-        return self._clock()
 
     def prepare(self) -> Settings:
         """What requests are made with; found now, if no call has been made yet.
@@ -202,7 +190,7 @@ class Transport:
             call: The call.
             timeouts: How long it may take.
             policy: How often and how patiently it is repeated.
-            started: When it began, by :meth:`now`; its deadline counts from there.
+            started: When it began, in monotonic seconds; its deadline counts from there.
             rate_limiter: When each attempt may be sent; the client's own if ``None``.
             maybe_applied: Whether it may have been done already.
             attempts_before: How many attempts have been made before.
@@ -225,11 +213,11 @@ class Transport:
                 # Nobody knows whose work a 404 finds done now: that is for the caller to settle.
                 call = evolve(call, read_missing=None)
             answer = await self._attempt(pool, limiter, call, timeouts, started, attempt)
-            elapsed = self._clock() - started
+            elapsed = self.clock.monotonic() - started
             if not isinstance(answer, Failure):
                 if counted:
                     self._throttle.succeeded()
-                limiter.on_accepted(self._clock())
+                limiter.on_accepted(self.clock.monotonic())
                 _log.succeeded(call, attempt, elapsed)
                 return answer
             _log.failed(call, attempt, answer, elapsed)
@@ -245,7 +233,7 @@ class Transport:
                 renewed = 1
                 end = await self._renew_token(answer, deadline)
                 answer, wait = (answer, 0.0) if end is None else (end, None)
-            if wait is None or self._clock() + wait >= deadline:
+            if wait is None or self.clock.monotonic() + wait >= deadline:
                 if not answer.was_attempted and before is not None:
                     answer = with_last_response(answer, before)
                 error = error_for(
@@ -259,7 +247,7 @@ class Transport:
                 raise error from answer.cause
             before = answer
             _log.retrying(call, attempt, answer, wait)
-            await self.sleep(wait)
+            await self.clock.sleep(wait)
 
     def _wait(
         self,
@@ -272,11 +260,11 @@ class Transport:
         """Seconds until the next attempt, or ``None``; tells the other callers what it learned."""
         rule = failure.rule
         if failure.status == 429:
-            limiter.on_throttled(self._clock())
+            limiter.on_throttled(self.clock.monotonic())
             if failure.retry_after is not None:
-                limiter.pause(self._clock(), failure.retry_after)
+                limiter.pause(self.clock.monotonic(), failure.retry_after)
         elif failure.status is not None and rule.retryable is Retryable.NO:
-            limiter.on_accepted(self._clock())
+            limiter.on_accepted(self.clock.monotonic())
         if not self._throttle.allows_retry:
             return None
         return policy.wait(
@@ -284,7 +272,7 @@ class Transport:
             call.effect,
             attempt=attempt,
             retry_after=failure.retry_after,
-            draw=self._draw(),
+            draw=self.clock.random(),
         )
 
     async def _attempt(
@@ -301,7 +289,7 @@ class Transport:
         try:
             pool.places.acquire_nowait()
         except anyio.WouldBlock:
-            with anyio.move_on_after(deadline - self._clock()) as scope:
+            with anyio.move_on_after(deadline - self.clock.monotonic()) as scope:
                 await pool.places.acquire()
             if scope.cancelled_caught:
                 return _no_time("waited for a free connection until its time was over")
@@ -309,13 +297,13 @@ class Transport:
             identity = self._identity or await self._identify(deadline)
             if isinstance(identity, Failure):
                 return identity
-            now = self._clock()
+            now = self.clock.monotonic()
             start = limiter.reserve_slot(now, deadline)
             while start > now:
                 if start >= deadline:
                     return _held_back(start - now)
-                await self.sleep(start - now)
-                now = self._clock()
+                await self.clock.sleep(start - now)
+                now = self.clock.monotonic()
                 if limiter.paused_until() <= now:
                     break
                 start = limiter.reserve_slot(now, deadline)
@@ -330,7 +318,7 @@ class Transport:
     async def _identify(self, deadline: float) -> _Identity | Failure:
         """The identity by an access token, or why there is none."""
         assert self._tokens is not None
-        token = await self._tokens.get(deadline - self._clock())
+        token = await self._tokens.get(deadline - self.clock.monotonic(), clock=self.clock)
         if isinstance(token, NoToken):
             return Failure(
                 rule=Rule("not_sent", Retryable.NO, False, token.error),
@@ -347,7 +335,9 @@ class Transport:
     async def _renew_token(self, refused: Failure, deadline: float) -> Failure | None:
         """How a call ends whose access token was refused, or nothing if there is another token."""
         assert self._tokens is not None
-        token = await self._tokens.get(deadline - self._clock(), refused=refused.refused_token)
+        token = await self._tokens.get(
+            deadline - self.clock.monotonic(), clock=self.clock, refused=refused.refused_token
+        )
         if not isinstance(token, NoToken):
             return refused if token is refused.refused_token else None
         return evolve(
@@ -427,7 +417,8 @@ class Transport:
             call,
             Reply(response.status, headers, received.content, received.fault),
             attempts=attempt,
-            elapsed=self._clock() - started,
+            elapsed=self.clock.monotonic() - started,
+            now=self.clock.time(),
             redact=settings.redact,
         )
         if isinstance(answer, Failure):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
@@ -231,6 +230,7 @@ def read_reply(
     *,
     attempts: int,
     elapsed: float,
+    now: float,
     redact: Callable[[str], str],
 ) -> T | Failure:
     """What an answer says: the model, or how and why the attempt failed.
@@ -240,6 +240,7 @@ def read_reply(
         reply: The answer.
         attempts: How many attempts it took.
         elapsed: Seconds since the call began.
+        now: Seconds since the epoch.
         redact: Masks the keys in what a failure quotes, should the server have sent them back.
     """
     meta = ResponseMeta(
@@ -250,7 +251,7 @@ def read_reply(
         # Another 404, such as a proxy's page, does not tell that the contact is missing.
         if reply.status == 404 and call.read_missing is not None and is_missing_contact(document):
             return call.read_missing(meta)
-        return _failed(reply, document, redact)
+        return _failed(reply, document, now, redact)
     if reply.fault is not None:
         return _unreadable(reply, redact, reply.fault)
     try:
@@ -425,8 +426,8 @@ def _document_or_none(reply: Reply) -> Any:
         return None
 
 
-def _failed(reply: Reply, document: Any, redact: Callable[[str], str]) -> Failure:
-    retry_after = parse_retry_after(reply.headers, time.time())
+def _failed(reply: Reply, document: Any, now: float, redact: Callable[[str], str]) -> Failure:
+    retry_after = parse_retry_after(reply.headers, now)
     refusal = read_refusal(reply.status, document, redact)
     rule = rule_for(
         reply.status,

@@ -224,14 +224,13 @@ class SendblueClient(Endpoints):
         limited = self._with_rate_limiter(limiter)
         create: Create = limited._create if read else limited._store
         if bulk:
-            create = BulkCreates(create, limited.create_contacts_bulk, sleep=transport.sleep)
+            create = BulkCreates(create, limited.create_contacts_bulk, clock=transport.clock)
         return Workers(
             create,
             rate_limiter=limiter,
             give_up_after=give_up_after,
             concurrency=concurrency,
-            clock=transport.now,
-            sleep=transport.sleep,
+            clock=transport.clock,
         )
 
     def _import(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -13,8 +14,7 @@ import trustme
 from attrs import Factory, define, frozen
 
 from sendblue_async import RetryPolicy, SendblueClient, Timeouts
-from sendblue_async._credentials import find_credentials
-from sendblue_async._transport import Transport
+from sendblue_async._clock import Clock
 from sendblue_async.sandbox import Sandbox
 
 from .servers import Server, Step, running
@@ -33,7 +33,18 @@ class Timer:
     jumps: bool = True
     waits: list[float] = Factory(list)
     on_wait: Callable[[], object] = lambda: None
+    time_of_day: Callable[[], float] = time.time
     _alarms: list[tuple[float, asyncio.Event]] = Factory(list)
+
+    @property
+    def clock(self) -> Clock:
+        """What a client is given to go by this timer."""
+        return Clock(
+            monotonic=lambda: self.now,
+            time=lambda: self.time_of_day(),
+            sleep=self.sleep,
+            random=lambda: self.drawn,
+        )
 
     async def sleep(self, seconds: float) -> None:
         """Wait, and put the wait on record."""
@@ -103,15 +114,7 @@ def connect(stack: AsyncExitStack) -> Connect:
         keys = "sandbox-key", "sandbox-secret"
         client = SendblueClient(*keys, base_url=url, timeouts=timeouts, retry=retry, **options)
         if timer is not None:
-            client._transport = Transport(
-                find_credentials(*keys),
-                url,
-                clock=lambda: timer.now,
-                sleep=timer.sleep,
-                draw=lambda: timer.drawn,
-                ssl_context=options.pop("ssl", None),
-                **options,
-            )
+            client._transport.clock = timer.clock
         stack.push_async_callback(client.close)
         return client
 

@@ -27,8 +27,6 @@ from sendblue_async import (
     SyncSendblueClient,
     Timeouts,
 )
-from sendblue_async._access_tokens import AccessTokens
-from sendblue_async._transport import Transport
 from sendblue_async.sandbox import Sandbox
 
 from .conftest import Timer
@@ -87,12 +85,7 @@ def connect(stack: AsyncExitStack) -> Callable[..., SendblueClient]:
             access_token=source, base_url=server.base_url, timeouts=timeouts, retry=retry
         )
         if timer is not None:
-            client._transport = Transport(
-                AccessTokens(source, clock=lambda: timer.now),
-                server.base_url,
-                clock=lambda: timer.now,
-                sleep=timer.sleep,
-            )
+            client._transport.clock = timer.clock
         stack.push_async_callback(client.close)
         return client
 

@@ -14,7 +14,8 @@ import anyio
 import pytest
 import trustme
 
-from sendblue_async import OutcomeUnknownError, RetryPolicy, SendblueError, Timeouts
+from sendblue_async import OutcomeUnknownError, RetryPolicy, SendblueClient, SendblueError, Timeouts
+from sendblue_async._clock import Clock
 
 from .failures import FAILURES, NUMBER, Failure, Setting, answered, ends_in
 from .servers import Step, contact, drip, hang, refusal, reply
@@ -139,10 +140,13 @@ async def test_waits_never_pass_the_deadline(
 
 
 @contextlib.asynccontextmanager
-async def a_wall_clock_that_jumps(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+async def a_wall_clock_that_jumps(
+    client: SendblueClient, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
     """The time of day leaps an hour back and forth, all the while."""
     real, hours = time.time, [0]
     monkeypatch.setattr(time, "time", lambda: real() + 3600 * hours[0])
+    client._transport.clock = Clock(time=time.time)
 
     async def leap() -> None:
         while True:
@@ -162,7 +166,7 @@ async def test_a_jump_of_the_wall_clock_does_not_move_the_deadline(
     server = await serve(hang)
     timeouts = Timeouts(attempt=0.1, total=2 * TOTAL)
     client = connect(server, retry=PERSISTENT, timeouts=timeouts)
-    async with a_wall_clock_that_jumps(monkeypatch):
+    async with a_wall_clock_that_jumps(client, monkeypatch):
         began = time.monotonic()
         with pytest.raises(OutcomeUnknownError) as caught:
             await client.create_contact(NUMBER, update_if_exists=True)
@@ -177,7 +181,7 @@ async def test_a_jump_of_the_wall_clock_does_not_end_a_call(
     """Calls that fail and are repeated succeed as they always do."""
     server = await serve(*[refusal(500), contact()] * 20, contact())
     client = connect(server, retry=RetryPolicy(base=0.01))
-    async with a_wall_clock_that_jumps(monkeypatch):
+    async with a_wall_clock_that_jumps(client, monkeypatch):
         for _ in range(20):
             response = await client.create_contact(NUMBER, update_if_exists=True)
             assert response.meta.attempts == 2
@@ -190,13 +194,12 @@ async def test_a_wrong_wall_clock_does_not_change_a_date(
     serve: Any,
     connect: Any,
     timer: Any,
-    monkeypatch: pytest.MonkeyPatch,
     status: int,
     hours: int,
 ) -> None:
     """A date in ``Retry-After`` is measured from the answer's own, whatever the time is here."""
-    timer.drawn, real, leaps = 0.0, time.time, [0]
-    monkeypatch.setattr(time, "time", lambda: real() + 3600 * leaps[0])
+    timer.drawn, leaps = 0.0, [0]
+    timer.time_of_day = lambda: time.time() + 3600 * leaps[0]
     timer.on_wait = lambda: leaps.append(leaps.pop() + hours)
     server_time = 1_700_000_000
     headers = {

@@ -26,8 +26,7 @@ from sendblue_async import (
     StatusResponse,
     Timeouts,
 )
-from sendblue_async._credentials import find_credentials
-from sendblue_async._transport import Transport
+from sendblue_async._clock import Clock as SystemClock
 
 from .checks import check_cause, check_copies
 from .servers import Server, contact, raw, running
@@ -100,9 +99,7 @@ class Bench:
         policy = RetryPolicy(attempts=ATTEMPTS, base=0)
         url = self.server.base_url
         client = SendblueClient(*KEYS, base_url=url, timeouts=PATIENCE, retry=policy)
-        client._transport = Transport(
-            find_credentials(*KEYS), url, clock=lambda: clock.now, sleep=clock.sleep
-        )
+        client._transport.clock = SystemClock(monotonic=lambda: clock.now, sleep=clock.sleep)
         return client
 
 

@@ -101,16 +101,15 @@ async def test_a_resumed_import_knows_what_was_there_before_it(
 
 
 async def test_a_resumed_import_knows_what_an_earlier_run_has_created(
-    start_sandbox: Any, connect: Any, timer: Any, path: Path, monkeypatch: pytest.MonkeyPatch
+    start_sandbox: Any, connect: Any, timer: Any, path: Path
 ) -> None:
     """The run before was yesterday, and so was the contact created: it is ours."""
-    real, ago = time.time, 86_400.0
-    sandbox: Sandbox = await start_sandbox(clock=lambda: real() - ago)
+    ago = 86_400.0
+    timer.time_of_day = lambda: time.time() - ago
+    sandbox: Sandbox = await start_sandbox(clock=timer.time_of_day)
     client = connect(sandbox, timer=timer, retry=ONCE)
     sandbox.faults = Faults(drop_after_commit=1)
-    with monkeypatch.context() as yesterday:
-        yesterday.setattr(time, "time", lambda: real() - ago)
-        await import_unanswered(client, path)
+    await import_unanswered(client, path)
     assert NUMBER in sandbox.contacts
     sandbox.faults, ago = Faults(), 0.0
     report = await client.import_contacts(path, rate_limit=1e6, resume=True)

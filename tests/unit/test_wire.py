@@ -45,6 +45,7 @@ CREATE: Call[ContactResponse] = Call(
 RAW: Call[RawResponse] = Call(
     method="GET", path="/api/v2/x", effect=Effect.IDEMPOTENT, read=read_raw
 )
+NOW = 1_700_000_000.0
 KEY, SECRET = "5f3a9c0b7d21", "88e1d4a6f0c2"
 CREDENTIALS = Credentials(Secret(KEY), Secret(SECRET))
 GOOD = b'{"contact": {"phone": "+14155550123", "first_name": "Zo\xc3\xab"}, "status": "OK"}'
@@ -59,7 +60,12 @@ def read(
 ) -> Any:
     """What an answer says to a call."""
     return read_reply(
-        call, Reply(status, headers or {}, body), attempts=2, elapsed=0.5, redact=CREDENTIALS.redact
+        call,
+        Reply(status, headers or {}, body),
+        attempts=2,
+        elapsed=0.5,
+        now=NOW,
+        redact=CREDENTIALS.redact,
     )
 
 

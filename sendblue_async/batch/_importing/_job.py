@@ -81,7 +81,7 @@ class ContactImport:
         self._resume = resume
         self._progress = progress
         self._workers = workers
-        self._started = workers.clock()
+        self._started = workers.clock.monotonic()
         self._counts: Counter[str] = Counter()
         self._ended: list[Ended] = []
         self._withdrawn: list[int] = []
@@ -122,6 +122,7 @@ class ContactImport:
             fingerprint=reader.table.fingerprint,
             settings=settings,
             resume=self._resume,
+            clock=self._workers.clock,
         )
         self._workers.since = journal.begun
         async with AsyncExitStack() as stack:
@@ -224,9 +225,9 @@ class ContactImport:
             self._on_thread -= 1
             await self._in_thread(journal.commit, begun, ended)
             return
-        started = self._workers.clock()
+        started = self._workers.clock.monotonic()
         journal.commit(begun, ended)
-        if self._workers.clock() - started > _QUICK:
+        if self._workers.clock.monotonic() - started > _QUICK:
             self._on_thread = _ON_THREAD
 
     def _withdraw(self, jobs: Iterable[Job[Entry]]) -> None:
@@ -322,7 +323,7 @@ class ContactImport:
                 counts=dict(+self._counts),
                 requests_per_second=self._workers.rate_limiter.rate,
                 refused=self._workers.rate_limiter.throttled,
-                seconds=self._workers.clock() - self._started,
+                seconds=self._workers.clock.monotonic() - self._started,
             )
         )
 
@@ -384,7 +385,7 @@ class ContactImport:
             requests_per_second=limiter.rate,
             limit=limiter.limit if isinstance(limiter, AdaptiveRateLimiter) else None,
             refused=limiter.throttled,
-            seconds=self._workers.clock() - self._started,
+            seconds=self._workers.clock.monotonic() - self._started,
             encoding=reader.table.encoding,
             delimiter=reader.table.delimiter,
             unused_columns=reader.columns.unused,

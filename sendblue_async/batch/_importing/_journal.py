@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..._clock import SYSTEM_CLOCK, Clock
 from ...exceptions import JournalError
 from .._results import Ended
 from ._journal_errors import explained
@@ -72,11 +72,17 @@ class Journal(JournalFile):
         self.checked = False
         self.entries = 0
         self.reported: int | None = None
-        self.begun = time.time()
+        self.begun = 0.0
 
     @classmethod
     def open(
-        cls, path: Path | None, *, fingerprint: str, settings: Mapping[str, str], resume: bool
+        cls,
+        path: Path | None,
+        *,
+        fingerprint: str,
+        settings: Mapping[str, str],
+        resume: bool,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> Self:
         """The journal in this file, held until :meth:`close` and at most as long as the process.
 
@@ -86,12 +92,14 @@ class Journal(JournalFile):
             fingerprint: What tells this input from every other.
             settings: What must not change between the runs of one import.
             resume: Whether to go on with an import that was begun before.
+            clock: Tells when it begins.
 
         Raises:
             JournalError: If the file is no journal, is damaged, newer than this package or in use,
                 or if it is of an import that cannot or should not be gone on with.
         """
         journal = cls(path)
+        journal.begun = clock.time()
         try:
             with explained(journal._name):
                 if journal._take():

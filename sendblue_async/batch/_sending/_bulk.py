@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from attrs import define, evolve
 
 from ..._checks import check_flags
+from ..._clock import Clock
 from ..._phone_numbers import digits_of
 from ...exceptions import ConfigurationError, SendblueError, ValidationError
 from ...models import BulkContact, BulkCreateResponse, ContactCreate, ContactResponse
@@ -85,7 +85,7 @@ class BulkCreates:
     Args:
         create: Creates one contact.
         create_bulk: Creates many.
-        sleep: A way to wait.
+        clock: Tells the time, and waits.
     """
 
     def __init__(
@@ -93,11 +93,11 @@ class BulkCreates:
         create: Create,
         create_bulk: CreateBulk,
         *,
-        sleep: Callable[[float], Awaitable[object]],
+        clock: Clock,
     ) -> None:
         self._create = create
         self._create_bulk = create_bulk
-        self._sleep = sleep
+        self._clock = clock
         self._turn = asyncio.Lock()
         self._waiting: list[_Place] = []
 
@@ -120,13 +120,13 @@ class BulkCreates:
         self._waiting.append(place)
         async with self._turn:
             if not place.sent:
-                await self._sleep(_GATHERS)
+                await self._clock.sleep(_GATHERS)
                 places, self._waiting = self._waiting, []
                 await self._send(places)
         return place
 
     async def _send(self, places: list[_Place]) -> None:
-        began = time.time()
+        began = self._clock.time()
         for place in places:
             # Until an answer says otherwise, and if none comes at all.
             place.sent, place.since = True, began

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from ..._checks import check_positive_seconds
+from ..._clock import Clock
 from ..._retry import Retryable, rule_for
 from ...exceptions import (
     APIError,
@@ -56,20 +57,17 @@ class Outage:
 
     Args:
         give_up_after: Seconds without any success after which no call is made any more.
-        clock: Monotonic seconds.
-        sleep: A way to wait.
+        clock: Tells the time, and waits.
     """
 
     def __init__(
         self,
         give_up_after: float,
         *,
-        clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[object]],
+        clock: Clock,
     ) -> None:
         self._give_up_after = check_positive_seconds("give_up_after", give_up_after)
         self._clock = clock
-        self._sleep = sleep
         self._turn = asyncio.Lock()
         self._since: float | None = None
         self._error: SendblueError | None = None
@@ -93,7 +91,7 @@ class Outage:
         """Seconds until no call is made any more, if none succeeds; ``None`` if all is well."""
         if self._since is None:
             return None
-        return max(0.0, self._since + self._give_up_after - self._clock())
+        return max(0.0, self._since + self._give_up_after - self._clock.monotonic())
 
     async def call(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """What the call returns or raises, once it may be made.
@@ -105,7 +103,7 @@ class Outage:
             return await self._made(function)
         async with self._turn:
             if self._since is not None and not self.given_up:
-                await self._sleep(self._wait)
+                await self._clock.sleep(self._wait)
                 self._wait = min(2 * self._wait, _LONGEST_WAIT)
             if self.given_up:
                 raise Stopped
@@ -128,7 +126,7 @@ class Outage:
         self._since, self._error, self._wait = None, None, _FIRST_WAIT
 
     def _failed(self, error: SendblueError) -> None:
-        now, self._error = self._clock(), error
+        now, self._error = self._clock.monotonic(), error
         if self._since is None:
             self._since = now
         elif now - self._since >= self._give_up_after:

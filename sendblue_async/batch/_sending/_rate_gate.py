@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
 
+from ..._clock import Clock
 from ..._rate_limits import RateLimiter
 
 # Seconds that a slot is ahead when its call begins.
@@ -20,20 +20,17 @@ class Turns:
 
     Args:
         rate_limiter: The rate limiter.
-        clock: Monotonic seconds.
-        sleep: A way to wait.
+        clock: Tells the time, and waits.
     """
 
     def __init__(
         self,
         rate_limiter: RateLimiter,
         *,
-        clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[object]],
+        clock: Clock,
     ) -> None:
         self._rate_limiter = rate_limiter
         self._clock = clock
-        self._sleep = sleep
         self._first = asyncio.Lock()
 
     async def wait(self) -> None:
@@ -42,7 +39,7 @@ class Turns:
             return
         async with self._first:
             while (ahead := self._ahead()) > 0:
-                await self._sleep(ahead)
+                await self._clock.sleep(ahead)
 
     def _ahead(self) -> float:
         """Seconds to wait for the next slot.
@@ -50,7 +47,7 @@ class Turns:
         The last moments are waited for side by side: a timer is not exact enough to wait for
         thousands of slots a second one after another.
         """
-        now = self._clock()
+        now = self._clock.monotonic()
         return self._rate_limiter.next_slot_at(now) - now - _NEAR
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -20,6 +19,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from attrs import evolve, field, frozen
 
 from ..._checks import checked_count
+from ..._clock import Clock
 from ..._event_loop import require_asyncio
 from ..._rate_limits import RateLimiter
 from ...exceptions import (
@@ -128,8 +128,7 @@ class Workers:
         rate_limiter: When the next call may begin.
         give_up_after: Seconds without any success after which they stop.
         concurrency: Contacts under way at once.
-        clock: Monotonic seconds.
-        sleep: A way to wait.
+        clock: Tells the time, and waits.
 
     Attributes:
         since: When the first call for a contact may have begun, in seconds since the epoch.
@@ -142,17 +141,17 @@ class Workers:
         rate_limiter: RateLimiter,
         give_up_after: float,
         concurrency: int,
-        clock: Callable[[], float],
-        sleep: Callable[[float], Awaitable[object]],
+        clock: Clock,
     ) -> None:
         self.rate_limiter = rate_limiter
         self.clock = clock
-        self.since = time.time()
+        self.since = clock.time()
         self.concurrency = checked_count("concurrency", concurrency)
         self._create = create
-        self._sleep = sleep
-        self._turns = Turns(rate_limiter, clock=clock, sleep=self._pause)
-        self._outage = Outage(give_up_after, clock=clock, sleep=self._pause)
+        # Told to stop, they wait no longer.
+        waits = evolve(clock, sleep=self._pause)
+        self._turns = Turns(rate_limiter, clock=waits)
+        self._outage = Outage(give_up_after, clock=waits)
         self._stopping = asyncio.Event()
         self._error: BaseException | None = None
         self._lanes = Lanes()
@@ -178,7 +177,7 @@ class Workers:
             Stopped: As soon as the workers are told to stop.
         """
         either = [
-            asyncio.ensure_future(self._sleep(seconds)),
+            asyncio.ensure_future(self.clock.sleep(seconds)),
             asyncio.ensure_future(self._stopping.wait()),
         ]
         try:
