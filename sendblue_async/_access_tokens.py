@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from attrs import define, field, frozen
 
 from ._clock import SYSTEM_CLOCK, Clock
-from ._converter import parse_datetime
+from ._dates import parse_datetime
 from ._redaction import Secret, hide, make_redactor
 from ._threads import run_on_daemon
 from .exceptions import (

@@ -1,4 +1,4 @@
-"""The one converter between models and JSON: wire spellings, dates, unknown keys.
+"""The one converter between models and JSON: lenient when it reads, sparing when it writes.
 
 Models are attrs classes whose field names are the API's preferred (snake_case) spellings.
 Reading is lenient, because a call that succeeded must never fail on its answer: a field is taken
@@ -11,20 +11,17 @@ Writing leaves out what was not given.
 from __future__ import annotations
 
 import json
-import re
 import types
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from datetime import datetime, timezone
+from collections.abc import Callable
+from datetime import datetime
 from enum import Enum
-from functools import cache
-from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, Union, get_args, get_origin
 
 import attrs
 import cattrs
 
-from ._deprecation import warn_deprecated
-from ._redaction import redact_numbers
+from ._dates import format_datetime, parse_datetime
+from ._spellings import camel_case, fields_of, spellings, wire_names
 from .exceptions import ValidationError
 
 T = TypeVar("T")
@@ -47,124 +44,6 @@ CLEAR: Final = Clear.CLEAR
 ``None`` is the same as not giving the field at all, so a blank never wipes stored data.
 That the server clears a field on ``null`` is an assumption of this package.
 """
-
-
-EXTRA: Final = {"role": "extra"}
-"""Metadata of the field that holds keys a model has no field for; they are written back."""
-
-LOCAL: Final = {"role": "local"}
-"""Metadata of a field that is never read from or written to the wire."""
-
-
-def wire(spelling: str) -> dict[str, str]:
-    """Metadata of a field that the API knows under another name than this package."""
-    return {"wire": spelling}
-
-
-@cache
-def _fields(cls: type, role: str | None = None) -> dict[str, Any]:
-    """The names and types of a model's fields on the wire, or of those with a role."""
-    hints = get_type_hints(cls)
-    fields = [field for field in attrs.fields(cls) if field.metadata.get("role") == role]
-    return {field.name: hints[field.name] for field in fields}
-
-
-@cache
-def _wire_names(cls: type) -> dict[str, str]:
-    """A model's field names -> the API's preferred spellings of them."""
-    known = attrs.fields_dict(cls)
-    return {name: known[name].metadata.get("wire", name) for name in _fields(cls)}
-
-
-def camel_case(name: str) -> str:
-    """The camelCase spelling of a snake_case name: ``first_name`` -> ``firstName``."""
-    head, *rest = name.split("_")
-    return head + "".join(word.capitalize() for word in rest)
-
-
-# The spellings that the reference lists as deprecated for request bodies.
-_DEPRECATED = {
-    "phone_number": "number",
-    "phoneNumber": "number",
-    "firstName": "first_name",
-    "lastName": "last_name",
-    "assignedToEmail": "assigned_to_email",
-    "sendblueNumber": "sendblue_number",
-}
-
-
-def spellings(cls: type) -> dict[str, str]:
-    """Every key under which a model's fields may stand on the wire -> the field's name."""
-    names = _wire_names(cls)
-    known = {old: name for old, name in _DEPRECATED.items() if name in names}
-    known |= {camel_case(spelling): name for name, spelling in names.items()}
-    return known | {spelling: name for name, spelling in names.items()}
-
-
-def preferred_spellings(given: Mapping[str, Any], cls: type) -> dict[str, Any]:
-    """The same values under their fields' preferred names; ``None`` counts as not given.
-
-    Raises:
-        ValidationError: If a name is no field, or if two spellings of one field differ.
-
-    Warns:
-        DeprecationWarning: For each deprecated spelling, naming the preferred one.
-    """
-    allowed = _fields(cls).keys() | _fields(cls, "extra").keys()
-    fields = {name: value for name, value in given.items() if name in allowed}
-    for name, value in given.items():
-        if name in fields:
-            continue
-        preferred = _DEPRECATED.get(name)
-        if preferred not in allowed:
-            raise ValidationError(
-                f"{redact_numbers(str(name))!r} is not a field of {cls.__name__}; its fields are "
-                f"{', '.join(sorted(allowed))}.",
-                field=redact_numbers(str(name)),
-            )
-        if value is None:
-            continue
-        warn_deprecated(f"{name} is deprecated by Sendblue, use {preferred}")
-        if fields.get(preferred) not in (None, value):
-            raise ValidationError(
-                f"{preferred} and {name} are two spellings of one field, and were given "
-                f"different values; give {preferred} alone.",
-                field=preferred,
-            )
-        fields[preferred] = value
-    return fields
-
-
-_OFFSET = re.compile(r"(T.*[+-][0-9]{2})([0-9]{2})$")
-_FRACTION = re.compile(r"\.([0-9]+)")
-
-
-def parse_datetime(value: object) -> datetime:
-    """An aware datetime from an ISO 8601 string; one without an offset is taken as UTC.
-
-    Raises:
-        TypeError: If it is no string.
-        ValueError: If it is no date.
-    """
-    if type(value) is not str:
-        raise TypeError("not a string")
-    text = value[:-1] + "+00:00" if value.endswith(("Z", "z")) else value
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        # Python 3.10 reads fractions of three or six digits and offsets with a colon only.
-        text = _FRACTION.sub(lambda match: f".{match[1][:6]:0<6}", text, count=1)
-        text = _OFFSET.sub(r"\1:\2", text)
-        parsed = datetime.fromisoformat(text)
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
-
-
-def format_datetime(value: datetime) -> str:
-    """The wire form of an aware datetime: ISO 8601 in UTC with a ``Z``."""
-    # In the first and the last hours of the calendar the offset stays.
-    with suppress(OverflowError):
-        value = value.astimezone(timezone.utc)
-    return value.isoformat().replace("+00:00", "Z")
 
 
 def _refuse(value: object, kind: type) -> Any:
@@ -217,8 +96,8 @@ _Field = tuple[str, Any, Callable[[Any, Any], Any], str | None]
 
 def _reader(cls: type) -> Callable[..., Any]:
     """The structure hook of one model, compiled once."""
-    (extra_name,) = _fields(cls, "extra")
-    preferred, hints = _wire_names(cls), _fields(cls)
+    (extra_name,) = fields_of(cls, "extra")
+    preferred, hints = wire_names(cls), fields_of(cls)
     fields: dict[str, _Field] = {}
     for key, name in spellings(cls).items():
         hint = hints[name]
@@ -262,8 +141,8 @@ def _reader(cls: type) -> Callable[..., Any]:
 
 def _writer(cls: type) -> Callable[[Any], dict[str, Any]]:
     """The unstructure hook of one model, compiled once."""
-    names = tuple(_wire_names(cls).items())
-    extra_names = tuple(_fields(cls, "extra"))
+    names = tuple(wire_names(cls).items())
+    extra_names = tuple(fields_of(cls, "extra"))
     plain = (str, bool, int)
 
     def write(model: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 from attrs import evolve, frozen
 
 from ._answer import NO_CONTENT, Reply
-from ._converter import encode_json, spellings, structure, unstructure
+from ._converter import encode_json, structure, unstructure
 from ._options import DEFAULT_BASE_URL
 from ._phone_numbers import shows_another
 from ._redaction import Secret, redact_excerpt, redact_numbers, redact_path
@@ -33,6 +33,7 @@ from ._retry import (
     rule_for,
 )
 from ._retry_after import parse_retry_after
+from ._spellings import spellings
 from .exceptions import (
     AuthenticationError,
     ConnectError,

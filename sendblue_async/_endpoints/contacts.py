@@ -13,9 +13,10 @@ from .._answer import NO_CONTENT
 from .._api import ApiClient
 from .._arguments import NoOthers, misspelt, without_others
 from .._checks import check_flags
-from .._converter import Clear, preferred_spellings, spellings, structure
+from .._converter import Clear, structure
 from .._retry import Effect
 from .._settling import Flow, create_flow, delete_flow, opt_out_flow, update_flow
+from .._spellings import preferred_spellings, spellings
 from .._wire import Operation, reader
 from ..exceptions import SendblueError, ValidationError
 from ..models import (

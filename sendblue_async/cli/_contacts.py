@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 import anyio
 import typer
 
-from .._converter import CLEAR, parse_datetime
+from .._converter import CLEAR
+from .._dates import parse_datetime
 from ..exceptions import ValidationError
 from ..models import ContactUpdate, e164
 from ..models._fields import OrderBy, sort_field

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .._converter import format_datetime
+from .._dates import format_datetime
 from ..models import Contact
 from ._output import format_printable, print_json, print_stderr
 

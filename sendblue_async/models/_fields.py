@@ -9,8 +9,9 @@ from typing import Any, Literal, TypeVar, get_args
 
 from attrs import Attribute, fields
 
-from .._converter import CLEAR, Clear, encode_json, spellings
+from .._converter import CLEAR, Clear, encode_json
 from .._redaction import redact_numbers
+from .._spellings import spellings
 from ..exceptions import ValidationError
 
 T = TypeVar("T")

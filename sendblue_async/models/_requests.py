@@ -10,9 +10,10 @@ from typing import Any, Literal
 from attrs import asdict, converters, field, fields_dict, frozen, validators
 
 from .._arguments import names_arguments
-from .._converter import CLEAR, EXTRA, Clear, preferred_spellings, spellings, unstructure, wire
+from .._converter import CLEAR, Clear, unstructure
 from .._phone_numbers import digits_of
 from .._redaction import redact_numbers
+from .._spellings import EXTRA, preferred_spellings, spellings, wire
 from ..exceptions import ValidationError
 from ._fields import (
     OrderBy,

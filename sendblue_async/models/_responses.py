@@ -8,8 +8,9 @@ from typing import Any
 
 from attrs import field, frozen
 
-from .._converter import EXTRA, LOCAL, unstructure
+from .._converter import unstructure
 from .._request_id import request_id
+from .._spellings import EXTRA, LOCAL
 from ._fields import shown_fields
 
 

@@ -11,13 +11,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from sendblue_async._converter import (
-    camel_case,
-    format_datetime,
-    parse_datetime,
-    structure,
-    unstructure,
-)
+from sendblue_async._converter import structure, unstructure
+from sendblue_async._dates import format_datetime, parse_datetime
+from sendblue_async._spellings import camel_case
 from sendblue_async.models import (
     BulkCreateResponse,
     Contact,
