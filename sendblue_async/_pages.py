@@ -20,7 +20,7 @@ from ._event_loop import require_asyncio
 from .exceptions import APIError
 from .models import Contact, ContactPage
 from .models._fields import is_aware, number_in
-from .models._requests import ContactQuery
+from .models._lists import ContactQuery
 
 _LAST_OFFSET = 10_000
 _LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)

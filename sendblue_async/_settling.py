@@ -27,7 +27,7 @@ from .models import (
     OptOutResponse,
     StatusResponse,
 )
-from .models._requests import OptOut
+from .models._contacts import OptOut
 
 WAITS = (0.0, 0.5, 1.0, 2.0, 4.0)
 """Seconds before each look-up. One that would pass the call's deadline is not made."""

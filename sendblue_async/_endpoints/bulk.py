@@ -8,7 +8,7 @@ from typing import Any
 from .._retry import Effect
 from .._wire import Operation, reader
 from ..models import BulkContact, BulkCreateResponse, BulkDeleteResponse, ContactCreate
-from ..models._requests import BulkCreate, BulkDelete
+from ..models._bulk import BulkCreate, BulkDelete
 from .contacts import CONTACTS
 from .lists import ContactLists
 

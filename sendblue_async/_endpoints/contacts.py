@@ -29,7 +29,7 @@ from ..models import (
     StatusResponse,
     e164,
 )
-from ..models._requests import OptOut
+from ..models._contacts import OptOut
 
 if sys.version_info >= (3, 11):
     from typing import Unpack

@@ -14,7 +14,7 @@ from .._retry import Effect
 from .._wire import Operation, read_page, reader
 from ..models import Contact, ContactPage, CountResponse
 from ..models._fields import OrderBy
-from ..models._requests import ContactQuery
+from ..models._lists import ContactQuery
 from .contacts import CONTACTS, Contacts
 
 if sys.version_info >= (3, 11):

@@ -7,26 +7,18 @@ are newer and come from its public SDKs.
 
 from __future__ import annotations
 
-from ._fields import e164
-from ._requests import (
-    BulkContact,
+from ._bulk import BulkContact, BulkCreateResponse, BulkDeleteResponse
+from ._contacts import (
+    Contact,
     ContactCreate,
+    ContactResponse,
     ContactUpdate,
     DeprecatedSpellings,
-)
-from ._responses import (
-    BulkCreateResponse,
-    BulkDeleteResponse,
-    Contact,
-    ContactPage,
-    ContactResponse,
-    CountResponse,
     OptOutResponse,
-    RawResponse,
-    Response,
-    ResponseMeta,
-    StatusResponse,
 )
+from ._fields import e164
+from ._lists import ContactPage, CountResponse
+from ._responses import RawResponse, Response, ResponseMeta, StatusResponse
 
 __all__ = [
     "BulkContact",

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sendblue_async import APIError, ServerError
 from sendblue_async._pages import Walk, every_contact
 from sendblue_async.models import Contact, ContactPage
-from sendblue_async.models._requests import ContactQuery
+from sendblue_async.models._lists import ContactQuery
 
 pytestmark = pytest.mark.anyio
 
