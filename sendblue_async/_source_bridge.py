@@ -25,7 +25,7 @@ from itertools import chain, islice
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from ._portal import portal
-from .batch._sending._workers import Job, job_of, rows_of
+from .batch._sending._worker_pool import Job, check_source, make_job
 from .exceptions import ConfigurationError
 
 R = TypeVar("R")
@@ -141,9 +141,10 @@ class BatchIterator(BlockingIterator[R]):
         source: Any,
         **options: Any,
     ) -> None:
+        check_source(source)
         rows = _Rows()
         # What is asynchronous as well, as Django's query sets are, is at home on this thread.
-        given = rows if isinstance(rows_of(source), Iterable) else source
+        given = rows if isinstance(source, Iterable) else source
         super().__init__(check, method, given, **options)
         self._steps = _pull_rows_and_wait(
             self._stream, rows, source, options.get("update_if_exists")
@@ -175,7 +176,7 @@ def _pull_rows_and_wait(
         call_soon = answer.get_loop().call_soon_threadsafe
         try:
             # The fields of a row may be lazy as well.
-            jobs = [job_of(row, update_if_exists=update_if_exists) for row in islice(pulled, 1)]
+            jobs = [make_job(row, update_if_exists=update_if_exists) for row in islice(pulled, 1)]
         except Exception as error:
             call_soon(_answer_with, answer, [], error)
         else:

@@ -14,8 +14,8 @@ from ._checks import check_flags
 from ._endpoints import Endpoints
 from ._rate_limits import make_rate_limiter
 from .batch import ContactResult, ImportProgress, ImportReport
-from .batch._sending._bulk import BulkCreates, checked_bulk
-from .batch._sending._workers import Create, Workers, job_of, rows_of
+from .batch._sending._bulk import BulkCreator, check_bulk
+from .batch._sending._worker_pool import Create, WorkerPool, check_source, make_job
 from .exceptions import ConfigurationError
 from .models import ContactCreate
 
@@ -126,9 +126,10 @@ class SendblueClient(Endpoints):
         """
         if others:
             raise misspelt(SendblueClient.create_contacts, others)
-        in_bulk = checked_bulk(bulk, update_if_exists)
-        workers = self._workers(rate_limit, give_up_after, concurrency, in_bulk, read=True)
-        return workers.results(rows_of(source), partial(job_of, update_if_exists=update_if_exists))
+        check_bulk(bulk, update_if_exists)
+        pool = self._make_worker_pool(rate_limit, give_up_after, concurrency, bulk, read=True)
+        check_source(source)
+        return pool.results(source, partial(make_job, update_if_exists=update_if_exists))
 
     @without_others
     async def import_contacts(
@@ -209,7 +210,7 @@ class SendblueClient(Endpoints):
         )
         return await job.run()
 
-    def _workers(
+    def _make_worker_pool(
         self,
         rate_limit: float | None,
         give_up_after: float,
@@ -217,15 +218,15 @@ class SendblueClient(Endpoints):
         bulk: bool,
         *,
         read: bool,
-    ) -> Workers:
-        """What sends the contacts of a batch, and reads the answers if anybody looks at them."""
+    ) -> WorkerPool:
+        """Make the workers that send a batch; they read the answers only if somebody looks."""
         transport = self._transport
         limiter = make_rate_limiter(rate_limit, parent=transport.rate_limiter)
         limited = self._with_rate_limiter(limiter)
         create: Create = limited._create if read else limited._store
         if bulk:
-            create = BulkCreates(create, limited.create_contacts_bulk, clock=transport.clock)
-        return Workers(
+            create = BulkCreator(create, limited.create_contacts_bulk, clock=transport.clock)
+        return WorkerPool(
             create,
             rate_limiter=limiter,
             give_up_after=give_up_after,
@@ -253,14 +254,15 @@ class SendblueClient(Endpoints):
         from .batch._importing._job import ContactImport
         from .batch._importing._options import ImportOptions
 
+        check_bulk(bulk, options.get("update_if_exists", False))
         return ContactImport(
             path,
             ImportOptions(**options),
-            self._workers(
+            self._make_worker_pool(
                 rate_limit,
                 give_up_after,
                 concurrency,
-                checked_bulk(bulk, options.get("update_if_exists")),
+                bulk,
                 read=False,
             ),
             account=self._transport.account,

@@ -37,7 +37,7 @@ class ContactResult(Generic[Row]):
 
 
 @frozen
-class Ended:
+class EntryOutcome:
     """What became of one entry.
 
     Attributes:

@@ -17,7 +17,7 @@ from sendblue_async.batch._importing._files import (
     is_stream,
     open_to_replace,
 )
-from sendblue_async.batch._importing._journal import Ended
+from sendblue_async.batch._importing._journal import EntryOutcome
 from sendblue_async.batch._importing._options import ImportOptions
 from sendblue_async.batch._importing._rejected import write_rejected
 
@@ -132,7 +132,7 @@ def test_rejected_rows_follow_no_planted_link(source: Path) -> None:
     source.with_name("people.csv.rejected.csv.unfinished").symlink_to(victim)
     source.chmod(0o600)
     table = ImportOptions().read(source).table
-    assert write_rejected(rejected, table, iter([Ended(0, "rejected", 2, "x", "No.")]))
+    assert write_rejected(rejected, table, iter([EntryOutcome(0, "rejected", 2, "x", "No.")]))
     assert victim.read_text() == "precious"
     assert "nobody" in rejected.read_text(encoding="utf-8-sig")
     assert mode_of(rejected) == 0o600

@@ -262,8 +262,8 @@ async def test_nor_is_what_was_ready_when_it_was_cancelled(
     for n in range(30):
         await client.create_contact(number(n), first_name="Ada")
     # Four more, whose intent is on the disk, are for workers that do not come.
-    monkeypatch.setattr(_job_batcher, "_PATIENCE", 60.0)
-    monkeypatch.setattr(_job_batcher, "_PATIENCE_AT_MOST", 60.0)
+    monkeypatch.setattr(_job_batcher, "_LINGER", 60.0)
+    monkeypatch.setattr(_job_batcher, "_MAX_LINGER", 60.0)
     server.faults = Faults(latency=60)
     seen = server.counts["requests"]
     task = asyncio.create_task(client.import_contacts(path, rate_limit=1e6, concurrency=8))

@@ -24,8 +24,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sendblue_async.batch._importing._journal import Journal
-from sendblue_async.batch._importing._journal_schema import MERGED, OPEN, VERSION
-from sendblue_async.batch._results import Ended
+from sendblue_async.batch._importing._journal_schema import IN_PROGRESS, MERGED, VERSION
+from sendblue_async.batch._results import EntryOutcome
 from sendblue_async.exceptions import ConfigurationError, JournalError
 
 SETTINGS = {"region": "US", "upsert": "yes"}
@@ -34,7 +34,7 @@ BATCH = 32
 PROGRAM = """
 import itertools, pathlib, resource, signal, sys
 from sendblue_async.batch._importing._journal import Journal, JournalError
-from sendblue_async.batch._results import Ended
+from sendblue_async.batch._results import EntryOutcome
 
 SETTINGS = {"region": "US", "upsert": "yes"}
 BATCH = 32
@@ -46,8 +46,9 @@ def open_journal(path):
 def commit(journal, batch):
     # So many bytes that pages are moved from the log into the file every sixty commits.
     first = batch * BATCH
-    ended = [Ended(n, "rejected", n + 2, "409", "x" * 2000) for n in range(first, first + BATCH)]
-    journal.commit(range(first + BATCH, first + 2 * BATCH), ended)
+    after = first + BATCH
+    ended = [EntryOutcome(n, "rejected", n + 2, "409", "x" * 2000) for n in range(first, after)]
+    journal.commit(range(after, after + BATCH), ended)
 
 def say(*words):
     print(*words, flush=True)
@@ -102,7 +103,7 @@ def full(path: Path) -> bytes:
         for entry in range(3000):
             journal.note(entry, f"+1555{entry % 2000:07d}")
         journal.finish_check(3000)
-        journal.commit([], [Ended(entry, "rejected", entry, "409") for entry in range(3000)])
+        journal.commit([], [EntryOutcome(entry, "rejected", entry, "409") for entry in range(3000)])
     return path.read_bytes()
 
 
@@ -115,13 +116,16 @@ def test_a_journal_goes_on_where_it_was_closed(path: Path) -> None:
         journal.finish_check(5)
         assert (journal.checked, journal.entries) == (True, 5)
         journal.commit([0, 1], [])
-        journal.commit([3], [Ended(0, "created", 2), Ended(2, "skipped", 4, "repeated", "Again.")])
+        journal.commit(
+            [3],
+            [EntryOutcome(0, "created", 2), EntryOutcome(2, "skipped", 4, "repeated", "Again.")],
+        )
     assert [file.name for file in path.parent.iterdir()] == [path.name]
     with open_journal(path) as journal:
         assert (journal.checked, journal.entries) == (True, 5)
-        assert journal.states(0, 10) == {0: "created", 1: OPEN, 2: "skipped", 3: OPEN}
-        assert journal.states(1, 2) == {1: OPEN, 2: "skipped"}
-        assert journal.counts() == {"created": 1, "skipped": 1, OPEN: 2}
+        assert journal.states(0, 10) == {0: "created", 1: IN_PROGRESS, 2: "skipped", 3: IN_PROGRESS}
+        assert journal.states(1, 2) == {1: IN_PROGRESS, 2: "skipped"}
+        assert journal.counts() == {"created": 1, "skipped": 1, IN_PROGRESS: 2}
         assert journal.repeats("+1") == (0, 4)
         assert journal.repeats("+2") is None
 
@@ -154,7 +158,7 @@ def test_any_name_is_that_of_a_file(
         journal.commit([1], [])
     assert [file.name for file in tmp_path.iterdir()] == [name]
     with open_journal(Path(name)) as journal:
-        assert journal.counts() == {OPEN: 1}
+        assert journal.counts() == {IN_PROGRESS: 1}
 
 
 @pytest.mark.parametrize("finished", [False, True])
@@ -171,10 +175,10 @@ def test_a_temporary_journal_leaves_nothing(
             if finished:
                 journal.finish_check(20_000)
                 assert journal.repeats("7") == (14, 15)
-            journal.commit([1], [Ended(2, "unknown", 9)])
-            assert journal.counts() == {OPEN: 1, "unknown": 1}
-            journal.commit([], [Ended(3, "rejected", 9)])
-            assert list(journal.rejected()) == [Ended(3, "rejected", 9)]
+            journal.commit([1], [EntryOutcome(2, "unknown", 9)])
+            assert journal.counts() == {IN_PROGRESS: 1, "unknown": 1}
+            journal.commit([], [EntryOutcome(3, "rejected", 9)])
+            assert list(journal.rejected()) == [EntryOutcome(3, "rejected", 9)]
         assert list(tmp_path.iterdir()) == []
 
 
@@ -189,7 +193,7 @@ def test_a_journal_may_change_threads(path: Path) -> None:
         journal = pool.submit(open_journal, path).result()
     for entry in range(3):
         work(entry)
-    assert journal.counts() == {OPEN: 3}
+    assert journal.counts() == {IN_PROGRESS: 3}
     journal.close()
     journal.close()
 
@@ -201,7 +205,7 @@ def test_a_journal_may_change_threads(path: Path) -> None:
             st.lists(st.integers(0, 30), max_size=6),
             st.lists(
                 st.builds(
-                    Ended,
+                    EntryOutcome,
                     entry=st.integers(0, 30),
                     outcome=st.sampled_from(OUTCOMES),
                     line=st.integers(1, 2**40),
@@ -221,10 +225,10 @@ def test_a_journal_may_change_threads(path: Path) -> None:
     st.integers(0, 30),
 )
 def test_states_are_those_of_a_dictionary(
-    commits: list[tuple[list[int], list[Ended], bool]], first: int, count: int
+    commits: list[tuple[list[int], list[EntryOutcome], bool]], first: int, count: int
 ) -> None:
     """After any commits, with or without a new run between, each entry is what it became last."""
-    expected: dict[int, Ended | None] = {}
+    expected: dict[int, EntryOutcome | None] = {}
     with contextlib.ExitStack() as stack:
         path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "journal"
         journal = open_journal(path)
@@ -235,7 +239,7 @@ def test_states_are_those_of_a_dictionary(
             if again:
                 journal.close()
                 journal = open_journal(path)
-        states = {entry: one.outcome if one else OPEN for entry, one in expected.items()}
+        states = {entry: one.outcome if one else IN_PROGRESS for entry, one in expected.items()}
         window = range(first, first + count)
         assert journal.states(first, count) == {e: s for e, s in states.items() if e in window}
         assert journal.counts() == Counter(states.values())
@@ -247,13 +251,13 @@ def test_states_are_those_of_a_dictionary(
 def test_what_was_rejected_is_streamed_in_order(path: Path) -> None:
     """Thousands of entries come in order, one that stopped reading holds up no commit."""
     kinds = ["rejected", "created", "unknown", "existing", "skipped", "stored"]
-    rows = [Ended(n, kinds[n % 6], n + 2, "409" if n % 2 else "") for n in range(9000)]
+    rows = [EntryOutcome(n, kinds[n % 6], n + 2, "409" if n % 2 else "") for n in range(9000)]
     with open_journal(path) as journal:
         journal.commit([9001], reversed(rows))
         assert list(journal.rejected()) == rows[::6]
         stopped = journal.rejected()
         assert next(stopped) == rows[0]
-        journal.commit([], [Ended(9001, "created", 3)])
+        journal.commit([], [EntryOutcome(9001, "created", 3)])
         assert journal.counts()["created"] == 1501
         assert sum(1 for _ in stopped) == 1499
 
@@ -261,9 +265,9 @@ def test_what_was_rejected_is_streamed_in_order(path: Path) -> None:
 def test_the_lines_of_an_outcome_are_told_in_order(path: Path) -> None:
     """The first ones that have it, however they came, and no more than were asked for."""
     with open_journal(path) as journal:
-        journal.commit([1, 9], [Ended(7, "unknown", 30), Ended(2, "unknown", 5)])
-        journal.commit([], [Ended(4, "unknown", 12), Ended(5, "unknown", 12)])
-        journal.commit([], [Ended(3, "existing", 8)])
+        journal.commit([1, 9], [EntryOutcome(7, "unknown", 30), EntryOutcome(2, "unknown", 5)])
+        journal.commit([], [EntryOutcome(4, "unknown", 12), EntryOutcome(5, "unknown", 12)])
+        journal.commit([], [EntryOutcome(3, "existing", 8)])
         assert journal.lines("unknown", 9) == (5, 12, 30)
         assert journal.lines("unknown", 2) == (5, 12)
         assert journal.lines("existing", 9) == (8,)
@@ -276,16 +280,16 @@ def test_what_was_merged_into_a_rejected_entry_is_with_it(path: Path) -> None:
         journal.commit(
             [],
             [
-                Ended(0, "skipped", 2, MERGED, "2"),
-                Ended(1, "skipped", 3, MERGED, "4"),
-                Ended(2, "rejected", 4, "http_400", "No"),
-                Ended(3, "skipped", 5, "duplicate"),
-                Ended(4, "created", 6),
+                EntryOutcome(0, "skipped", 2, MERGED, "2"),
+                EntryOutcome(1, "skipped", 3, MERGED, "4"),
+                EntryOutcome(2, "rejected", 4, "http_400", "No"),
+                EntryOutcome(3, "skipped", 5, "duplicate"),
+                EntryOutcome(4, "created", 6),
             ],
         )
         assert list(journal.rejected()) == [
-            Ended(0, "skipped", 2, "http_400", "No"),
-            Ended(2, "rejected", 4, "http_400", "No"),
+            EntryOutcome(0, "skipped", 2, "http_400", "No"),
+            EntryOutcome(2, "rejected", 4, "http_400", "No"),
         ]
 
 
@@ -293,25 +297,27 @@ def test_what_is_withdrawn_was_never_begun(path: Path) -> None:
     """An entry that was not sent after all has no state, in the same commit as all else."""
     with open_journal(path) as journal:
         journal.commit([1, 2, 3], [])
-        journal.commit([4], [Ended(1, "created", 2)], [2, 3])
-        assert journal.states(0, 9) == {1: "created", 4: OPEN}
+        journal.commit([4], [EntryOutcome(1, "created", 2)], [2, 3])
+        assert journal.states(0, 9) == {1: "created", 4: IN_PROGRESS}
 
 
 def test_a_nul_cuts_no_reason_short(path: Path) -> None:
     """All else of it is kept."""
     with open_journal(path) as journal:
-        journal.commit([], [Ended(1, "rejected", 2, "http_400", "no\0thing \\u0000")])
-        assert list(journal.rejected()) == [Ended(1, "rejected", 2, "http_400", "nothing \\u0000")]
+        journal.commit([], [EntryOutcome(1, "rejected", 2, "http_400", "no\0thing \\u0000")])
+        assert list(journal.rejected()) == [
+            EntryOutcome(1, "rejected", 2, "http_400", "nothing \\u0000")
+        ]
 
 
 def test_an_unknown_outcome_is_refused_as_a_whole(path: Path) -> None:
     """A commit with an outcome that is none changes nothing, and the next one is taken."""
     with open_journal(path) as journal:
         with pytest.raises(KeyError):
-            journal.commit([1], [Ended(2, "lost", 3)])
+            journal.commit([1], [EntryOutcome(2, "lost", 3)])
         assert journal.counts() == {}
         journal.commit([1], [])
-        assert journal.counts() == {OPEN: 1}
+        assert journal.counts() == {IN_PROGRESS: 1}
 
 
 def test_a_commit_that_fails_half_way_leaves_nothing(path: Path) -> None:
@@ -320,12 +326,12 @@ def test_a_commit_that_fails_half_way_leaves_nothing(path: Path) -> None:
     with open_journal(path) as journal:
         journal.commit([1], [])
         with pytest.raises(JournalError):
-            journal.commit([2, 3], [Ended(four, "rejected", 5)])
+            journal.commit([2, 3], [EntryOutcome(four, "rejected", 5)])
         with pytest.raises(JournalError, match="takes nothing more"):
             journal.commit([5], [])
-        assert journal.counts() == {OPEN: 1}
+        assert journal.counts() == {IN_PROGRESS: 1}
     with open_journal(path) as journal:
-        assert journal.states(0, 9) == {1: OPEN}
+        assert journal.states(0, 9) == {1: IN_PROGRESS}
 
 
 @settings(deadline=None, max_examples=30)
@@ -433,7 +439,7 @@ def test_what_was_committed_survives_kills(path: Path, seed: int) -> None:
             done = counts["rejected"] // BATCH
             # The last one may be on the disk before it could be reported.
             assert done - 1 in (reported, reported + 1)
-            assert counts == {"rejected": done * BATCH, OPEN: BATCH}
+            assert counts == {"rejected": done * BATCH, IN_PROGRESS: BATCH}
             states = journal.states(0, (done + 2) * BATCH)
             assert list(states) == list(range((done + 1) * BATCH))
             assert {states[entry] for entry in range(done * BATCH)} == {"rejected"}
@@ -543,9 +549,9 @@ def test_a_disk_that_is_full_loses_nothing(path: Path, limit: int) -> None:
     assert reported == [str(batch) for batch in range(done)]
     assert counted == str(done * BATCH)
     with open_journal(path) as journal:
-        assert journal.counts() == ({"rejected": done * BATCH, OPEN: BATCH} if done else {})
+        assert journal.counts() == ({"rejected": done * BATCH, IN_PROGRESS: BATCH} if done else {})
         journal.commit([10**6], [])
-        assert journal.states(10**6, 1) == {10**6: OPEN}
+        assert journal.states(10**6, 1) == {10**6: IN_PROGRESS}
 
 
 def test_a_first_pass_on_a_full_disk_is_done_again(path: Path) -> None:
@@ -577,7 +583,7 @@ def test_a_full_disk_is_called_so(path: Path) -> None:
     """If SQLite finds no page left, the error says to free some space and to resume."""
     with open_journal(path) as journal:
         journal._connection.execute("PRAGMA max_page_count = 20")
-        rows = [Ended(entry, "rejected", entry, reason="x" * 90) for entry in range(5000)]
+        rows = [EntryOutcome(entry, "rejected", entry, reason="x" * 90) for entry in range(5000)]
         with pytest.raises(JournalError, match=r"disk is full.*Free some space, then resume\.$"):
             journal.commit([], rows)
         with pytest.raises(JournalError, match="an earlier commit failed"):
@@ -596,10 +602,10 @@ def test_an_import_is_not_begun_twice(path: Path) -> None:
     assert "delete the journal" in said
     with open_journal(path) as journal:
         journal.finish_check(2)
-        journal.commit([0, 1], [Ended(0, "created", 2)])
+        journal.commit([0, 1], [EntryOutcome(0, "created", 2)])
     assert "was begun before" in error_of(path, resume=False)
     with open_journal(path) as journal:
-        journal.commit([], [Ended(1, "rejected", 3)])
+        journal.commit([], [EntryOutcome(1, "rejected", 3)])
     assert "is finished" in error_of(path, resume=False)
     assert "is finished" in error_of(path, resume=False, fingerprint="other", settings={})
     with open_journal(path) as journal:
@@ -666,7 +672,7 @@ def test_an_empty_file_becomes_a_journal(path: Path, content: bytes) -> None:
     with open_journal(path, resume=False) as journal:
         journal.commit([1], [])
     with open_journal(path) as journal:
-        assert journal.counts() == {OPEN: 1}
+        assert journal.counts() == {IN_PROGRESS: 1}
 
 
 def test_a_log_without_its_journal_is_not_used(path: Path) -> None:
@@ -713,7 +719,7 @@ def test_a_journal_that_was_overwritten_is_refused(path: Path, full: bytes, seed
 def test_damage_behind_the_check_is_an_error_too(path: Path) -> None:
     """A file that breaks while it is in use raises the same error as one found broken."""
     # More than SQLite keeps in memory.
-    rows = [Ended(entry, "rejected", entry, reason="x" * 2000) for entry in range(4000)]
+    rows = [EntryOutcome(entry, "rejected", entry, reason="x" * 2000) for entry in range(4000)]
     with open_journal(path) as journal:
         journal.commit([], rows)
     with open_journal(path) as journal:
@@ -759,4 +765,4 @@ def test_a_journal_can_be_moved_while_closed(path: Path) -> None:
         journal.commit([1], [])
     other = shutil.copy(path, path.with_name("copy"))
     with open_journal(other) as journal:
-        assert journal.counts() == {OPEN: 1}
+        assert journal.counts() == {IN_PROGRESS: 1}

@@ -18,8 +18,8 @@ import pytest
 from sendblue_async.batch._importing import _journal_errors, _journal_file
 from sendblue_async.batch._importing._journal import Journal
 from sendblue_async.batch._importing._journal_mark import Mark, commits_in, user_version, version_in
-from sendblue_async.batch._importing._journal_schema import APPLICATION, OPEN, VERSION
-from sendblue_async.batch._results import Ended
+from sendblue_async.batch._importing._journal_schema import APPLICATION, IN_PROGRESS, VERSION
+from sendblue_async.batch._results import EntryOutcome
 from sendblue_async.exceptions import JournalError
 from sendblue_async.sandbox import Faults, Sandbox
 
@@ -96,10 +96,10 @@ class Killed:
     def check_whole(self) -> None:
         """All batches are in it, and it takes another one."""
         with open_journal(self.path) as journal:
-            assert journal.counts() == {"rejected": self.commits * BATCH, OPEN: BATCH}
+            assert journal.counts() == {"rejected": self.commits * BATCH, IN_PROGRESS: BATCH}
             journal.commit([10**6], [])
         with open_journal(self.path) as journal:
-            assert journal.states(10**6, 1) == {10**6: OPEN}
+            assert journal.states(10**6, 1) == {10**6: IN_PROGRESS}
         assert [*self.path.parent.iterdir()] == [self.path]
 
 
@@ -168,7 +168,7 @@ def test_the_main_file_alone_is_no_copy(tmp_path: Path) -> None:
         shutil.copy(path, copy)
     assert LOST in error_of(copy)
     with open_journal(path) as journal:
-        assert journal.counts() == {OPEN: 2}
+        assert journal.counts() == {IN_PROGRESS: 2}
 
 
 def test_before_anything_was_begun_nothing_is_lost(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_the_count_stops_where_it_has_no_more_room(tmp_path: Path) -> None:
         for entry in range(3):
             journal.commit([entry], [])
     with open_journal(tmp_path / "journal") as journal:
-        assert journal.counts() == {OPEN: 3}
+        assert journal.counts() == {IN_PROGRESS: 3}
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "flipped"])
@@ -387,7 +387,7 @@ def test_a_closed_journal_is_not_in_use(tmp_path: Path, kept: list[sqlite3.Curso
     path = tmp_path / "journal"
 
     def use(journal: Journal) -> None:
-        journal.commit([1, 2], [Ended(3, "rejected", 4, "x", "No.")], [2])
+        journal.commit([1, 2], [EntryOutcome(3, "rejected", 4, "x", "No.")], [2])
         next(journal.rejected())
         journal.states(0, 9)
         journal.finish_report(1)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sendblue_async.batch._importing._journal import Ended
+from sendblue_async.batch._importing._journal import EntryOutcome
 from sendblue_async.batch._importing._options import ImportOptions
 from sendblue_async.batch._importing._rejected import write_rejected
 from sendblue_async.batch._sources._table import read_table
@@ -44,7 +44,9 @@ def sent_and_rejected(path: Path) -> tuple[list[dict[str, Any]], Path | None]:
             contacts.append(entry.contact.to_dict())
         elif entry.problem is not None:
             problem = entry.problem
-            ended.append(Ended(entry.index, "rejected", entry.line, problem.code, problem.reason))
+            ended.append(
+                EntryOutcome(entry.index, "rejected", entry.line, problem.code, problem.reason)
+            )
     rejected = path.with_name(f"{path.name}.rejected.csv")
     return contacts, rejected if write_rejected(rejected, reader.table, iter(ended)) else None
 
@@ -53,9 +55,9 @@ def all_rejected(path: Path) -> Path:
     """The file of rejected rows, if the server rejected each of them."""
     table = read_table(path)
 
-    def ended() -> Iterator[Ended]:
+    def ended() -> Iterator[EntryOutcome]:
         for place, row in enumerate(table.rows()):
-            yield Ended(place, "rejected", row.line, "http_400", REASON)
+            yield EntryOutcome(place, "rejected", row.line, "http_400", REASON)
 
     rejected = path.with_name(f"{path.name}.rejected.csv")
     assert write_rejected(rejected, table, ended())
@@ -142,7 +144,7 @@ def test_the_reason_does_not_keep_a_row_out(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("number\n+12015550111\n")
     rejected = tmp_path / "a.csv.rejected.csv"
-    ended = Ended(0, "rejected", 2, "http_400", "Bj\ufffdrk was refused.")
+    ended = EntryOutcome(0, "rejected", 2, "http_400", "Bj\ufffdrk was refused.")
     assert write_rejected(rejected, read_table(path), iter([ended]))
     assert records(rejected)[1] == ["'+12015550111", "2", "http_400", "Bj?rk was refused."]
     assert sent_and_rejected(rejected) == ([{"number": "+12015550111"}], None)

@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import frozen
 
-from .._sending._bulk import checked_bulk, entry_of
+from .._sending._bulk import check_bulk, to_bulk
 from ._check import check
 from ._duplicates import Duplicates
 from ._journal import Journal
@@ -65,7 +65,7 @@ def dry_run(
         ValidationError: If the file or an option cannot be used.
     """
     options = ImportOptions(**given)
-    checked_bulk(bulk, options.update_if_exists)
+    check_bulk(bulk, options.update_if_exists)
     reader = options.read(path)
     codes: Counter[str] = Counter()
     samples: list[dict[str, Any]] = []
@@ -86,7 +86,7 @@ def dry_run(
                 skipped += 1
                 continue
             contacts += 1
-            in_bulk += bulk and entry_of(contact) is not None
+            in_bulk += bulk and to_bulk(contact) is not None
             if len(samples) < _SAMPLES:
                 samples.append(contact.to_dict())
         entries = journal.entries

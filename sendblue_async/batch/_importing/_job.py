@@ -17,14 +17,14 @@ from ..._rate_limits import AdaptiveRateLimiter
 from ..._threads import run_on_daemon
 from ...exceptions import ConfigurationError, JournalError, ValidationError
 from .._mapping._contact_reader import ContactReader, Entry
-from .._results import ContactResult, Ended
-from .._sending._workers import Job, Workers
+from .._results import ContactResult, EntryOutcome
+from .._sending._worker_pool import Job, WorkerPool
 from ._check import check
 from ._duplicates import Duplicates
 from ._files import journal_beside, rejected_beside
-from ._job_batcher import Feeder
+from ._job_batcher import JobBatcher
 from ._journal import Journal
-from ._journal_schema import OPEN
+from ._journal_schema import IN_PROGRESS
 from ._options import ImportOptions
 from ._reasons import reason_of
 from ._rejected import write_rejected
@@ -67,7 +67,7 @@ class ContactImport:
         self,
         path: str | os.PathLike[str],
         options: ImportOptions,
-        workers: Workers,
+        workers: WorkerPool,
         *,
         account: str,
         resume: bool,
@@ -83,7 +83,7 @@ class ContactImport:
         self._workers = workers
         self._started = workers.clock.monotonic()
         self._counts: Counter[str] = Counter()
-        self._ended: list[Ended] = []
+        self._ended: list[EntryOutcome] = []
         self._withdrawn: list[int] = []
         self._checked = False
         self._entries = 0
@@ -158,18 +158,18 @@ class ContactImport:
         self, reader: ContactReader, entries: Iterator[Entry], journal: Journal
     ) -> None:
         self._counts.update(journal.counts())
-        del self._counts[OPEN]
+        del self._counts[IN_PROGRESS]
         begin = partial(self._begin, reader, self._pending(entries, journal), journal)
-        feeder = Feeder(begin, enough=int(self._workers.concurrency * _SHARE) or 1)
+        batcher = JobBatcher(begin, enough=int(self._workers.concurrency * _SHARE) or 1)
         try:
-            async with feeder.at_work():
-                await self._workers.run(feeder.pull, self._result)
+            async with batcher.running():
+                await self._workers.run(batcher.pull, self._result)
         except JournalError:
             raise
         except BaseException:
-            self._commit_last(journal, feeder.ready)
+            self._commit_last(journal, batcher.ready)
             raise
-        self._commit_last(journal, feeder.ready)
+        self._commit_last(journal, batcher.ready)
         self._show()
 
     async def _begin(
@@ -262,7 +262,7 @@ class ContactImport:
                 continue
             assert entry.contact is not None
             contact = duplicates.contact(entry, entry.contact)
-            if state not in (None, OPEN, "unknown"):
+            if state not in (None, IN_PROGRESS, "unknown"):
                 continue
             if contact is None:
                 self._end(entry, "skipped", *duplicates.instead(entry.contact))
@@ -287,9 +287,9 @@ class ContactImport:
 
     def _end(self, entry: Entry, outcome: str, code: str = "", reason: str = "") -> None:
         self._counts[outcome] += 1
-        self._ended.append(Ended(entry.index, outcome, entry.line, code, reason))
+        self._ended.append(EntryOutcome(entry.index, outcome, entry.line, code, reason))
 
-    def _taken(self) -> list[Ended]:
+    def _taken(self) -> list[EntryOutcome]:
         ended, self._ended = self._ended, []
         return ended
 
@@ -316,9 +316,9 @@ class ContactImport:
         self._progress(
             ImportProgress(
                 checked=self._checked,
-                waiting=self._workers.outage.lasts,
-                trouble=self._workers.outage.trouble,
-                gives_up_in=self._workers.outage.gives_up_in,
+                waiting=self._workers.circuit_breaker.is_open,
+                trouble=self._workers.circuit_breaker.trouble,
+                gives_up_in=self._workers.circuit_breaker.gives_up_in,
                 entries=self._entries,
                 counts=dict(+self._counts),
                 requests_per_second=self._workers.rate_limiter.rate,
@@ -361,7 +361,7 @@ class ContactImport:
         """What it has come to, and why the rejected rows are not where they should be."""
         trouble = None
         counts = journal.counts()
-        counts.pop(OPEN, None)
+        counts.pop(IN_PROGRESS, None)
         codes = Counter(ended.code for ended in journal.rejected() if ended.outcome == "rejected")
         rejected_path = None
         try:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 
 from ..._clock import SYSTEM_CLOCK, Clock
 from ...exceptions import JournalError
-from .._results import Ended
+from .._results import EntryOutcome
 from ._journal_errors import explained
 from ._journal_file import JournalFile
-from ._journal_schema import MERGED, NAMES, NUMBERS, OPEN, TABLES
+from ._journal_schema import IN_PROGRESS, MERGED, NAMES, NUMBERS, SCHEMA
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -156,7 +156,7 @@ class Journal(JournalFile):
         return found[0] if found else None
 
     def commit(
-        self, begun: Iterable[int], ended: Iterable[Ended], withdrawn: Iterable[int] = ()
+        self, begun: Iterable[int], ended: Iterable[EntryOutcome], withdrawn: Iterable[int] = ()
     ) -> None:
         """Put intents, then outcomes on the disk: all of them or none.
 
@@ -182,7 +182,7 @@ class Journal(JournalFile):
         self.reported = rejected
 
     def states(self, first: int, count: int) -> dict[int, str]:
-        """The state of each entry that has one: :data:`OPEN` or its outcome.
+        """The state of each entry that has one: :data:`IN_PROGRESS` or its outcome.
 
         Args:
             first: The first entry to look at.
@@ -204,7 +204,7 @@ class Journal(JournalFile):
         query = "SELECT DISTINCT line FROM state WHERE outcome = ? ORDER BY line LIMIT ?"
         return tuple(line for (line,) in self._rows(query, (NUMBERS[outcome], most)))
 
-    def rejected(self) -> Iterator[Ended]:
+    def rejected(self) -> Iterator[EntryOutcome]:
         """The entries that are rejected, and those merged into one that is, in their order.
 
         The latter, which are skipped, have its code and reason.
@@ -213,7 +213,7 @@ class Journal(JournalFile):
         # In portions, so that a reader who stops or is slow holds nothing up.
         while rows := self._rows(_REJECTED, (last, _ROWS_AT_ONCE)):
             for entry, number, *rest in rows:
-                yield Ended(entry, NAMES[number], *rest)
+                yield EntryOutcome(entry, NAMES[number], *rest)
             last = rows[-1][0]
 
     def _begin(self, fingerprint: str, settings: Mapping[str, str]) -> None:
@@ -222,7 +222,7 @@ class Journal(JournalFile):
         # Before there is a log, so that it is in the main file.
         with self._only_while_whole():
             self._execute("BEGIN")
-            for statement in TABLES.split(";"):
+            for statement in SCHEMA.split(";"):
                 self._execute(statement)
             self._execute(
                 "INSERT INTO about (fingerprint, salt, begun) VALUES (?, ?, ?)",
@@ -262,7 +262,9 @@ class Journal(JournalFile):
             self._await_notes()
 
     def _begun_before(self) -> str:
-        (ended,) = self._rows("SELECT count(*) FROM state WHERE outcome != ?", (NUMBERS[OPEN],))[0]
+        (ended,) = self._rows(
+            "SELECT count(*) FROM state WHERE outcome != ?", (NUMBERS[IN_PROGRESS],)
+        )[0]
         if self.checked and ended >= self.entries:
             return (
                 f"This import is finished, according to its journal {self._name}. Resume {_RESUME} "
@@ -291,13 +293,13 @@ class Journal(JournalFile):
         return hashlib.blake2b(number.encode(), key=self._salt, digest_size=16).digest()
 
 
-def _put(begun: list[int], ended: list[Ended]) -> tuple[str, str]:
+def _put(begun: list[int], ended: list[EntryOutcome]) -> tuple[str, str]:
     """The statement that writes intents, then outcomes, and the rows for it."""
     if all(one.outcome in _UNTOLD for one in ended):
-        states = [entry << 3 | NUMBERS[OPEN] for entry in begun]
+        states = [entry << 3 | NUMBERS[IN_PROGRESS] for entry in begun]
         states += [one.entry << 3 | NUMBERS[one.outcome] for one in ended]
         return _PUT_STATES, json.dumps(states)
-    rows: list[tuple[int | str | None, ...]] = [(entry, NUMBERS[OPEN]) for entry in begun]
+    rows: list[tuple[int | str | None, ...]] = [(entry, NUMBERS[IN_PROGRESS]) for entry in begun]
     # SQLite would take a NUL in JSON for the end of the text.
     rows += [
         (

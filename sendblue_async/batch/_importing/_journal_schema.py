@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-OPEN = "open"
+IN_PROGRESS = "open"
 """The state of an entry whose intent was committed, and no outcome yet."""
 
 MERGED = "merged"
 """The code of an entry that was merged into another one, whose place is the reason."""
 
-NAMES = (OPEN, "created", "stored", "existing", "rejected", "unknown", "skipped")
+NAMES = (IN_PROGRESS, "created", "stored", "existing", "rejected", "unknown", "skipped")
 NUMBERS = {name: number for number, name in enumerate(NAMES)}
 APPLICATION = int.from_bytes(b"SbIm", "big")
 VERSION = 2
-TABLES = f"""
+SCHEMA = f"""
     PRAGMA application_id = {APPLICATION};
     PRAGMA user_version = {VERSION};
     CREATE TABLE about (

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from .._results import Ended
+from .._results import EntryOutcome
 from .._sources._row import REPLACEMENT
 from .._sources._table import Table, escape_formula
 from ._files import open_to_replace
@@ -15,7 +15,7 @@ _ADDED = ("line", "code", "reason")
 _ADDED_BESIDE_THOSE = tuple(f"import_{name}" for name in _ADDED)
 
 
-def write_rejected(path: Path, table: Table, rejected: Iterator[Ended]) -> bool:
+def write_rejected(path: Path, table: Table, rejected: Iterator[EntryOutcome]) -> bool:
     """Put the rejected rows into a CSV file that can be mended and imported as it is.
 
     It has the columns of the table and ``line``, ``code`` and ``reason``, which are called

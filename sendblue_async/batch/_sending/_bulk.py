@@ -1,4 +1,4 @@
-"""Contacts that are under way together go into one request, where the bulk endpoint takes them."""
+"""Contacts that are in flight together go into one request, where the bulk endpoint takes them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ..._clock import Clock
 from ..._phone_numbers import digits_of
 from ...exceptions import ConfigurationError, SendblueError, ValidationError
 from ...models import BulkContact, BulkCreateResponse, ContactCreate, ContactResponse
-from ._circuit_breaker import was_answered
-from ._workers import FATAL, Create
+from ._circuit_breaker import is_final_refusal
+from ._worker_pool import FATAL, Create
 
-# Seconds that a request waits for the contacts of the other workers, which begin with it.
-_GATHERS = 0.01
+# Seconds that a request waits for the contacts of other workers, which begin with it.
+_LINGER = 0.01
 
 
-def checked_bulk(bulk: bool, update_if_exists: bool | None) -> bool:
-    """Whether contacts are sent in bulk.
+def check_bulk(bulk: bool, update_if_exists: bool | None) -> None:
+    """Refuse what the bulk endpoint cannot do.
 
     Raises:
-        ConfigurationError: If they are to be updated, which the bulk endpoint does not do, or if an
-            option is neither true nor false.
+        ConfigurationError: If contacts are to be updated in bulk, or an option is neither true nor
+            false.
     """
     check_flags(bulk=bulk)
     if update_if_exists is not None:
@@ -34,11 +34,10 @@ def checked_bulk(bulk: bool, update_if_exists: bool | None) -> bool:
         raise ConfigurationError(
             "The bulk endpoint does not update contacts: leave out bulk or update_if_exists."
         )
-    return bulk
 
 
-def entry_of(contact: ContactCreate) -> BulkContact | None:
-    """The contact as an entry of a bulk request, or ``None`` if that cannot carry all of it."""
+def to_bulk(contact: ContactCreate) -> BulkContact | None:
+    """Convert a contact for a bulk request; ``None`` if that cannot carry all of it."""
     if contact.update_if_exists is False:
         # That is what a bulk request does anyway.
         contact = evolve(contact, update_if_exists=None)
@@ -52,35 +51,35 @@ class CreateBulk(Protocol):
     """Sends one request, as :meth:`SendblueClient.create_contacts_bulk` does."""
 
     async def __call__(self, contacts: Sequence[BulkContact], /) -> BulkCreateResponse:
-        """The contacts that it created."""
+        """Create the contacts, and return those that were created."""
         ...
 
 
 @define
-class _Place:
-    """The place of one contact in a request, and what came of it.
+class _Item:
+    """One contact of a bulk request.
 
     Attributes:
-        entry: The contact.
-        sent: Whether its request has ended.
+        contact: The contact.
+        is_sent: Whether its request has ended.
         response: The answer, if it was created.
-        error: Why the call for it failed.
+        error: Why its request failed.
         since: When the request began that may have created it, in seconds since the epoch.
     """
 
-    entry: BulkContact
-    sent: bool = False
+    contact: BulkContact
+    is_sent: bool = False
     response: ContactResponse | None = None
     error: SendblueError | None = None
     since: float | None = None
 
 
-class BulkCreates:
-    """Creates contacts in bulk. Workers call it for one at a time, and one request is under way.
+class BulkCreator:
+    """Creates contacts in bulk. Workers call it with one at a time; one request is in flight.
 
-    What is called for meanwhile goes into the next request, so that a request never has more
-    contacts than there are workers. A contact that the endpoint cannot take, or that it did not
-    create, is created on its own: that tells whether it exists, and what is wrong with it.
+    What they call it with meanwhile goes into the next request, so that a request never has more
+    contacts than there are workers. A contact that the endpoint cannot take, or did not create, is
+    created on its own: that tells whether it exists, and what is wrong with it.
 
     Args:
         create: Creates one contact.
@@ -98,54 +97,54 @@ class BulkCreates:
         self._create = create
         self._create_bulk = create_bulk
         self._clock = clock
-        self._turn = asyncio.Lock()
-        self._waiting: list[_Place] = []
+        self._lock = asyncio.Lock()
+        self._waiting: list[_Item] = []
 
     async def __call__(
         self, contact: ContactCreate, *, since: float | None
     ) -> ContactResponse | None:
         """Create the contact, which an earlier call, begun at ``since``, may have created."""
-        # Only a look-up settles a doubt, and of that a bulk request knows nothing.
-        entry = None if since is not None else entry_of(contact)
-        if entry is not None:
-            place = await self._sent(_Place(entry))
-            if place.error is not None:
-                raise place.error
-            if place.response is not None:
-                return place.response
-            since = place.since
+        # Only a look-up settles an unknown outcome, and a bulk request makes none.
+        bulk_contact = None if since is not None else to_bulk(contact)
+        if bulk_contact is not None:
+            item = _Item(bulk_contact)
+            await self._send_with_others(item)
+            if item.error is not None:
+                raise item.error
+            if item.response is not None:
+                return item.response
+            since = item.since
         return await self._create(contact, since=since)
 
-    async def _sent(self, place: _Place) -> _Place:
-        self._waiting.append(place)
-        async with self._turn:
-            if not place.sent:
-                await self._clock.sleep(_GATHERS)
-                places, self._waiting = self._waiting, []
-                await self._send(places)
-        return place
+    async def _send_with_others(self, item: _Item) -> None:
+        self._waiting.append(item)
+        async with self._lock:
+            if not item.is_sent:
+                await self._clock.sleep(_LINGER)
+                items, self._waiting = self._waiting, []
+                await self._send(items)
 
-    async def _send(self, places: list[_Place]) -> None:
+    async def _send(self, items: list[_Item]) -> None:
         began = self._clock.time()
-        for place in places:
+        for item in items:
             # Until an answer says otherwise, and if none comes at all.
-            place.sent, place.since = True, began
+            item.is_sent, item.since = True, began
         try:
-            answer = await self._create_bulk([place.entry for place in places])
+            answer = await self._create_bulk([item.contact for item in items])
         except SendblueError as error:
-            # A refusal does not say whose fault it is, and a lost answer not what was done: that
-            # is found out one at a time.
-            lost = error.outcome == "unknown"
-            refused = was_answered(error) and not isinstance(error, FATAL)
-            for place in places:
-                place.since = began if lost else None
-                place.error = None if lost or refused else error
+            # A refusal does not say which contact is wrong, nor a lost answer what was done: each
+            # is found out by creating them one at a time.
+            is_unknown = error.outcome == "unknown"
+            is_refused = is_final_refusal(error) and not isinstance(error, FATAL)
+            for item in items:
+                item.since = began if is_unknown else None
+                item.error = None if is_unknown or is_refused else error
             return
         created = {digits_of(contact.phone): contact for contact in answer.contacts or ()}
-        for place in places:
-            place.since = began if answer.contacts is None else None
-            contact = created.get(digits_of(place.entry.number))
+        for item in items:
+            item.since = began if answer.contacts is None else None
+            contact = created.get(digits_of(item.contact.number))
             if contact is not None:
-                place.response = ContactResponse(
+                item.response = ContactResponse(
                     contact=contact, status=answer.status, meta=answer.meta
                 )

@@ -1,4 +1,4 @@
-"""What a batch does while the server is out of order: it waits, and asks now and then."""
+"""What a batch does while the server is unavailable: it waits, and tries a call now and then."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def is_transient(error: SendblueError) -> bool:
     return status >= 300 and rule_for(status, has_retry_after=False).retryable is not Retryable.NO
 
 
-def was_answered(error: SendblueError) -> bool:
-    """Whether the server is well and refused this very contact."""
+def is_final_refusal(error: SendblueError) -> bool:
+    """Whether the server is available and refused this very contact."""
     return isinstance(error, APIError) and not is_transient(error)
 
 
@@ -49,15 +49,19 @@ class Stopped(Exception):
     """No call is made any more."""
 
 
-class Outage:
-    """The trouble that all calls of a batch share.
+class CircuitBreaker:
+    """Makes calls one at a time while the server is unavailable.
 
-    From the first call that fails until one succeeds, calls are made one at a time, after waits
-    that double from one second to a minute.
+    It opens with the first call that fails, and closes with the first that succeeds. While it is
+    open, each call is made after a wait, which doubles from one second to a minute.
 
     Args:
         give_up_after: Seconds without any success after which no call is made any more.
         clock: Tells the time, and waits.
+
+    Attributes:
+        answers: How often the server has answered. If this has grown, it was available meanwhile.
+        gave_up: Whether no call is made any more.
     """
 
     def __init__(
@@ -68,66 +72,65 @@ class Outage:
     ) -> None:
         self._give_up_after = check_positive_seconds("give_up_after", give_up_after)
         self._clock = clock
-        self._turn = asyncio.Lock()
-        self._since: float | None = None
+        self._lock = asyncio.Lock()
+        self._open_since: float | None = None
         self._error: SendblueError | None = None
         self._wait = _FIRST_WAIT
         self.answers = 0
-        """How often the server has answered; it went well in between when this has grown."""
-        self.given_up = False
+        self.gave_up = False
 
     @property
-    def lasts(self) -> bool:
+    def is_open(self) -> bool:
         """Whether nothing has succeeded since a call failed."""
-        return self._since is not None
+        return self._open_since is not None
 
     @property
     def trouble(self) -> str | None:
-        """What the last call failed of, in one sentence, while nothing has succeeded since."""
+        """Why the last call failed, in one sentence, while it is open."""
         return str(self._error).partition(". ")[0].removesuffix(".") if self._error else None
 
     @property
     def gives_up_in(self) -> float | None:
-        """Seconds until no call is made any more, if none succeeds; ``None`` if all is well."""
-        if self._since is None:
+        """Seconds until no call is made any more if none succeeds; ``None`` while it is closed."""
+        if self._open_since is None:
             return None
-        return max(0.0, self._since + self._give_up_after - self._clock.monotonic())
+        return max(0.0, self._open_since + self._give_up_after - self._clock.monotonic())
 
     async def call(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """What the call returns or raises, once it may be made.
+        """Call the function as soon as that is allowed, and return or raise what it does.
 
         Raises:
-            Stopped: If there was no success for so long that it is not made.
+            Stopped: If there was no success for so long that it is not called.
         """
-        if self._since is None:
-            return await self._made(function)
-        async with self._turn:
-            if self._since is not None and not self.given_up:
+        if self._open_since is None:
+            return await self._call_now(function)
+        async with self._lock:
+            if self._open_since is not None and not self.gave_up:
                 await self._clock.sleep(self._wait)
                 self._wait = min(2 * self._wait, _LONGEST_WAIT)
-            if self.given_up:
+            if self.gave_up:
                 raise Stopped
-            return await self._made(function)
+            return await self._call_now(function)
 
-    async def _made(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def _call_now(self, function: Callable[[], Coroutine[Any, Any, T]]) -> T:
         try:
             answer = await function()
         except SendblueError as error:
             if is_transient(error):
-                self._failed(error)
-            elif was_answered(error):
-                self._answered()
+                self._record_failure(error)
+            elif is_final_refusal(error):
+                self._close()
             raise
-        self._answered()
+        self._close()
         return answer
 
-    def _answered(self) -> None:
+    def _close(self) -> None:
         self.answers += 1
-        self._since, self._error, self._wait = None, None, _FIRST_WAIT
+        self._open_since, self._error, self._wait = None, None, _FIRST_WAIT
 
-    def _failed(self, error: SendblueError) -> None:
+    def _record_failure(self, error: SendblueError) -> None:
         now, self._error = self._clock.monotonic(), error
-        if self._since is None:
-            self._since = now
-        elif now - self._since >= self._give_up_after:
-            self.given_up = True
+        if self._open_since is None:
+            self._open_since = now
+        elif now - self._open_since >= self._give_up_after:
+            self.gave_up = True

@@ -1,4 +1,4 @@
-"""Workers that pull contacts from a source and send them, a bounded number at a time."""
+"""Workers that pull contacts from a source and send them, so many at a time."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ from ...exceptions import (
 )
 from ...models import ContactCreate, ContactResponse
 from .._results import ContactOutcome, ContactResult
-from ._circuit_breaker import Outage, Stopped, is_transient, verification_failed
-from ._rate_gate import Lanes, Turns
+from ._circuit_breaker import CircuitBreaker, Stopped, is_transient, verification_failed
+from ._keyed_lock import KeyedLock
+from ._rate_gate import RateGate
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -48,8 +49,8 @@ FATAL = (
     TLSError,
     UnexpectedRedirectError,
 )
-# How often a contact is called for in vain while others succeed.
-_TRIES = 10
+# How many calls for a contact may fail while others succeed.
+_MAX_FAILURES = 10
 
 
 class Create(Protocol):
@@ -58,7 +59,7 @@ class Create(Protocol):
     async def __call__(
         self, contact: ContactCreate, *, since: float | None
     ) -> ContactResponse | None:
-        """The stored contact, if anybody wants to see it.
+        """Create the contact, and return it if the results are looked at.
 
         Args:
             contact: What is to be stored.
@@ -70,12 +71,12 @@ class Create(Protocol):
 
 @frozen(slots=False)
 class Job(Generic[T]):
-    """One contact to be sent, or why there is none.
+    """One contact to send, or why there is none.
 
     Attributes:
-        row: What it was made from.
+        row: The row that it was made from.
         contact: The contact.
-        error: Why the row is no contact that can be sent.
+        error: Why no contact that can be sent was made from the row.
         maybe_applied: Whether an earlier call may have stored it.
     """
 
@@ -85,11 +86,11 @@ class Job(Generic[T]):
     maybe_applied: bool = field(default=False, kw_only=True)
 
 
-def rows_of(source: Any) -> Any:
-    """The source, if it is one.
+def check_source(source: Any) -> None:
+    """Refuse as a source what nothing can iterate over, a single contact and mere text.
 
     Raises:
-        ValidationError: If it is nothing to iterate over, a single contact or mere text.
+        ValidationError: If it is one of these.
     """
     if isinstance(source, (str, bytes, Mapping)) or not isinstance(
         source, (Iterable, AsyncIterable)
@@ -99,14 +100,13 @@ def rows_of(source: Any) -> Any:
             f"not {type(source).__name__}.",
             field="source",
         )
-    return source
 
 
-def job_of(row: T, *, update_if_exists: bool | None) -> Job[T]:
-    """The job of a contact, or of a mapping of its fields.
+def make_job(row: T, *, update_if_exists: bool | None) -> Job[T]:
+    """Make the job for a contact, or for a mapping of its fields.
 
     Args:
-        row: The contact or the mapping, or the job itself.
+        row: The contact or the mapping. A job is returned as it is.
         update_if_exists: Whether it is updated, where it does not say so itself.
     """
     if isinstance(row, Job):
@@ -120,18 +120,19 @@ def job_of(row: T, *, update_if_exists: bool | None) -> Job[T]:
     return Job(row, contact)
 
 
-class Workers:
+class WorkerPool:
     """Sends contacts, so many at a time; memory does not grow with how many there are.
 
     Args:
         create: Creates one contact.
         rate_limiter: When the next call may begin.
         give_up_after: Seconds without any success after which they stop.
-        concurrency: Contacts under way at once.
+        concurrency: How many contacts are in flight at once.
         clock: Tells the time, and waits.
 
     Attributes:
         since: When the first call for a contact may have begun, in seconds since the epoch.
+        circuit_breaker: Knows whether the server is available.
     """
 
     def __init__(
@@ -148,33 +149,28 @@ class Workers:
         self.since = clock.time()
         self.concurrency = checked_count("concurrency", concurrency)
         self._create = create
-        # Told to stop, they wait no longer.
-        waits = evolve(clock, sleep=self._pause)
-        self._turns = Turns(rate_limiter, clock=waits)
-        self._outage = Outage(give_up_after, clock=waits)
+        # Waits of both end as soon as the workers are to stop.
+        stoppable = evolve(clock, sleep=self._pause)
+        self.circuit_breaker = CircuitBreaker(give_up_after, clock=stoppable)
+        self._rate_gate = RateGate(rate_limiter, clock=stoppable)
+        self._number_lock = KeyedLock()
         self._stopping = asyncio.Event()
         self._error: BaseException | None = None
-        self._lanes = Lanes()
 
     def stop(self) -> None:
-        """Pull nothing more and wait for nothing; a call that is under way is finished."""
+        """Pull nothing more and wait for nothing; calls in flight are finished."""
         self._stopping.set()
 
     @property
     def stopped(self) -> bool:
-        """Whether they were told to stop."""
+        """Whether :meth:`stop` was called, or an error ended the work."""
         return self._stopping.is_set()
-
-    @property
-    def outage(self) -> Outage:
-        """The trouble that all calls share, if there is any."""
-        return self._outage
 
     async def _pause(self, seconds: float) -> None:
         """Wait for so long.
 
         Raises:
-            Stopped: As soon as the workers are told to stop.
+            Stopped: As soon as the workers are to stop.
         """
         either = [
             asyncio.ensure_future(self.clock.sleep(seconds)),
@@ -189,38 +185,38 @@ class Workers:
             raise Stopped
 
     async def results(
-        self, source: Iterable[S] | AsyncIterable[S], job_of: Callable[[S], Job[T]]
+        self, source: Iterable[S] | AsyncIterable[S], make_job: Callable[[S], Job[T]]
     ) -> AsyncGenerator[ContactResult[T], None]:
-        """What became of each row of the source, as they finish.
+        """Send the rows of the source, and yield the result of each as it finishes.
 
         Args:
             source: The rows, pulled one at a time.
-            job_of: Makes a row's job.
+            make_job: Makes a row's job.
 
         Raises:
             SendblueError: If no contact can be sent any more, after the results of those that
-                were under way.
+                were in flight.
         """
         finished: asyncio.Queue[ContactResult[T] | None] = asyncio.Queue()
         room = asyncio.Semaphore(self.concurrency)
-        pull = self._pulling(source)
+        pull = self._make_pull(source)
 
         async def pull_job() -> Job[T]:
-            return job_of(await pull())
+            return make_job(await pull())
 
-        async def hand_over(result: ContactResult[T]) -> None:
+        async def on_result(result: ContactResult[T]) -> None:
             await room.acquire()
             finished.put_nowait(result)
 
-        async with self._at_work(pull_job, hand_over) as tasks:
+        async with self._start(pull_job, on_result) as tasks:
             for task in tasks:
                 # Not left to the worker, which may die of anything at any time.
                 task.add_done_callback(lambda _: finished.put_nowait(None))
-            at_work = len(tasks)
-            while at_work:
+            running = len(tasks)
+            while running:
                 result = await finished.get()
                 if result is None:
-                    at_work -= 1
+                    running -= 1
                 else:
                     room.release()
                     yield result
@@ -230,31 +226,31 @@ class Workers:
     async def run(
         self,
         pull: Callable[[], Awaitable[Job[T]]],
-        hand_over: Callable[[ContactResult[T]], Awaitable[object]],
+        on_result: Callable[[ContactResult[T]], Awaitable[object]],
     ) -> None:
         """Work until there is nothing to pull any more.
 
         Args:
             pull: Gives a worker its next job, or raises ``StopAsyncIteration``.
-            hand_over: Is given what became of it, before its worker pulls anything else.
+            on_result: Called with the result of a job, before its worker pulls the next.
 
         Raises:
             SendblueError: As from :meth:`results`.
         """
-        async with self._at_work(pull, hand_over) as tasks:
+        async with self._start(pull, on_result) as tasks:
             await asyncio.wait(tasks)
         if self._error is not None:
             raise self._error
 
     @asynccontextmanager
-    async def _at_work(
+    async def _start(
         self,
         pull: Callable[[], Awaitable[Job[T]]],
-        hand_over: Callable[[ContactResult[T]], Awaitable[object]],
+        on_result: Callable[[ContactResult[T]], Awaitable[object]],
     ) -> AsyncIterator[list[asyncio.Task[None]]]:
-        """The workers, which work for as long as the block lasts."""
+        """Start the workers, and stop them at the end of the block."""
         require_asyncio()
-        tasks = [asyncio.create_task(self._work(pull, hand_over)) for _ in range(self.concurrency)]
+        tasks = [asyncio.create_task(self._work(pull, on_result)) for _ in range(self.concurrency)]
         try:
             yield tasks
         finally:
@@ -262,14 +258,14 @@ class Workers:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _pulling(self, source: Iterable[S] | AsyncIterable[S]) -> Callable[[], Awaitable[S]]:
-        """A function for the next item, which several may call at once."""
+    def _make_pull(self, source: Iterable[S] | AsyncIterable[S]) -> Callable[[], Awaitable[S]]:
+        """Make a function that gives the next item, and that several may call at once."""
         if isinstance(source, AsyncIterable):
-            iterator, turn = aiter(source), asyncio.Lock()
+            iterator, lock = aiter(source), asyncio.Lock()
 
             async def pull() -> S:
-                async with turn:
-                    # They may have been told to while this one waited for its turn.
+                async with lock:
+                    # They may have been stopped while this one waited for the lock.
                     if self.stopped:
                         raise StopAsyncIteration
                     return await anext(iterator)
@@ -277,21 +273,21 @@ class Workers:
             return pull
         items = iter(source)
 
-        async def pull_at_once() -> S:
+        async def pull_now() -> S:
             for item in items:
                 return item
             raise StopAsyncIteration
 
-        return pull_at_once
+        return pull_now
 
     async def _work(
         self,
         pull: Callable[[], Awaitable[Job[T]]],
-        hand_over: Callable[[ContactResult[T]], Awaitable[object]],
+        on_result: Callable[[ContactResult[T]], Awaitable[object]],
     ) -> None:
         try:
             while not self.stopped:
-                await hand_over(await self._ended(await pull()))
+                await on_result(await self._process(await pull()))
         except StopAsyncIteration:
             pass
         except BaseException as error:
@@ -302,26 +298,27 @@ class Workers:
         self._error = self._error or error
         self.stop()
 
-    async def _ended(self, job: Job[T]) -> ContactResult[T]:
-        """What becomes of one contact; those of one number are sent one by one in their order."""
+    async def _process(self, job: Job[T]) -> ContactResult[T]:
+        """Send one contact; contacts with one number are sent one by one, in their order."""
         contact = job.contact
         if contact is None:
             return ContactResult(row=job.row, outcome="rejected", error=job.error)
-        await self._lanes.enter(contact.number)
+        await self._number_lock.acquire(contact.number)
         try:
-            return await self._sent(job, contact)
+            return await self._send_until_final(job, contact)
         finally:
-            self._lanes.leave(contact.number)
+            self._number_lock.release(contact.number)
 
-    async def _sent(self, job: Job[T], contact: ContactCreate) -> ContactResult[T]:
+    async def _send_until_final(self, job: Job[T], contact: ContactCreate) -> ContactResult[T]:
+        """Call for the contact until it is settled what became of it, or the workers stop."""
         result = partial(ContactResult, row=job.row, contact=contact)
         maybe_applied, failures, answers = job.maybe_applied, 0, 0
         error: SendblueError | None = None
         while not self.stopped:
             create = partial(self._create, contact, since=self.since if maybe_applied else None)
             try:
-                await self._turns.wait()
-                response = await self._outage.call(create)
+                await self._rate_gate.wait()
+                response = await self.circuit_breaker.call(create)
             except Stopped:
                 break
             except SendblueError as caught:
@@ -330,13 +327,13 @@ class Workers:
             else:
                 outcome: ContactOutcome = "stored" if contact.update_if_exists else "created"
                 return result(outcome=outcome, response=response)
-            if isinstance(error, FATAL) or self._outage.given_up:
+            if isinstance(error, FATAL) or self.circuit_breaker.gave_up:
                 self._fail(error)
                 break
             if isinstance(error, ContactExistsError) and not verification_failed(error):
                 return result(outcome="existing", error=error)
-            if failures == 0 or self._outage.answers > answers:
-                failures, answers = failures + 1, self._outage.answers
-            if failures == _TRIES or not (is_transient(error) or verification_failed(error)):
+            if failures == 0 or self.circuit_breaker.answers > answers:
+                failures, answers = failures + 1, self.circuit_breaker.answers
+            if failures == _MAX_FAILURES or not (is_transient(error) or verification_failed(error)):
                 return result(outcome="unknown" if maybe_applied else "rejected", error=error)
         return result(outcome="unknown" if maybe_applied else "skipped", error=error)
