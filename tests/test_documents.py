@@ -182,3 +182,17 @@ def test_block_is_of_a_known_kind(block: Block) -> None:
 def test_exception_is_still_needed(name: str) -> None:
     """Each name in NOT_RUN_HERE stands above exactly one block, in the README."""
     assert [block.page.name for block in BLOCKS if block.name == name] == ["README.md"]
+
+
+def test_a_web_program_waits_no_longer_than_its_user() -> None:
+    """Each client of a web backend has ten seconds for a call; the default of 60 suits a job."""
+    clients = {
+        name: arguments
+        for block in BLOCKS
+        if re.search(r"^from (fastapi|flask) import", block.source, re.MULTILINE)
+        for name, arguments in re.findall(
+            r"(\w*SendblueClient)\((.*)\)$", block.source, re.MULTILINE
+        )
+    }
+    ten_seconds = "timeouts=Timeouts(total=10)"
+    assert clients == {"SendblueClient": ten_seconds, "SyncSendblueClient": ten_seconds}

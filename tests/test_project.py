@@ -4,6 +4,7 @@ import ast
 import os
 import re
 import subprocess
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,13 @@ def test_the_tests_that_the_documentation_names_are_there() -> None:
         tree = ast.parse(read(file))
         functions = {getattr(node, "name", None) for node in tree.body}
         assert test in functions, f"{file} has no {test}."
+
+
+def test_no_typer_is_allowed_that_warns_with_the_newest_click() -> None:
+    """Before 0.26, typer uses functions that click 8.5 deprecates."""
+    wanted = " ".join(requires("sendblue-async") or ())
+    lowest = re.findall(r"\btyper>=(\d+)\.(\d+)", wanted)
+    assert [(int(major), int(minor)) >= (0, 26) for major, minor in lowest] == [True]
 
 
 def test_nox_tests_the_wheel_and_not_the_source_tree() -> None:

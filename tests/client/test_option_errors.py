@@ -21,7 +21,12 @@ from sendblue_async import (
 
 NUMBER = "+14155550123"
 CLIENTS: list[Callable[..., Any]] = [SendblueClient, SyncSendblueClient]
-KEYS = {"api_key": "sandbox-key", "api_secret": "sandbox-secret"}
+# Where nobody listens, should a wrong option be taken after all.
+ACCOUNT = {
+    "api_key": "sandbox-key",
+    "api_secret": "sandbox-secret",
+    "base_url": "http://127.0.0.1:9",
+}
 
 NO_COUNT: list[Any] = [0, -1, 1.5, "3", True, None]
 NO_LIMIT: list[Any] = [0, -1, float("nan"), float("inf"), "3", True]
@@ -96,7 +101,7 @@ def test_a_wrong_option_of_a_client_is_a_configuration_error(
 ) -> None:
     """It comes when the client is made, and names the option."""
     with pytest.raises(ConfigurationError, match=name):
-        client(**KEYS, **{name: value})
+        client(**ACCOUNT | {name: value})
 
 
 @pytest.mark.parametrize("kind", [Timeouts, RetryPolicy])
@@ -115,7 +120,7 @@ def test_a_wrong_option_of_a_batch_is_a_configuration_error(
 ) -> None:
     """It comes before the first row is pulled, and names the option."""
     with pytest.raises(ConfigurationError, match=name):
-        ended(client(**KEYS).create_contacts(iter([]), **{name: value}))
+        ended(client(**ACCOUNT).create_contacts(iter([]), **{name: value}))
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -127,7 +132,7 @@ def test_a_wrong_option_of_an_import_is_a_configuration_error(
     path = tmp_path / "people.csv"
     path.write_text("number\n+14155550123\n")
     with pytest.raises(ConfigurationError) as caught:
-        ended(client(**KEYS).import_contacts(path, **{name: value}))
+        ended(client(**ACCOUNT).import_contacts(path, **{name: value}))
     assert type(caught.value) is ConfigurationError
     assert [file.name for file in tmp_path.iterdir()] == ["people.csv"]
 
@@ -136,7 +141,7 @@ def test_a_wrong_option_of_an_import_is_a_configuration_error(
 def test_updates_in_bulk_are_a_configuration_error(client: Callable[..., Any]) -> None:
     """Two options that do not go together are settings, too."""
     with pytest.raises(ConfigurationError, match="does not update"):
-        client(**KEYS).create_contacts([], bulk=True, update_if_exists=True)
+        client(**ACCOUNT).create_contacts([], bulk=True, update_if_exists=True)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -146,7 +151,7 @@ def test_a_value_that_cannot_be_sent_is_a_validation_error(
 ) -> None:
     """It is a ValueError, too, and no setting is at fault."""
     with pytest.raises(ValidationError) as caught:
-        ended(getattr(client(**KEYS), name)(*positional, **given))
+        ended(getattr(client(**ACCOUNT), name)(*positional, **given))
     assert not isinstance(caught.value, ConfigurationError)
 
 
@@ -157,11 +162,11 @@ def test_a_file_that_cannot_be_used_is_a_validation_error(tmp_path: Path, text: 
     path.write_text(text)
     for file in (path, tmp_path / "none.csv"):
         with pytest.raises(ValidationError):
-            SyncSendblueClient(**KEYS).import_contacts(file)
+            SyncSendblueClient(**ACCOUNT).import_contacts(file)
 
 
 @pytest.mark.parametrize("value", ["yes", 1])
 def test_missing_ok_is_a_setting(value: Any) -> None:
     """It says what counts as success, and is not sent."""
     with pytest.raises(ConfigurationError, match="missing_ok"):
-        SyncSendblueClient(**KEYS).delete_contact(NUMBER, missing_ok=value)
+        SyncSendblueClient(**ACCOUNT).delete_contact(NUMBER, missing_ok=value)
