@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ._access_tokens import AccessToken
     from ._converter import CLEAR, Clear
     from ._options import Timeouts
+    from ._rate_limits import RateLimiter
     from ._retry import RetryPolicy
     from .batch import ContactOutcome, ContactResult, ImportProgress, ImportReport
     from .client import SendblueClient
@@ -88,6 +89,7 @@ __all__ = [
     "OutcomeUnknownError",
     "PermissionDeniedError",
     "RateLimitError",
+    "RateLimiter",
     "RawResponse",
     "Response",
     "ResponseFormatError",
@@ -112,6 +114,7 @@ _MODULES = (
     "_access_tokens",
     "_converter",
     "_options",
+    "_rate_limits",
     "_retry",
     "batch",
     "client",

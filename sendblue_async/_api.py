@@ -89,7 +89,7 @@ class ApiClient(Shared):
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         max_connections: int = 100,
-        rate_limit: float | None = None,
+        rate_limit: float | RateLimiter | None = None,
         default_headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
         ssl: SSLContext | None = None,

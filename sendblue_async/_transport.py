@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -38,7 +38,7 @@ from ._pool import (
     TraceConfig,
     hang_up,
 )
-from ._rate_limits import FixedRateLimiter, RateLimiter
+from ._rate_limits import RateLimiter, make_rate_limiter
 from ._redaction import Revealed, Secret, redact_numbers
 from ._retry import RULES, Effect, FailureKind, Retryable, RetryPolicy, RetryThrottle, Rule
 from ._settings import Settings, SettingsSource
@@ -90,7 +90,7 @@ class Transport:
         base_url: Scheme, host and port; anything but https only to a loopback host, unless
             ``allow_http``. If ``None``, as the environment has it at the first call.
         max_connections: Requests under way at once, per event loop.
-        rate_limit: Requests per second, or ``None``.
+        rate_limit: Requests per second, a rate limiter, or ``None``.
         default_headers: Headers sent with every request besides those of the transport.
         proxy: URL of a forward proxy; by default the environment's ``HTTPS_PROXY`` and
             ``NO_PROXY`` are honoured.
@@ -106,7 +106,7 @@ class Transport:
         base_url: str | None = None,
         *,
         max_connections: int = 100,
-        rate_limit: float | None = None,
+        rate_limit: float | RateLimiter | None = None,
         default_headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
@@ -134,9 +134,9 @@ class Transport:
             trace_configs=list(trace_configs or []),
             session=session,
         )
-        self.rate_limiter: RateLimiter = FixedRateLimiter(rate_limit)
         self._throttle = RetryThrottle()
         self.clock = clock
+        self.rate_limiter = make_rate_limiter(rate_limit, clock=lambda: self.clock)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise TypeError("A client is not pickled, as that would write its keys down.")
@@ -228,7 +228,9 @@ class Transport:
             elif counted and answer.status is not None:
                 # A 409 or 404 tells as well as a success that the server is there.
                 self._throttle.succeeded()
-            wait = self._wait(answer, call, policy, limiter, attempt - renewed)
+            if answer.status is not None:
+                await self._inform(limiter, answer, deadline)
+            wait = self._wait(answer, call, policy, attempt - renewed)
             if answer.refused_token is not None and not renewed:
                 renewed = 1
                 end = await self._renew_token(answer, deadline)
@@ -249,26 +251,27 @@ class Transport:
             _log.retrying(call, attempt, answer, wait)
             await self.clock.sleep(wait)
 
-    def _wait(
-        self,
-        failure: Failure,
-        call: Call[Any],
-        policy: RetryPolicy,
-        limiter: RateLimiter,
-        attempt: int,
-    ) -> float | None:
-        """Seconds until the next attempt, or ``None``; tells the other callers what it learned."""
-        rule = failure.rule
+    async def _inform(self, limiter: RateLimiter, failure: Failure, deadline: float) -> None:
+        """Let a rate limiter, and so the other callers, learn from an answer."""
+        now = self.clock.monotonic()
         if failure.status == 429:
-            limiter.on_throttled(self.clock.monotonic())
+            limiter.on_throttled(now)
             if failure.retry_after is not None:
-                limiter.pause(self.clock.monotonic(), failure.retry_after)
-        elif failure.status is not None and rule.retryable is Retryable.NO:
-            limiter.on_accepted(self.clock.monotonic())
+                told = limiter.pause(now, failure.retry_after)
+                if told is not None:
+                    with anyio.move_on_after(deadline - now):
+                        await told
+        elif failure.rule.retryable is Retryable.NO:
+            limiter.on_accepted(now)
+
+    def _wait(
+        self, failure: Failure, call: Call[Any], policy: RetryPolicy, attempt: int
+    ) -> float | None:
+        """Seconds until the next attempt, or ``None`` if there is none."""
         if not self._throttle.allows_retry:
             return None
         return policy.wait(
-            rule,
+            failure.rule,
             call.effect,
             attempt=attempt,
             retry_after=failure.retry_after,
@@ -299,14 +302,11 @@ class Transport:
                 return identity
             now = self.clock.monotonic()
             start = limiter.reserve_slot(now, deadline)
-            while start > now:
-                if start >= deadline:
-                    return _held_back(start - now)
-                await self.clock.sleep(start - now)
-                now = self.clock.monotonic()
-                if limiter.paused_until() <= now:
-                    break
-                start = limiter.reserve_slot(now, deadline)
+            if not isinstance(start, float) or start > now:
+                waited = await self._wait_for_slot(limiter, start, now, deadline)
+                if isinstance(waited, Failure):
+                    return waited
+                now = waited
             left = deadline - now
             if left <= 0:
                 return _no_time("had no time left")
@@ -314,6 +314,38 @@ class Transport:
             return await self._exchange(pool.session, identity, call, limits, started, attempt)
         finally:
             pool.places.release()
+
+    async def _wait_for_slot(
+        self,
+        limiter: RateLimiter,
+        reserved: float | Awaitable[float],
+        now: float,
+        deadline: float,
+    ) -> float | Failure:
+        """The time at which the slot has come."""
+        while True:
+            start = await self._in_time(reserved, deadline)
+            now = self.clock.monotonic()
+            if start is None:
+                return _no_time("waited for the rate limiter until its time was over")
+            if start <= now:
+                return now
+            if start >= deadline:
+                return _held_back(start - now)
+            await self.clock.sleep(start - now)
+            paused_until = await self._in_time(limiter.paused_until(), deadline)
+            now = self.clock.monotonic()
+            if paused_until is None or paused_until <= now:
+                return now
+            reserved = limiter.reserve_slot(now, deadline)
+
+    async def _in_time(self, answer: float | Awaitable[float], deadline: float) -> float | None:
+        """What a rate limiter answers, or ``None`` if the deadline comes first."""
+        if not isinstance(answer, Awaitable):
+            return answer
+        with anyio.move_on_after(deadline - self.clock.monotonic()):
+            return await answer
+        return None
 
     async def _identify(self, deadline: float) -> _Identity | Failure:
         """The identity by an access token, or why there is none."""

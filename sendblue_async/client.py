@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from ._arguments import NoOthers, misspelt, without_others
 from ._checks import check_flags
 from ._endpoints import Endpoints
-from ._rate_limits import make_rate_limiter
+from ._rate_limits import RateLimiter, make_rate_limiter
 from .batch import ContactResult, ImportProgress, ImportReport
 from .batch._sending._bulk import BulkCreator, check_bulk
 from .batch._sending._worker_pool import Create, WorkerPool, check_source, make_job
@@ -56,7 +56,9 @@ class SendblueClient(Endpoints):
         timeouts: How long things may take; see :class:`Timeouts`.
         retry: How often and how patiently a call is attempted; see :class:`RetryPolicy`.
         max_connections: Requests in flight at once, per event loop. Further calls queue.
-        rate_limit: Requests per second at most, evenly spaced. No limit by default.
+        rate_limit: Requests per second at most, evenly spaced, or a
+                :class:`~sendblue_async.RateLimiter`. No
+            limit by default.
         default_headers: Headers sent with every request, besides the client's own.
         proxy: URL of a forward proxy. By default ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``
             decide, as they are at the first call.
@@ -81,7 +83,7 @@ class SendblueClient(Endpoints):
         *,
         update_if_exists: bool | None = None,
         concurrency: int = 32,
-        rate_limit: float | None = None,
+        rate_limit: float | RateLimiter | None = None,
         give_up_after: float = 600.0,
         bulk: bool = False,
         **others: Unpack[NoOthers],
@@ -99,7 +101,8 @@ class SendblueClient(Endpoints):
         ``"unknown"`` or ``"rejected"``.
 
         Without a ``rate_limit`` the batch discovers the server's: it begins with twenty requests a
-        second, goes faster as long as nothing is refused, and slows down after a 429.
+        second, goes faster as long as nothing is refused, and slows down after a 429. If the client
+        was given a :class:`~sendblue_async.RateLimiter`, the batch keeps to that one instead.
 
         Leave the iteration early with :func:`contextlib.aclosing`, which cancels what is in
         flight. On the blocking client that is ``contextlib.closing``.
@@ -110,7 +113,8 @@ class SendblueClient(Endpoints):
             update_if_exists: Whether to update contacts that exist, for those that do not say
                 so themselves.
             concurrency: How many contacts are in flight at once. Default 32.
-            rate_limit: Requests per second at most, retries and look-ups included.
+            rate_limit: Requests per second at most, retries and look-ups included, or a
+                :class:`~sendblue_async.RateLimiter`. The client's own limit is kept, too.
             give_up_after: Seconds without any success after which the batch ends. Default 600.
             bulk: Whether contacts that are in flight together go into one request of
                 :meth:`create_contacts_bulk`, at most as many as ``concurrency`` says. Contacts
@@ -144,7 +148,7 @@ class SendblueClient(Endpoints):
         encoding: str | None = None,
         delimiter: str | None = None,
         concurrency: int = 32,
-        rate_limit: float | None = None,
+        rate_limit: float | RateLimiter | None = None,
         give_up_after: float = 600.0,
         bulk: bool = False,
         resume: bool = False,
@@ -212,7 +216,7 @@ class SendblueClient(Endpoints):
 
     def _make_worker_pool(
         self,
-        rate_limit: float | None,
+        rate_limit: float | RateLimiter | None,
         give_up_after: float,
         concurrency: int,
         bulk: bool,
@@ -221,7 +225,11 @@ class SendblueClient(Endpoints):
     ) -> WorkerPool:
         """Make the workers that send a batch; they read the answers only if somebody looks."""
         transport = self._transport
-        limiter = make_rate_limiter(rate_limit, parent=transport.rate_limiter)
+        limiter = make_rate_limiter(
+            rate_limit,
+            parent=transport.rate_limiter,
+            clock=lambda: transport.clock,
+        )
         limited = self._with_rate_limiter(limiter)
         create: Create = limited._create if read else limited._store
         if bulk:
@@ -239,7 +247,7 @@ class SendblueClient(Endpoints):
         path: str | os.PathLike[str],
         *,
         concurrency: int,
-        rate_limit: float | None,
+        rate_limit: float | RateLimiter | None,
         give_up_after: float,
         bulk: bool,
         resume: bool,

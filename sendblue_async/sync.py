@@ -19,6 +19,7 @@ from ._event_loop import find_blocked_loop
 from ._options import Timeouts
 from ._pool import ClientSession, TraceConfig, closing_unless_in_use
 from ._portal import portal
+from ._rate_limits import RateLimiter
 from ._redaction import hide
 from ._retry import RetryPolicy
 from ._source_bridge import BatchIterator, BlockingIterator, run_import, run_with_lists
@@ -183,7 +184,7 @@ class SyncSendblueClient(Shared):
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         max_connections: int = 100,
-        rate_limit: float | None = None,
+        rate_limit: float | RateLimiter | None = None,
         default_headers: Mapping[str, str] | None = None,
         proxy: str | None = None,
         ssl: SSLContext | None = None,

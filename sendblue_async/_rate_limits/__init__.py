@@ -2,21 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
+from .._clock import Clock
 from .adaptive import AdaptiveRateLimiter
 from .base import RateLimiter
 from .fixed import MAX_PAUSE, FixedRateLimiter
+from .nested import NestedRateLimiter
 
 __all__ = [
     "MAX_PAUSE",
     "AdaptiveRateLimiter",
+    "CountingRateLimiter",
     "FixedRateLimiter",
+    "NestedRateLimiter",
     "RateLimiter",
     "make_rate_limiter",
 ]
 
+CountingRateLimiter = FixedRateLimiter | NestedRateLimiter
 
-def make_rate_limiter(rate_limit: float | None, *, parent: RateLimiter) -> RateLimiter:
-    """A rate limiter with this limit, or one that discovers the server's."""
-    if rate_limit is None:
+
+def make_rate_limiter(
+    rate_limit: float | RateLimiter | None,
+    *,
+    parent: CountingRateLimiter | None = None,
+    clock: Callable[[], Clock],
+) -> CountingRateLimiter:
+    """What keeps a client, or a batch of one, to a rate limit.
+
+    Args:
+        rate_limit: Requests per second, or a rate limiter. With ``None`` a client has no limit,
+            and a batch that of its client's rate limiter, or it discovers the server's.
+        parent: What keeps the client to its limit, if this is for a batch.
+        clock: Gives the clock by which it waits.
+
+    Raises:
+        ConfigurationError: If it is neither.
+    """
+    nested = partial(NestedRateLimiter, clock=clock)
+    if isinstance(rate_limit, RateLimiter):
+        outer = rate_limit
+        if isinstance(parent, NestedRateLimiter) and parent.has(rate_limit):
+            outer = parent
+        elif parent is not None:
+            outer = nested(parent, rate_limit)
+        return nested(FixedRateLimiter(), outer)
+    if isinstance(parent, NestedRateLimiter):
+        return nested(FixedRateLimiter(rate_limit), parent)
+    if parent is not None and rate_limit is None:
         return AdaptiveRateLimiter(parent=parent)
     return FixedRateLimiter(rate_limit, parent=parent)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from .base import RateLimiter
 from .fixed import FixedRateLimiter
 
 
@@ -32,7 +31,7 @@ class AdaptiveRateLimiter(FixedRateLimiter):
     # How near to the known limit a rate counts as having reached it.
     _NEAR = 0.985
 
-    def __init__(self, *, parent: RateLimiter | None = None, rate: float = FIRST) -> None:
+    def __init__(self, *, parent: FixedRateLimiter | None = None, rate: float = FIRST) -> None:
         super().__init__(rate, parent=parent)
         self.rate: float = rate
         self.limit: float | None = None

@@ -13,6 +13,20 @@ MAX_PAUSE = 300.0
 _PROBE = 5.0
 
 
+def check_rate(name: str, rate: float) -> None:
+    """Refuse what is no rate, without showing it: it may be a URL with a password.
+
+    Raises:
+        ConfigurationError: If it is not a finite number above 0.
+    """
+    if type(rate) in (int, float) and 0 < rate < math.inf:
+        return
+    shown = repr(rate) if isinstance(rate, (int, float)) else f"a {type(rate).__name__}"
+    raise ConfigurationError(
+        f"{name} must be a number of requests per second above 0, or a RateLimiter, not {shown}."
+    )
+
+
 class FixedRateLimiter(RateLimiter):
     """The common clock of all callers of one client. No I/O; times are monotonic seconds.
 
@@ -21,11 +35,11 @@ class FixedRateLimiter(RateLimiter):
         parent: A rate limiter that is kept as well, and with which every pause is shared.
     """
 
-    def __init__(self, rate: float | None = None, *, parent: RateLimiter | None = None) -> None:
-        if rate is not None and (type(rate) not in (int, float) or not 0 < rate < math.inf):
-            raise ConfigurationError(
-                f"rate_limit must be a number of requests per second above 0, not {rate!r}."
-            )
+    def __init__(
+        self, rate: float | None = None, *, parent: FixedRateLimiter | None = None
+    ) -> None:
+        if rate is not None:
+            check_rate("rate_limit", rate)
         self._interval = 1 / rate if rate else 0.0
         self._parent = parent
         self._next = 0.0

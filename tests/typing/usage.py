@@ -7,6 +7,7 @@ A line with `type: ignore` is a mistake that both must find: where one does not,
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -39,6 +40,7 @@ from sendblue_async import (
     ImportReport,
     OptOutResponse,
     Outcome,
+    RateLimiter,
     RawResponse,
     ResponseMeta,
     RetryPolicy,
@@ -70,6 +72,14 @@ def give_token() -> AccessToken:
 async def give_token_later() -> str:
     """A token alone."""
     return "token"
+
+
+class Slots(RateLimiter):
+    """A rate limiter that has to ask somebody."""
+
+    async def reserve_slot(self, now: float, before: float = math.inf) -> float:
+        """Give every caller a slot at once."""
+        return now
 
 
 def constructors(session: ClientSession, context: SSLContext) -> None:
@@ -107,6 +117,8 @@ def constructors(session: ClientSession, context: SSLContext) -> None:
         trace_configs=[TraceConfig()],
         allow_http=True,
     )
+    SendblueClient(rate_limit=Slots())
+    SyncSendblueClient(rate_limit=Slots())
     SendblueClient(access_token="token", base_url="https://api.sendblue.co")
     SendblueClient(access_token=give_token)
     SyncSendblueClient(access_token=give_token_later)

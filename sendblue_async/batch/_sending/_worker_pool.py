@@ -21,7 +21,7 @@ from attrs import evolve, field, frozen
 from ..._checks import checked_count
 from ..._clock import Clock
 from ..._event_loop import require_asyncio
-from ..._rate_limits import RateLimiter
+from ..._rate_limits import CountingRateLimiter
 from ...exceptions import (
     AuthenticationError,
     ConfigurationError,
@@ -139,7 +139,7 @@ class WorkerPool:
         self,
         create: Create,
         *,
-        rate_limiter: RateLimiter,
+        rate_limiter: CountingRateLimiter,
         give_up_after: float,
         concurrency: int,
         clock: Clock,
