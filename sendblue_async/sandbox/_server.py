@@ -20,7 +20,7 @@ from ._answer import Answer, dated, error_answer, fault_answer, json_answer
 from ._contact import Spelling
 from ._delivery import BREAKERS, send, send_slowly
 from ._faults import Faults
-from ._handlers import Desk, answer_call, find_handler
+from ._handlers import HandlerContext, answer_call, find_handler
 from ._received import KEY_HEADER, SECRET_HEADER, ReceivedRequest
 from ._replica import ReplicatedStore
 from ._schedule import FaultSchedule
@@ -113,7 +113,7 @@ class Sandbox:
         self._store = ReplicatedStore(MemoryStore() if db is None else SqliteStore(db), clock)
         self._schedule = FaultSchedule(seed, Faults())
         self.faults = Faults() if faults is None else faults
-        self._desk = Desk(
+        self._context = HandlerContext(
             store=self._store,
             seed=seed,
             spelling="camel" if camel_case else spelling,
@@ -250,7 +250,7 @@ class Sandbox:
         if refusal is not None:
             return refusal
         try:
-            return answer_call(self._desk, *found)
+            return answer_call(self._context, *found)
         except Exception as error:
             _log.exception("The sandbox could not carry out %s", request.method)
             return error_answer(500, f"The sandbox failed: {type(error).__name__}")
