@@ -13,9 +13,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sendblue_async.batch._sources._csv import LINES_OF_A_ROW, read_header, read_rows
+from sendblue_async.batch._sources._csv import (
+    LINES_OF_A_ROW,
+    escape_formula,
+    read_header,
+    read_rows,
+)
 from sendblue_async.batch._sources._header import number_repeated
-from sendblue_async.batch._sources._table import Row, Table, escape_formula, read_table
+from sendblue_async.batch._sources._row import Row
+from sendblue_async.batch._sources._table import Table, read_table
 from sendblue_async.exceptions import ValidationError
 
 SAMPLES = Path(__file__).parents[1] / "data"

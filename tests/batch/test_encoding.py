@@ -15,7 +15,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sendblue_async.batch._sources import _encoding
-from sendblue_async.batch._sources._encoding import open_source, read_lines
+from sendblue_async.batch._sources._encoding import read_lines
+from sendblue_async.batch._sources._file import open_source
 from sendblue_async.batch._sources._table import Table, read_table
 from sendblue_async.exceptions import ConfigurationError, ValidationError
 

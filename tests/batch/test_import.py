@@ -31,7 +31,8 @@ from sendblue_async import (
 from sendblue_async.batch._importing import _job, _job_batcher
 from sendblue_async.batch._importing._duplicates import Duplicates
 from sendblue_async.batch._importing._journal import Journal
-from sendblue_async.batch._sources._table import Row, Table
+from sendblue_async.batch._sources._row import Row
+from sendblue_async.batch._sources._table import Table
 from sendblue_async.sandbox import Faults, Sandbox
 
 from ..client.servers import echo, reply, running

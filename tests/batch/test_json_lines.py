@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sendblue_async.batch._sources._json_lines import MOST_COLUMNS
-from sendblue_async.batch._sources._table import Row, Table, read_table
+from sendblue_async.batch._sources._row import Row
+from sendblue_async.batch._sources._table import Table, read_table
 from sendblue_async.exceptions import ValidationError
 
 Read = Callable[..., Table]

@@ -13,7 +13,8 @@ import pytest
 from attrs.exceptions import FrozenInstanceError
 
 from sendblue_async.batch._sources import _json_lines
-from sendblue_async.batch._sources._table import Row, read_table
+from sendblue_async.batch._sources._row import Row
+from sendblue_async.batch._sources._table import read_table
 from sendblue_async.exceptions import ConfigurationError, ValidationError
 
 CARD = "BEGIN:VCARD\nFN:Ada\nEND:VCARD\n"

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .._results import EntryOutcome
+from .._sources._csv import escape_formula
 from .._sources._row import REPLACEMENT
-from .._sources._table import Table, escape_formula
+from .._sources._table import Table
 from ._files import open_to_replace
 
 _ADDED = ("line", "code", "reason")

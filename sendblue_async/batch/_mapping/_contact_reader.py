@@ -12,7 +12,8 @@ from attrs import frozen
 
 from ...exceptions import ValidationError
 from ...models import ContactCreate
-from .._sources._table import Problem, Row, Table
+from .._sources._row import Problem, Row
+from .._sources._table import Table
 from ._columns import Columns
 from ._phone_numbers import parse_phone_number
 

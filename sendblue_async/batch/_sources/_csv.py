@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator
 from itertools import dropwhile, islice
 
 from ...exceptions import ConfigurationError, ValidationError
+from ._encoding import detect_text
+from ._file import SourceFile
+from ._format import Content, Format, ReadOptions
 from ._row import REPLACEMENT, Problem, Row, make_row
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
@@ -43,7 +46,7 @@ def _unescape_formula(cell: str) -> str:
 
 
 def check_delimiter(name: str) -> str:
-    """The delimiter itself, for its name or for itself.
+    """Give the delimiter itself, for its name or for itself.
 
     Raises:
         ConfigurationError: If it is none.
@@ -258,3 +261,24 @@ def _find_open_quote(lines: list[str], delimiter: str) -> int:
         if end < 0:
             return n
     return len(lines) - 1
+
+
+def _open(source: SourceFile, options: ReadOptions) -> Content:
+    delimiter = None if options.delimiter is None else check_delimiter(options.delimiter)
+    text = detect_text(source, options.encoding)
+    header, delimiter = read_header(str(source.path), text.lines(), delimiter)
+    return Content(
+        header=header,
+        read_rows=lambda: read_rows(text.lines(), len(header), delimiter),
+        encoding=text.encoding,
+        delimiter=delimiter,
+    )
+
+
+CSV = Format(
+    name="CSV",
+    options=frozenset({"encoding", "delimiter"}),
+    sniff=lambda source: True,
+    open=_open,
+)
+"""Comma-separated values, or whatever separates them; what any other text is taken for."""

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import codecs
-import contextlib
-import hashlib
 import io
-import os
 import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from attrs import frozen
 
 from ...exceptions import ConfigurationError, ValidationError
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from ._file import BUFFER, SourceFile, open_source
 
 LONGEST_LINE = 1 << 24
 """How many characters a physical line may have, so that no file has to fit into memory."""
 
-_BUFFER = 1 << 16
 # The longest first: that of UTF-16 is the beginning of one of UTF-32.
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
@@ -61,64 +56,38 @@ def _replace_broken_bytes(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("sendblue_async.mark", _replace_broken_bytes)
 
 
-class _Hashed(io.FileIO):
-    """A file that takes the digest of what is read from it."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.digest = hashlib.sha256()
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        count = super().readinto(buffer) or 0
-        self.digest.update(memoryview(buffer)[:count])
-        return count
-
-
-def file_version(status: os.stat_result) -> tuple[int, ...]:
-    """What tells a file from another one, and from what it was before a change."""
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
-class Source(io.BufferedReader):
-    """A file as it is read from its beginning to its end.
+@frozen
+class Text:
+    """A file of text.
 
     Attributes:
-        version: Which file it was, and in which state, when it was opened.
+        path: The file.
+        encoding: What it is read as, as Python calls it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._hashed = _Hashed(path)
-        super().__init__(self._hashed, _BUFFER)
-        self.version = file_version(os.fstat(self.fileno()))
+    path: Path
+    encoding: str
 
-    @property
-    def fingerprint(self) -> str:
-        """The SHA-256 of what was read so far, in hexadecimal digits."""
-        return self._hashed.digest.hexdigest()
+    def lines(self) -> Iterator[str]:
+        """Read its lines from the first one on, as :func:`read_lines` gives them."""
+        with open_source(self.path) as source:
+            yield from read_lines(source, self.encoding)
 
 
-@contextlib.contextmanager
-def open_source(path: Path) -> Iterator[Source]:
-    """The file, open for reading.
+def detect_text(source: SourceFile, encoding: str | None) -> Text:
+    """Find out how a file is read as text: by its first bytes, else by all of them.
+
+    Args:
+        source: The file.
+        encoding: The encoding by any name that Python knows, if it is given.
 
     Raises:
-        ValidationError: If it cannot be opened, or cannot be read inside the ``with`` block.
+        ValidationError: If this is no text at all.
+        ConfigurationError: If Python knows no such encoding.
     """
-    try:
-        if path.exists() and not path.is_file():
-            kind = "a folder" if path.is_dir() else "not an ordinary file"
-            raise ValidationError(f"{path} is {kind}. Name a file of contacts.", field="path")
-        with Source(path) as source:
-            yield source
-    except FileNotFoundError:
-        raise ValidationError(
-            f"There is no file {path}. Check its name and folder.", field="path"
-        ) from None
-    except OSError as error:
-        raise ValidationError(
-            f"{path} cannot be read: {error.strerror}. See to that, or name another file.",
-            field="path",
-        ) from error
+    given = None if encoding is None else check_encoding(encoding)
+    found = detect_by_first_bytes(source)
+    return Text(source.path, detect_by_all_bytes(source, known=given or found))
 
 
 def check_encoding(name: str) -> str:
@@ -137,7 +106,7 @@ def check_encoding(name: str) -> str:
         ) from None
 
 
-def detect_by_first_bytes(source: Source) -> str | None:
+def detect_by_first_bytes(source: SourceFile) -> str | None:
     """The encoding, if the first bytes give it away; reads nothing.
 
     Raises:
@@ -146,7 +115,7 @@ def detect_by_first_bytes(source: Source) -> str | None:
     start = source.peek()
     if start.startswith(_ZIP):
         raise ValidationError(
-            f"{source.name} is an Excel workbook or another ZIP archive. Save it as "
+            f"{source.path} is an Excel workbook or another ZIP archive. Save it as "
             '"CSV UTF-8" in Excel, or unpack it, and use that file.',
             field="path",
         )
@@ -168,7 +137,7 @@ def _detect_utf16(start: bytes) -> str | None:
     return "utf-16-be" if even > odd * 4 else None
 
 
-def detect_by_all_bytes(source: Source, *, known: str | None) -> str:
+def detect_by_all_bytes(source: SourceFile, *, known: str | None) -> str:
     """The encoding of a file by all of it, which is read to the end.
 
     UTF-8 if at least as many lines are valid beyond ASCII as are broken, else Windows-1252: text
@@ -183,7 +152,7 @@ def detect_by_all_bytes(source: Source, *, known: str | None) -> str:
     """
     size = controls = valid = broken = 0
     rest = b""
-    while chunk := source.read(_BUFFER):
+    while chunk := source.read(BUFFER):
         size += len(chunk)
         controls += len(chunk) - len(chunk.translate(None, _CONTROLS))
         if known or (chunk.isascii() and not rest):
@@ -212,7 +181,7 @@ def _count_line(line: bytes, valid: int, broken: int) -> tuple[int, int]:
     return valid + 1, broken
 
 
-def read_lines(source: Source, encoding: str) -> Iterator[str]:
+def read_lines(source: SourceFile, encoding: str) -> Iterator[str]:
     r"""The lines with their ends, ``\n``, ``\r\n`` or ``\r``, without a byte order mark.
 
     A lone surrogate stands for what is not text in this encoding, and for each NUL. The file
@@ -230,16 +199,16 @@ def read_lines(source: Source, encoding: str) -> Iterator[str]:
             mark = ""
 
 
-def _not_text_error(source: Source) -> ValidationError:
+def _not_text_error(source: SourceFile) -> ValidationError:
     return ValidationError(
-        f"{source.name} is not a text file. Export the contacts as CSV, JSON Lines or vCard.",
+        f"{source.path} is not a text file. Export the contacts as CSV, JSON Lines or vCard.",
         field="path",
     )
 
 
-def _long_line_error(source: Source) -> ValidationError:
+def _long_line_error(source: SourceFile) -> ValidationError:
     return ValidationError(
-        f"{source.name} has a line of more than {LONGEST_LINE:,} characters. Export the contacts "
+        f"{source.path} has a line of more than {LONGEST_LINE:,} characters. Export the contacts "
         "with one row a line.",
         field="path",
     )

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 from ...exceptions import ValidationError
+from ._encoding import Text, check_encoding, detect_by_first_bytes, read_lines
+from ._file import SourceFile
+from ._format import Content, Format, ReadOptions, has_suffix
 from ._row import REPLACEMENT, UNDECODABLE, Problem, Row, is_text, make_row
 
 MOST_COLUMNS = 1_000
@@ -101,3 +104,23 @@ class _Parser:
 
     def _refuse(self, constant: str) -> NoReturn:
         raise ValueError(constant)
+
+
+def _open(source: SourceFile, options: ReadOptions) -> Content:
+    given = None if options.encoding is None else check_encoding(options.encoding)
+    text = Text(source.path, given or detect_by_first_bytes(source) or "utf-8")
+    columns = read_columns(str(source.path), read_lines(source, text.encoding))
+    return Content(
+        header=columns,
+        read_rows=lambda: read_rows(text.lines(), columns),
+        encoding=text.encoding,
+    )
+
+
+JSON_LINES = Format(
+    name="JSON Lines",
+    options=frozenset({"encoding"}),
+    sniff=has_suffix(".jsonl", ".ndjson"),
+    open=_open,
+)
+"""One JSON object a line."""

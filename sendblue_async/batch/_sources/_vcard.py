@@ -12,7 +12,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...exceptions import ValidationError
+from ._encoding import detect_text
 from ._extra import import_library
+from ._file import SourceFile
+from ._format import Content, Format, ReadOptions, has_suffix
 from ._row import UNDECODABLE, Problem, Row, is_text, make_row
 
 COLUMNS = ("First Name", "Last Name", "Phone", "E-mail", "Organization", "Categories")
@@ -202,3 +205,23 @@ def _unescape(value: str) -> str:
 
 def _join(values: Iterable[str]) -> str:
     return _BETWEEN.join(filter(None, map(_unescape, values)))
+
+
+def _open(source: SourceFile, options: ReadOptions) -> Content:
+    load_parser()
+    text = detect_text(source, options.encoding)
+    check_has_cards(str(source.path), text.lines())
+    return Content(
+        header=COLUMNS,
+        read_rows=lambda: read_rows(text.lines()),
+        encoding=text.encoding,
+    )
+
+
+VCARD = Format(
+    name="vCard",
+    options=frozenset({"encoding"}),
+    sniff=has_suffix(".vcf", ".vcard"),
+    open=_open,
+)
+"""Cards as phones and address books export them."""

@@ -1,0 +1,87 @@
+"""An input file: opened, and known again by its fingerprint and its version."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...exceptions import ValidationError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+BUFFER = 1 << 16
+"""How many bytes are read at once."""
+
+
+class _Hashed(io.FileIO):
+    """A file that takes the digest of what is read from it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.digest = hashlib.sha256()
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        count = super().readinto(buffer) or 0
+        self.digest.update(memoryview(buffer)[:count])
+        return count
+
+
+def file_version(status: os.stat_result) -> tuple[int, ...]:
+    """What tells a file from another one, and from what it was before a change."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+class SourceFile(io.BufferedReader):
+    """A file as it is read from its beginning to its end.
+
+    Attributes:
+        path: Where it is.
+        version: Which file it was, and in which state, when it was opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._hashed = _Hashed(path)
+        super().__init__(self._hashed, BUFFER)
+        self.version = file_version(os.fstat(self.fileno()))
+
+    def finish(self) -> None:
+        """Read on to the end, if it is still open, so that the fingerprint is that of the file."""
+        if not self.closed:
+            while self.read(BUFFER):
+                pass
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of what was read so far, in hexadecimal digits."""
+        return self._hashed.digest.hexdigest()
+
+
+@contextlib.contextmanager
+def open_source(path: Path) -> Iterator[SourceFile]:
+    """Open a file for reading.
+
+    Raises:
+        ValidationError: If it cannot be opened, or cannot be read inside the ``with`` block.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            kind = "a folder" if path.is_dir() else "not an ordinary file"
+            raise ValidationError(f"{path} is {kind}. Name a file of contacts.", field="path")
+        with SourceFile(path) as source:
+            yield source
+    except FileNotFoundError:
+        raise ValidationError(
+            f"There is no file {path}. Check its name and folder.", field="path"
+        ) from None
+    except OSError as error:
+        raise ValidationError(
+            f"{path} cannot be read: {error.strerror}. See to that, or name another file.",
+            field="path",
+        ) from error

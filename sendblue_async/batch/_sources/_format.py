@@ -1,0 +1,66 @@
+"""What a file format is: how a file of it is known, and what is read from one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from attrs import field, frozen
+
+from ._file import SourceFile
+from ._row import Row
+
+
+@frozen(kw_only=True)
+class ReadOptions:
+    """What is told about a file instead of being detected.
+
+    Attributes:
+        encoding: Its encoding by any name that Python knows.
+        delimiter: What stands between two cells, by its name or as it is.
+    """
+
+    encoding: str | None = None
+    delimiter: str | None = None
+
+
+@frozen(kw_only=True)
+class Content:
+    """What there is to know about what is in a file, and its rows.
+
+    Attributes:
+        header: The names of the columns as they stand in the file.
+        read_rows: Reads all rows, one by one, from the first one on.
+        encoding: What the file is read as, as Python calls it: ``"utf-8"``, ``"cp1252"``, …
+        delimiter: What stands between two cells, or ``None`` where that is nothing.
+    """
+
+    header: tuple[str, ...]
+    read_rows: Callable[[], Iterator[Row]] = field(repr=False, eq=False)
+    encoding: str
+    delimiter: str | None = None
+
+
+@frozen(kw_only=True)
+class Format:
+    """A file format.
+
+    Attributes:
+        name: Its name in messages.
+        options: Which of :class:`ReadOptions` it takes.
+        sniff: Whether a file is of this format, by its name or its first bytes, of which nothing
+            is read.
+        open: Reads what is needed to know the columns. The file is at its beginning; any part of
+            it may be left unread.
+        unit: What the position of a row is counted in: ``"line"``, or ``"row"`` of a sheet.
+    """
+
+    name: str
+    options: frozenset[str]
+    sniff: Callable[[SourceFile], bool]
+    open: Callable[[SourceFile, ReadOptions], Content]
+    unit: str = "line"
+
+
+def has_suffix(*suffixes: str) -> Callable[[SourceFile], bool]:
+    """Make a ``sniff`` that goes by the end of the file's name, in small or capital letters."""
+    return lambda source: source.path.suffix.lower() in suffixes
