@@ -14,6 +14,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from ._access_tokens import AccessToken
     from ._converter import CLEAR, Clear
+    from ._events import CallEvent
     from ._options import Timeouts
     from ._rate_limits import RateLimiter
     from ._retry import RetryPolicy
@@ -67,6 +68,7 @@ __all__ = [
     "BulkContact",
     "BulkCreateResponse",
     "BulkDeleteResponse",
+    "CallEvent",
     "Clear",
     "ConfigurationError",
     "ConfigurationWarning",
@@ -113,6 +115,7 @@ _MODULES = (
     "models",
     "_access_tokens",
     "_converter",
+    "_events",
     "_options",
     "_rate_limits",
     "_retry",

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 from attrs import evolve
 
-from . import _log
 from ._access_tokens import AccessTokens, TokenSource
 from ._arguments import NoOthers, misspelt, without_others
 from ._converter import encode_json
 from ._credentials import check_credentials, find_credentials
 from ._event_loop import require_asyncio
+from ._events import EventListener
 from ._options import Timeouts, find_environment_base_url
 from ._pool import ClientSession, TraceConfig, closing_unless_in_use
 from ._rate_limits import RateLimiter
@@ -96,6 +96,7 @@ class ApiClient(Shared):
         trace_configs: Sequence[TraceConfig] | None = None,
         session: ClientSession | None = None,
         allow_http: bool = False,
+        on_event: EventListener | Sequence[EventListener] | None = None,
         **others: Unpack[NoOthers],
     ) -> None:
         # No key is to be seen in a traceback that shows the locals of this frame.
@@ -139,6 +140,7 @@ class ApiClient(Shared):
             trace_configs=trace_configs,
             session=session,
             allow_http=allow_http,
+            on_event=on_event,
         )
 
     def __repr__(self) -> str:
@@ -257,17 +259,21 @@ class ApiClient(Shared):
         """
         started = self._transport.clock.monotonic()
         try:
+            flow: Flow[_T] | None = None
             try:
-                return await self._attempt(call, started, maybe_applied=since is not None)
+                answer = await self._attempt(call, started, maybe_applied=since is not None)
             except SendblueError as error:
                 may_settle = self._retry.settle or since is not None
                 if settle is None or not may_settle or not error.maybe_applied:
                     raise
-                unknown = error
-            return await self._settled(call, settle(unknown), started, since)
+                flow = settle(error)
+            if flow is not None:
+                answer = await self._settled(call, flow, started, since)
         except SendblueError as error:
-            _log.gave_up(call, error, self._transport.clock.monotonic() - started)
+            self._transport.events.call_failed(call, error, started=started)
             raise
+        self._transport.events.call_succeeded(call, answer, started=started)
+        return answer
 
     async def _settled(
         self, call: Call[_T], flow: Flow[_T], started: float, since: float | None
@@ -280,9 +286,7 @@ class ApiClient(Shared):
                 step = flow.send(outcome)
             except StopIteration as end:
                 if isinstance(step, LookUp):
-                    _log.settled(
-                        call, end.value.meta.attempts, self._transport.clock.monotonic() - started
-                    )
+                    self._transport.events.settled(call, end.value, started=started)
                 return end.value  # type: ignore[no-any-return]
             if isinstance(step, LookUp):
                 outcome = await self._look_up(step, started, since)

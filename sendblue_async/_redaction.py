@@ -157,8 +157,16 @@ def _shorten(match: re.Match[str]) -> str:
 
 def redact_path(path: str) -> str:
     """Make a percent-encoded path readable, without any phone number or control character."""
-    words = redact_numbers(unquote(path))
-    return "".join(char if char.isprintable() else "\ufffd" for char in words)
+    return _escape_control(redact_numbers(unquote(path)))
+
+
+def show_route(path: str) -> str:
+    """Make a percent-encoded path readable, with ``{number}`` for each phone number."""
+    return _escape_control(_NUMBER.sub(lambda match: match["address"] or "{number}", unquote(path)))
+
+
+def _escape_control(text: str) -> str:
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 def redact_excerpt(

@@ -19,13 +19,13 @@ from attrs import evolve, frozen
 from multidict import CIMultiDict
 from yarl import URL
 
-from . import _log
 from ._access_tokens import AccessTokens, NoToken
 from ._answer import ACCEPT_ENCODING, Body, Reply, join_headers
 from ._checks import checked_count
 from ._clock import SYSTEM_CLOCK, Clock
 from ._connect_reasons import why_not_connected
 from ._credentials import Credentials
+from ._events import Events
 from ._options import Timeouts
 from ._pool import (
     LARGEST_HEADER,
@@ -97,6 +97,7 @@ class Transport:
         ssl_context: TLS settings of the caller's own.
         trace_configs: aiohttp's hooks, given to the session.
         session: A session of the caller's own, used as it is and left open.
+        on_event: A function that gets each :class:`CallEvent`, or several.
         clock: Time, waiting and randomness. A test may set another one later.
     """
 
@@ -113,6 +114,7 @@ class Transport:
         trace_configs: Sequence[TraceConfig] | None = None,
         session: ClientSession | None = None,
         allow_http: bool = False,
+        on_event: object = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._settings_source = SettingsSource(
@@ -137,6 +139,11 @@ class Transport:
         self._throttle = RetryThrottle()
         self.clock = clock
         self.rate_limiter = make_rate_limiter(rate_limit, clock=lambda: self.clock)
+        self.events = Events(
+            on_event,
+            now=lambda: self.clock.monotonic(),
+            redact=lambda text: self._settings.redact(text),
+        )
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise TypeError("A client is not pickled, as that would write its keys down.")
@@ -213,14 +220,12 @@ class Transport:
                 # Nobody knows whose work a 404 finds done now: that is for the caller to settle.
                 call = evolve(call, read_missing=None)
             answer = await self._attempt(pool, limiter, call, timeouts, started, attempt)
-            elapsed = self.clock.monotonic() - started
             if not isinstance(answer, Failure):
                 if counted:
                     self._throttle.succeeded()
                 limiter.on_accepted(self.clock.monotonic())
-                _log.succeeded(call, attempt, elapsed)
                 return answer
-            _log.failed(call, attempt, answer, elapsed)
+            self.events.attempt_failed(call, answer, attempts=attempt, started=started)
             maybe_applied = maybe_applied or answer.rule.outcome == "unknown"
             reached_server = reached_server or answer.rule.outcome != "not_sent"
             if counted and answer.rule.retryable is not Retryable.NO:
@@ -248,7 +253,7 @@ class Transport:
                 )
                 raise error from answer.cause
             before = answer
-            _log.retrying(call, attempt, answer, wait)
+            self.events.retry(call, answer, attempts=attempt, wait=wait, started=started)
             await self.clock.sleep(wait)
 
     async def _inform(self, limiter: RateLimiter, failure: Failure, deadline: float) -> None:

@@ -70,6 +70,9 @@ class SendblueClient(Endpoints):
             use it too, a wait for one of its connections counts as connecting.
         allow_http: Whether ``base_url`` may be plain http to a host that is not loopback,
             which sends the keys in the clear. Default false.
+        on_event: A function that gets each :class:`CallEvent`, or several: a failed attempt, a
+            retry, the end of a call. It runs on the event loop's thread, so it must not block; it
+            must not be async; and what it raises is logged and breaks no call.
 
     Raises:
         ConfigurationError: If an argument is not usable. A key that is not found, or a variable

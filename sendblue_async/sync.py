@@ -16,6 +16,7 @@ from ._api import Shared, check_types
 from ._arguments import NoOthers, misspelt, without_others
 from ._deprecation import CallSite, blocking_call_site
 from ._event_loop import find_blocked_loop
+from ._events import EventListener
 from ._options import Timeouts
 from ._pool import ClientSession, TraceConfig, closing_unless_in_use
 from ._portal import portal
@@ -191,6 +192,7 @@ class SyncSendblueClient(Shared):
         trace_configs: Sequence[TraceConfig] | None = None,
         session: ClientSession | None = None,
         allow_http: bool = False,
+        on_event: EventListener | Sequence[EventListener] | None = None,
         allow_blocking_loop: bool = False,
         **others: Unpack[NoOthers],
     ) -> None:
@@ -221,6 +223,7 @@ class SyncSendblueClient(Shared):
             ssl=ssl,
             trace_configs=trace_configs,
             allow_http=allow_http,
+            on_event=on_event,
         )
 
     def __repr__(self) -> str:

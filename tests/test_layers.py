@@ -40,7 +40,7 @@ LAYERS = (
     {"models", "_options", "_resolver"},
     {"_pool"},
     {"_pages", "_settings", "_wire"},
-    {"_connect_reasons", "_log"},
+    {"_connect_reasons", "_events"},
     {"_settling", "_transport"},
     {"_api", "batch"},
     {"_endpoints"},

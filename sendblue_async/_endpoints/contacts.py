@@ -36,7 +36,7 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import Unpack
 
-_Answer = TypeVar("_Answer", bound="ContactResponse | None")
+_Answer = TypeVar("_Answer", bound="ContactResponse | ResponseMeta")
 
 # Without the wrapper that explains a misspelt argument, which none here is.
 _fill = inspect.unwrap(ContactCreate.__init__)
@@ -51,6 +51,11 @@ def _check_stored(document: Any, meta: ResponseMeta) -> None:
     status = document.get("status")
     if type(status) is str and status not in ("OK", "ok") and not document.get("contact"):
         raise TypeError(f"no contact, and a status that is not OK: {status}")
+
+
+def _read_meta(document: Any, meta: ResponseMeta) -> ResponseMeta:
+    _check_stored(document, meta)
+    return meta
 
 
 def _read_contact(document: Any, meta: ResponseMeta) -> ContactResponse:
@@ -72,12 +77,8 @@ _read_opt_out = reader(OptOutResponse, may_be_empty=True, may_have_no_body=True)
 # What each endpoint is, and what it does: the retries follow from that alone.
 _CREATE = Operation(method="POST", path=CONTACTS, effect=Effect.VERIFIABLE, read=_read_contact)
 _UPSERT = Operation(method="POST", path=CONTACTS, effect=Effect.IDEMPOTENT, read=_read_contact)
-_CREATE_UNREAD = Operation(
-    method="POST", path=CONTACTS, effect=Effect.VERIFIABLE, read=_check_stored
-)
-_UPSERT_UNREAD = Operation(
-    method="POST", path=CONTACTS, effect=Effect.IDEMPOTENT, read=_check_stored
-)
+_CREATE_UNREAD = Operation(method="POST", path=CONTACTS, effect=Effect.VERIFIABLE, read=_read_meta)
+_UPSERT_UNREAD = Operation(method="POST", path=CONTACTS, effect=Effect.IDEMPOTENT, read=_read_meta)
 _GET = Operation(method="GET", path=_ONE, effect=Effect.SAFE, read=_read_contact)
 _LOOK_UP = evolve(_GET, read_missing=lambda meta: ContactResponse(meta=meta))
 _UPDATE = Operation(method="PUT", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_updated)
@@ -335,7 +336,8 @@ class Contacts(ApiClient):
     ) -> ContactResponse | None:
         """Do the same for callers who make no use of the answer, which is checked and not read."""
         operation = _UPSERT_UNREAD if contact.update_if_exists else _CREATE_UNREAD
-        return await self._created(operation, contact, since)
+        answer = await self._created(operation, contact, since)
+        return answer if isinstance(answer, ContactResponse) else None
 
     async def _created(
         self, operation: Operation[_Answer], contact: ContactCreate, since: float | None

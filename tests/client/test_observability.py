@@ -81,7 +81,7 @@ async def test_a_call_that_succeeds_is_silent_above_debug(
     assert lines == [
         (
             logging.DEBUG,
-            "GET /api/v2/contacts/…0123: attempt 1 succeeded, 0.000 s after the start",
+            "GET /api/v2/contacts/…0123: succeeded after 1 attempts and 0.000 s",
         )
     ]
     await client.get_contact(NUMBER)
@@ -99,7 +99,7 @@ async def test_a_settled_call_has_not_failed(
     if agrees:
         await client.create_contact(NUMBER, first_name="Ada")
         assert at(lines, logging.INFO) == []
-        assert "settled after 2 attempts" in at(lines, logging.DEBUG)[-1]
+        assert "settled after 2 attempts" in at(lines, logging.DEBUG)[-2]
     else:
         with pytest.raises(SendblueError):
             await client.create_contact(NUMBER, first_name="Ada")
@@ -114,7 +114,7 @@ async def test_a_settled_delete_has_not_failed(
     server = await serve(hang_up, refusal(404))
     await connect(server, timer=timer).delete_contact(NUMBER)
     assert at(lines, logging.INFO) == []
-    assert at(lines, logging.DEBUG)[-1].startswith("DELETE /api/v2/contacts/…0123: settled after 2")
+    assert at(lines, logging.DEBUG)[-2].startswith("DELETE /api/v2/contacts/…0123: settled after 2")
 
 
 async def test_what_was_never_a_call_is_not_logged(serve: Any, connect: Any, lines: Lines) -> None:

@@ -27,6 +27,7 @@ from sendblue_async import (
     BulkContact,
     BulkCreateResponse,
     BulkDeleteResponse,
+    CallEvent,
     Clear,
     Contact,
     ContactCreate,
@@ -51,6 +52,7 @@ from sendblue_async import (
     Timeouts,
     ValidationError,
 )
+from sendblue_async._events import EventKind
 from sendblue_async._source_bridge import BlockingIterator
 from sendblue_async.cli import main
 from sendblue_async.sandbox import Faults, ReceivedRequest, Sandbox
@@ -82,6 +84,19 @@ class Slots(RateLimiter):
         return now
 
 
+def count_event(event: CallEvent) -> None:
+    """A listener."""
+    assert_type(event.kind, EventKind)
+    assert_type(event.outcome, Outcome | None)
+    assert_type(event.error, SendblueError | None)
+    assert_type(event.wait, float | None)
+    event.attempts = 2  # type: ignore[misc]
+
+
+async def count_event_later(event: CallEvent, more: int) -> None:
+    """A function that takes more than an event."""
+
+
 def constructors(session: ClientSession, context: SSLContext) -> None:
     """Both clients take the same arguments, all of them optional."""
     timeouts = Timeouts(connect=1, attempt=2.5, total=10)
@@ -102,6 +117,7 @@ def constructors(session: ClientSession, context: SSLContext) -> None:
         trace_configs=[TraceConfig()],
         session=session,
         allow_http=True,
+        on_event=[count_event, print],
     )
     SyncSendblueClient(
         "key",
@@ -116,6 +132,7 @@ def constructors(session: ClientSession, context: SSLContext) -> None:
         ssl=context,
         trace_configs=[TraceConfig()],
         allow_http=True,
+        on_event=[count_event, print],
     )
     SendblueClient(rate_limit=Slots())
     SyncSendblueClient(rate_limit=Slots())
@@ -125,6 +142,10 @@ def constructors(session: ClientSession, context: SSLContext) -> None:
     SyncSendblueClient(access_token=lambda: {"token": "token", "expires_at": None})
     SendblueClient(access_token=5)  # type: ignore[arg-type]
     SyncSendblueClient(access_token=lambda: 5)  # type: ignore[arg-type]
+    SendblueClient(on_event=count_event)
+    SyncSendblueClient(on_event=(print, count_event))
+    SendblueClient(on_event=5)  # type: ignore[arg-type]
+    SyncSendblueClient(on_event=count_event_later)  # type: ignore[arg-type]
     SendblueClient(timeouts=5)  # type: ignore[arg-type]
     SyncSendblueClient(timeouts=5)  # type: ignore[arg-type]
     SendblueClient("key", "secret", "https://api.sendblue.co")  # type: ignore[call-arg]
