@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from attrs import evolve
 
 from ._access_tokens import AccessTokens, TokenSource
-from ._arguments import NoOthers, misspelt, without_others
+from ._arguments import NoOthers, hide_others, misspelling_error
 from ._converter import encode_json
 from ._credentials import check_credentials, find_credentials
 from ._event_loop import require_asyncio
@@ -78,7 +78,7 @@ class Shared:
 class ApiClient(Shared):
     """Sends calls with the keys, retries and errors that all endpoints share."""
 
-    @without_others
+    @hide_others
     def __init__(
         self,
         api_key: str | None = None,
@@ -104,7 +104,7 @@ class ApiClient(Shared):
         access_token, proxy = hide(access_token), hide(proxy)
         default_headers, others = hide(default_headers), hide(others)
         if others:
-            raise misspelt(ApiClient.__init__, others, name=type(self).__name__)
+            raise misspelling_error(ApiClient.__init__, others, name=type(self).__name__)
         check_types(
             timeouts=(timeouts, Timeouts),
             retry=(retry, RetryPolicy),
@@ -177,7 +177,7 @@ class ApiClient(Shared):
         """
         await self._transport.close()
 
-    @without_others
+    @hide_others
     def with_options(
         self,
         *,
@@ -194,7 +194,7 @@ class ApiClient(Shared):
             retry: Replaces the client's retry policy. Unchanged by default.
         """
         if others:
-            raise misspelt(ApiClient.with_options, others)
+            raise misspelling_error(ApiClient.with_options, others)
         check_types(timeouts=(timeouts, Timeouts), retry=(retry, RetryPolicy))
         view = copy.copy(self)
         view._timeouts = timeouts or self._timeouts
@@ -207,7 +207,7 @@ class ApiClient(Shared):
         view._rate_limiter = limiter
         return view
 
-    @without_others
+    @hide_others
     async def request(
         self,
         method: str,
@@ -232,7 +232,7 @@ class ApiClient(Shared):
             SendblueError: If the call failed.
         """
         if others:
-            raise misspelt(ApiClient.request, others)
+            raise misspelling_error(ApiClient.request, others)
         call = Call(
             method=checked_method(method),
             path=path_with_query(path, params),

@@ -18,7 +18,7 @@ class NoOthers(TypedDict):
 
 # What other libraries call an argument, and what it is here: an argument, and how to give it.
 # The first one that there is counts.
-_MEANT: dict[str, tuple[tuple[str, str], ...]] = {
+_SUGGESTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "api_key_id": (("api_key", ""),),
     "key": (("api_key", ""),),
     "key_id": (("api_key", ""),),
@@ -73,7 +73,7 @@ _MEANT: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
-def misspelt(function: Callable[..., Any], given: Any, *, name: str = "") -> TypeError:
+def misspelling_error(function: Callable[..., Any], given: Any, *, name: str = "") -> TypeError:
     """The error for keyword arguments that a function does not have.
 
     Args:
@@ -91,21 +91,21 @@ def misspelt(function: Callable[..., Any], given: Any, *, name: str = "") -> Typ
     value = given[wrong]
     given.clear()
     words = f"{name or function.__name__}() has no argument {wrong!r}"
-    meant = _meant(wrong, value, known)
+    meant = _suggest(wrong, value, known)
     return TypeError(
         f"{words}; did you mean {meant}?" if meant else f"{words}; it takes {', '.join(known)}."
     )
 
 
-def _meant(wrong: str, value: object, known: list[str]) -> str | None:
-    for argument, words in _MEANT.get(wrong, ()):
+def _suggest(wrong: str, value: object, known: list[str]) -> str | None:
+    for argument, words in _SUGGESTIONS.get(wrong, ()):
         if argument in known:
             shown = f"{value}" if type(value) in (int, float) else "…"
             return words.format(shown) or argument
     return next(iter(get_close_matches(wrong, known, 1)), None)
 
 
-def without_others(function: _F) -> _F:
+def hide_others(function: _F) -> _F:
     """Leave ``**others`` out of the signature that is shown, and that web frameworks go by."""
     whole = signature(function)
     kept = [each for each in whole.parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
@@ -113,12 +113,12 @@ def without_others(function: _F) -> _F:
     return function
 
 
-def names_arguments(cls: type[_T]) -> type[_T]:
+def suggest_arguments(cls: type[_T]) -> type[_T]:
     """Have a class say which argument was meant where it is made with one that it has not."""
     init = cls.__init__
 
     @wraps(init)
-    def explained(self: Any, *args: Any, **given: Any) -> None:
+    def init_or_explain(self: Any, *args: Any, **given: Any) -> None:
         try:
             init(self, *args, **given)
         except TypeError:
@@ -126,7 +126,7 @@ def names_arguments(cls: type[_T]) -> type[_T]:
             unknown = {name: value for name, value in given.items() if name not in known}
             if not unknown:
                 raise
-            raise misspelt(init, unknown, name=cls.__name__) from None
+            raise misspelling_error(init, unknown, name=cls.__name__) from None
 
-    cls.__init__ = explained  # type: ignore[method-assign]
+    cls.__init__ = init_or_explain  # type: ignore[method-assign]
     return cls

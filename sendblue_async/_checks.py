@@ -9,7 +9,7 @@ from attrs import Attribute
 from .exceptions import ConfigurationError
 
 
-def checked_count(name: str, value: Any) -> int:
+def check_count(name: str, value: Any) -> int:
     """A whole number of 1 or more.
 
     Raises:
@@ -22,7 +22,7 @@ def checked_count(name: str, value: Any) -> int:
 
 def is_count(instance: object, attribute: Attribute[Any], value: Any) -> None:
     """A whole number of 1 or more."""
-    checked_count(attribute.name, value)
+    check_count(attribute.name, value)
 
 
 def check_flags(**flags: Any) -> None:

@@ -51,13 +51,13 @@ def _refuse(value: object, kind: type) -> Any:
     raise TypeError(f"not of type {kind.__name__}")
 
 
-def _strings(value: object, _: Any) -> tuple[str, ...]:
+def _read_strings(value: object, _: Any) -> tuple[str, ...]:
     if type(value) is not list or not all(type(item) is str for item in value):
         raise TypeError("not a list of strings")
     return tuple(value)
 
 
-def _models(value: object, hint: Any) -> tuple[Any, ...]:
+def _read_models(value: object, hint: Any) -> tuple[Any, ...]:
     """A list of objects; one that is no object makes the whole list unreadable."""
     if type(value) is not list:
         raise TypeError("not a list")
@@ -70,11 +70,11 @@ def _is_tuple_of_models(hint: Any) -> bool:
     return get_origin(hint) is tuple and attrs.has(get_args(hint)[0])
 
 
-def _list(value: tuple[Any, ...]) -> list[Any]:
+def _write_list(value: tuple[Any, ...]) -> list[Any]:
     return [item if type(item) is str else converter.unstructure(item) for item in value]
 
 
-def _string_mapping(value: object, _: Any) -> dict[str, str]:
+def _read_string_mapping(value: object, _: Any) -> dict[str, str]:
     if type(value) is not dict or not all(type(item) is str for item in value.values()):
         raise TypeError("not an object of strings")
     return value
@@ -94,7 +94,7 @@ def _read_or_none(value: object, hint: Any, hook: Callable[[Any, Any], Any]) -> 
 _Field = tuple[str, Any, Callable[[Any, Any], Any], str | None]
 
 
-def _reader(cls: type) -> Callable[..., Any]:
+def _make_reader(cls: type) -> Callable[..., Any]:
     """The structure hook of one model, compiled once."""
     (extra_name,) = fields_of(cls, "extra")
     preferred, hints = wire_names(cls), fields_of(cls)
@@ -139,7 +139,7 @@ def _reader(cls: type) -> Callable[..., Any]:
     return read
 
 
-def _writer(cls: type) -> Callable[[Any], dict[str, Any]]:
+def _make_writer(cls: type) -> Callable[[Any], dict[str, Any]]:
     """The unstructure hook of one model, compiled once."""
     names = tuple(wire_names(cls).items())
     extra_names = tuple(fields_of(cls, "extra"))
@@ -169,18 +169,18 @@ def _writer(cls: type) -> Callable[[Any], dict[str, Any]]:
 
 
 def _make_converter() -> cattrs.Converter:
-    made = cattrs.Converter(detailed_validation=False)
-    made.register_structure_hook_factory(attrs.has, _reader)
-    made.register_unstructure_hook_factory(attrs.has, _writer)
+    new = cattrs.Converter(detailed_validation=False)
+    new.register_structure_hook_factory(attrs.has, _make_reader)
+    new.register_unstructure_hook_factory(attrs.has, _make_writer)
     for kind in (str, bool, int):
-        made.register_structure_hook(kind, _refuse)
-    made.register_structure_hook_func(lambda hint: hint == tuple[str, ...], _strings)
-    made.register_structure_hook_func(_is_tuple_of_models, _models)
-    made.register_structure_hook_func(lambda hint: hint == dict[str, str], _string_mapping)
-    made.register_unstructure_hook_func(lambda kind: kind is tuple, _list)
-    made.register_structure_hook(datetime, lambda value, _: parse_datetime(value))
-    made.register_unstructure_hook(datetime, format_datetime)
-    return made
+        new.register_structure_hook(kind, _refuse)
+    new.register_structure_hook_func(lambda hint: hint == tuple[str, ...], _read_strings)
+    new.register_structure_hook_func(_is_tuple_of_models, _read_models)
+    new.register_structure_hook_func(lambda hint: hint == dict[str, str], _read_string_mapping)
+    new.register_unstructure_hook_func(lambda kind: kind is tuple, _write_list)
+    new.register_structure_hook(datetime, lambda value, _: parse_datetime(value))
+    new.register_unstructure_hook(datetime, format_datetime)
+    return new
 
 
 converter = _make_converter()

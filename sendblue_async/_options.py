@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from attrs import field, frozen
 
-from ._arguments import names_arguments
+from ._arguments import suggest_arguments
 from ._checks import is_positive_seconds
 from ._credentials import KEY_HEADERS
 from ._redaction import Revealed, Secret, hide
@@ -38,7 +38,7 @@ _VISIBLE = re.compile(r"[^\s\x00-\x1f\x7f]+")
 _FRAMING = {"content-length", "content-type", "host", "transfer-encoding"}
 
 
-@names_arguments
+@suggest_arguments
 @frozen(kw_only=True)
 class Timeouts:
     """How long things may take, in seconds.

@@ -1,6 +1,6 @@
 """All contacts of an account, page by page, while others create and delete some.
 
-An offset alone loses contacts: each one deleted before it moves the rest up by one place. So
+An offset alone loses contacts: each one deleted before it moves the rest up by one. So
 the walk goes by time of creation, oldest first, and begins each page at the time where the last
 one ended. Within contacts of one and the same time it has to go by offset after all; there each
 page overlaps the last one, and if the overlap is gone, the walk steps back to find it.
@@ -46,16 +46,16 @@ class Walk:
     offset: int = field(default=0, init=False)
     ended: bool = field(default=False, init=False)
     _sorted: bool = field(default=True, init=False)
-    _lost_its_place: bool = field(default=False, init=False)
-    # How many contacts of the next page have been shown already, if nothing has changed.
+    _lost_track: bool = field(default=False, init=False)
+    # How many contacts of the next page were on earlier ones, if nothing has changed.
     _expected: int = field(default=0, init=False)
     _largest: int = field(default=0, init=False)
-    _given: set[Any] = field(factory=set, init=False)
+    _seen: set[Any] = field(factory=set, init=False)
     # How many pages in a row have shown nothing new, and where the last one ended that did.
     _idle: int = field(default=0, init=False)
     _reach: int = field(default=0, init=False)
-    # How many contacts stood before each one, from ``created_at_gte`` on, when a page showed it.
-    _shown: dict[Any, int] = field(factory=dict, init=False)
+    # The index of each contact, from ``created_at_gte`` on, when a page showed it.
+    _indexes: dict[Any, int] = field(factory=dict, init=False)
 
     def query(self) -> ContactQuery:
         """What to ask for next.
@@ -79,7 +79,7 @@ class Walk:
             created_at_gte=self.created_at_gte,
         )
 
-    def take(self, page: Sequence[Contact]) -> list[Contact]:
+    def take_page(self, page: Sequence[Contact]) -> list[Contact]:
         """The contacts of the page just asked for that were not given before; moves on.
 
         Raises:
@@ -88,8 +88,8 @@ class Walk:
         fresh = []
         for contact in page:
             key = _key(contact)
-            if key not in self._given:
-                self._given.add(key)
+            if key not in self._seen:
+                self._seen.add(key)
                 fresh.append(contact)
         if fresh:
             self._idle, self._reach = 0, self.offset + len(page)
@@ -108,39 +108,39 @@ class Walk:
         return fresh
 
     def _move_on(self, page: Sequence[Contact]) -> None:
-        places = [_place(contact) for contact in page]
-        if self.offset and not self._overlaps(places):
+        occurrences = [_occurrence(contact) for contact in page]
+        if self.offset and not self._overlaps(occurrences):
             self.offset = max(0, self.offset - self.page_size + 1)
-            self._lost_its_place = True
+            self._lost_track = True
             self._expected = -1
             return
         # Not any short page: the server may have a lower limit of its own.
-        new = [place for place in places if place not in self._shown]
+        new = [each for each in occurrences if each not in self._indexes]
         self._largest = max(self._largest, len(page))
         self.ended = not new and (len(page) <= self._expected or len(page) < self._largest)
-        self._shown.update({place: self.offset + n for n, place in enumerate(places)})
+        self._indexes.update({each: self.offset + n for n, each in enumerate(occurrences)})
         newest = self._newest(page)
         if newest is not None and newest > (self.created_at_gte or _LONG_AGO):
-            latest = [_place(contact) for contact in page if contact.created_at == newest]
-            self._shown = {place: n for n, place in enumerate(latest)}
+            latest = [_occurrence(contact) for contact in page if contact.created_at == newest]
+            self._indexes = {each: n for n, each in enumerate(latest)}
             self.created_at_gte, self.offset, self._expected = newest, 0, len(latest)
             return
         # Where contacts are being deleted, half a page is left for them to move up in.
-        overlap = len(page) // 2 if self._lost_its_place else 1
+        overlap = len(page) // 2 if self._lost_track else 1
         onward = self.offset + max(0, len(page) - max(1, overlap))
         if self.offset < _LAST_OFFSET:
             onward = min(onward, _LAST_OFFSET)
         self._expected = max(1, self.offset + len(page) - onward)
         self.offset = onward
 
-    def _overlaps(self, places: list[Any]) -> bool:
+    def _overlaps(self, occurrences: list[Any]) -> bool:
         """Whether a page begins with one of those before it.
 
         In order of creation they can only have moved up: one that stood further up was deleted
         and created again, and stands behind the others. In another order they move down, too.
         """
-        place = self._shown.get(places[0]) if places else None
-        return place is not None and (place >= self.offset or not self._sorted)
+        index = self._indexes.get(occurrences[0]) if occurrences else None
+        return index is not None and (index >= self.offset or not self._sorted)
 
     def _newest(self, page: Sequence[Contact]) -> datetime | None:
         """When the last contact was created, if the page proves to be ordered by that."""
@@ -152,16 +152,16 @@ class Walk:
 
 
 def _key(contact: Contact) -> Any:
-    """What makes a contact the same one again; a number stays it when it is created anew."""
+    """What identifies a contact, also after it was deleted and created anew."""
     return contact.phone or contact.contact_id or contact
 
 
-def _place(contact: Contact) -> Any:
-    """What tells where a contact stands; one created anew stands elsewhere."""
+def _occurrence(contact: Contact) -> Any:
+    """One contact at one index; created anew it occurs elsewhere."""
     return _key(contact), contact.contact_id, contact.created_at
 
 
-async def every_contact(
+async def iterate_contacts(
     walk: Walk, fetch: Callable[[ContactQuery], Awaitable[ContactPage]]
 ) -> AsyncGenerator[Contact, None]:
     """Each contact once; while those of one page are given, the next page is fetched.
@@ -178,7 +178,7 @@ async def every_contact(
     page: asyncio.Task[ContactPage] | None = asyncio.create_task(fetch_next())
     try:
         while page is not None:
-            contacts = walk.take((await page).contacts)
+            contacts = walk.take_page((await page).contacts)
             page = None if walk.ended else asyncio.create_task(fetch_next())
             for contact in contacts:
                 yield contact

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from attrs import field, frozen
 
-from ._arguments import names_arguments
+from ._arguments import suggest_arguments
 from ._checks import is_count, is_duration, is_flag
 from .exceptions import (
     APIError,
@@ -140,7 +140,7 @@ def is_retryable(rule: Rule, effect: Effect, *, maybe_applied: bool) -> bool:
     return passes and not (maybe_applied and effect is Effect.NON_IDEMPOTENT)
 
 
-@names_arguments
+@suggest_arguments
 @frozen(kw_only=True)
 class RetryPolicy:
     """How often and how patiently a call is attempted.

@@ -1,4 +1,4 @@
-"""Under which names a model's fields stand on the wire, the deprecated ones included.
+"""The names of a model's fields on the wire, the deprecated ones included.
 
 A field's name is the API's preferred spelling of it, unless its metadata gives another.
 """
@@ -60,7 +60,7 @@ _DEPRECATED = {
 
 
 def spellings(cls: type) -> dict[str, str]:
-    """Every key under which a model's fields may stand on the wire -> the field's name."""
+    """Every key that a model's fields may have on the wire -> the field's name."""
     names = wire_names(cls)
     known = {old: name for old, name in _DEPRECATED.items() if name in names}
     known |= {camel_case(spelling): name for name, spelling in names.items()}

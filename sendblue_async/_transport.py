@@ -21,7 +21,7 @@ from yarl import URL
 
 from ._access_tokens import AccessTokens, NoToken
 from ._answer import ACCEPT_ENCODING, Body, Reply, join_headers
-from ._checks import checked_count
+from ._checks import check_count
 from ._clock import SYSTEM_CLOCK, Clock
 from ._connect_reasons import why_not_connected
 from ._credentials import Credentials
@@ -132,7 +132,7 @@ class Transport:
         self._identity: _Identity | None = None
         self._token_identity: _Identity | None = None
         self._pools = Pools(
-            places=checked_count("max_connections", max_connections),
+            places=check_count("max_connections", max_connections),
             trace_configs=list(trace_configs or []),
             session=session,
         )

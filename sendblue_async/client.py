@@ -9,7 +9,7 @@ from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from ._arguments import NoOthers, misspelt, without_others
+from ._arguments import NoOthers, hide_others, misspelling_error
 from ._checks import check_flags
 from ._endpoints import Endpoints
 from ._rate_limits import RateLimiter, make_rate_limiter
@@ -79,7 +79,7 @@ class SendblueClient(Endpoints):
             that is not usable, is reported by the first call, and looked for again by the next.
     """
 
-    @without_others
+    @hide_others
     def create_contacts(
         self,
         source: Iterable[_Row] | AsyncIterable[_Row],
@@ -132,13 +132,13 @@ class SendblueClient(Endpoints):
                 what was in flight.
         """
         if others:
-            raise misspelt(SendblueClient.create_contacts, others)
+            raise misspelling_error(SendblueClient.create_contacts, others)
         check_bulk(bulk, update_if_exists)
         pool = self._make_worker_pool(rate_limit, give_up_after, concurrency, bulk, read=True)
         check_source(source)
         return pool.results(source, partial(make_job, update_if_exists=update_if_exists))
 
-    @without_others
+    @hide_others
     async def import_contacts(
         self,
         path: str | os.PathLike[str],
@@ -198,7 +198,7 @@ class SendblueClient(Endpoints):
             SendblueError: As from :meth:`create_contacts`; the journal is kept.
         """
         if others:
-            raise misspelt(SendblueClient.import_contacts, others)
+            raise misspelling_error(SendblueClient.import_contacts, others)
         job = self._import(
             path,
             concurrency=concurrency,

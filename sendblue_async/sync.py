@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ._access_tokens import TokenSource
 from ._api import Shared, check_types
-from ._arguments import NoOthers, misspelt, without_others
+from ._arguments import NoOthers, hide_others, misspelling_error
 from ._deprecation import CallSite, blocking_call_site
 from ._event_loop import find_blocked_loop
 from ._events import EventListener
@@ -174,7 +174,7 @@ class SyncSendblueClient(Shared):
             block.
     """
 
-    @without_others
+    @hide_others
     def __init__(
         self,
         api_key: str | None = None,
@@ -201,7 +201,7 @@ class SyncSendblueClient(Shared):
         access_token, proxy = hide(access_token), hide(proxy)
         default_headers, others = hide(default_headers), hide(others)
         if others:
-            raise misspelt(SyncSendblueClient.__init__, others, name=type(self).__name__)
+            raise misspelling_error(SyncSendblueClient.__init__, others, name=type(self).__name__)
         if session is not None:
             raise ConfigurationError(
                 "A session belongs to an event loop, and the blocking client has its own; "
@@ -243,7 +243,7 @@ class SyncSendblueClient(Shared):
             with closing_unless_in_use():
                 self.close()
 
-    @without_others
+    @hide_others
     def with_options(
         self,
         *,
@@ -260,7 +260,7 @@ class SyncSendblueClient(Shared):
             retry: Replaces the client's retry policy. Unchanged by default.
         """
         if others:
-            raise misspelt(SyncSendblueClient.with_options, others)
+            raise misspelling_error(SyncSendblueClient.with_options, others)
         view = copy.copy(self)
         view._client = self._client.with_options(timeouts=timeouts, retry=retry)
         return view

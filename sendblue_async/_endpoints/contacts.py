@@ -11,7 +11,7 @@ from attrs import evolve
 
 from .._answer import NO_CONTENT
 from .._api import ApiClient
-from .._arguments import NoOthers, misspelt, without_others
+from .._arguments import NoOthers, hide_others, misspelling_error
 from .._checks import check_flags
 from .._converter import Clear, structure
 from .._retry import Effect
@@ -143,7 +143,7 @@ class Contacts(ApiClient):
             known = DeprecatedSpellings.__annotations__
             others = [name for name in deprecated if name not in known]
             if others:
-                raise misspelt(Contacts.create_contact, dict.fromkeys(others))
+                raise misspelling_error(Contacts.create_contact, dict.fromkeys(others))
         elif not isinstance(number, ContactCreate):
             contact = object.__new__(ContactCreate)
             _fill(
@@ -190,7 +190,7 @@ class Contacts(ApiClient):
         """
         return await self._send(_GET.call(number=e164(number)))
 
-    @without_others
+    @hide_others
     async def update_contact(
         self,
         number: str,
@@ -232,7 +232,7 @@ class Contacts(ApiClient):
             SendblueError: If the call failed otherwise.
         """
         if others:
-            raise misspelt(Contacts.update_contact, others)
+            raise misspelling_error(Contacts.update_contact, others)
         fields: dict[str, Any] = {
             "first_name": first_name,
             "last_name": last_name,
@@ -257,7 +257,7 @@ class Contacts(ApiClient):
             settle=lambda error: update_flow(number, sent, _LOOK_UP.call(number=number), error),
         )
 
-    @without_others
+    @hide_others
     async def delete_contact(
         self, number: str, *, missing_ok: bool = False, **others: Unpack[NoOthers]
     ) -> StatusResponse:
@@ -279,7 +279,7 @@ class Contacts(ApiClient):
             SendblueError: If the call failed otherwise.
         """
         if others:
-            raise misspelt(Contacts.delete_contact, others)
+            raise misspelling_error(Contacts.delete_contact, others)
         check_flags(missing_ok=missing_ok)
         number = e164(number)
         operation = _DELETE_IF_THERE if missing_ok else _DELETE

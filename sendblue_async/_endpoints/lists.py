@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Literal
 
-from .._arguments import NoOthers, misspelt, without_others
+from .._arguments import NoOthers, hide_others, misspelling_error
 from .._converter import unstructure
-from .._pages import Walk, every_contact
+from .._pages import Walk, iterate_contacts
 from .._retry import Effect
 from .._wire import Operation, read_page, reader
 from ..models import Contact, ContactPage, CountResponse
@@ -31,7 +31,7 @@ _COUNT = Operation(
 class ContactLists(Contacts):
     """Lists and counts contacts."""
 
-    @without_others
+    @hide_others
     async def list_contacts(
         self,
         *,
@@ -63,7 +63,7 @@ class ContactLists(Contacts):
             SendblueError: If the call failed.
         """
         if others:
-            raise misspelt(ContactLists.list_contacts, others)
+            raise misspelling_error(ContactLists.list_contacts, others)
         query = ContactQuery(
             limit=limit,
             offset=offset,
@@ -75,7 +75,7 @@ class ContactLists(Contacts):
         )
         return await self._list(query)
 
-    @without_others
+    @hide_others
     def iter_contacts(
         self,
         *,
@@ -104,9 +104,9 @@ class ContactLists(Contacts):
             SendblueError: If fetching a page failed; it comes after the contacts before it.
         """
         if others:
-            raise misspelt(ContactLists.iter_contacts, others)
+            raise misspelling_error(ContactLists.iter_contacts, others)
         walk = Walk(page_size=page_size, created_at_gte=created_at_gte)
-        return every_contact(walk, self._list)
+        return iterate_contacts(walk, self._list)
 
     async def count_contacts(self) -> CountResponse:
         """Count the contacts of the account, in the answer's ``count``.

@@ -7,27 +7,27 @@ from typing import Any
 
 from attrs import asdict, field, fields_dict, frozen
 
-from .._arguments import names_arguments
+from .._arguments import suggest_arguments
 from .._converter import CLEAR, Clear, unstructure
 from .._redaction import redact_numbers
 from .._spellings import EXTRA, preferred_spellings, wire
 from ..exceptions import ValidationError
 from ._contacts import Contact, ContactCreate
 from ._fields import (
+    check_extra_body,
     e164,
     extra_keys,
     is_text_or_clear,
-    items,
-    no_field_in_extra,
-    shown,
-    shown_fields,
+    list_items,
+    show,
+    show_fields,
     tag_list,
     variables,
 )
 from ._responses import Response
 
 
-@names_arguments
+@suggest_arguments
 @frozen(kw_only=True, slots=False, repr=False)
 class BulkContact:
     """One contact of a bulk create, checked when it is made.
@@ -62,10 +62,10 @@ class BulkContact:
     )
 
     def __repr__(self) -> str:
-        return shown_fields(self)
+        return show_fields(self)
 
     def __attrs_post_init__(self) -> None:
-        no_field_in_extra(self)
+        check_extra_body(self)
 
     @classmethod
     def of(cls, contact: BulkContact | ContactCreate | Mapping[str, Any]) -> BulkContact:
@@ -88,7 +88,7 @@ class BulkContact:
         elif isinstance(contact, Mapping):
             given, extra = dict(contact), {}
         else:
-            raise ValidationError(f"a contact must be a mapping, not {shown(contact)}.")
+            raise ValidationError(f"a contact must be a mapping, not {show(contact)}.")
         # What a contact to be created has no value for is nothing that could be dropped.
         blank = [name for name in fields_dict(ContactCreate) if given.get(name) is None]
         for name in blank:
@@ -105,8 +105,8 @@ def _entries(
     contacts: Iterable[BulkContact | ContactCreate | Mapping[str, Any]],
 ) -> tuple[BulkContact, ...]:
     entries: dict[str, BulkContact] = {}
-    for place, contact in enumerate(items(contacts, "contacts")):
-        name = f"contacts[{place}]"
+    for index, contact in enumerate(list_items(contacts, "contacts")):
+        name = f"contacts[{index}]"
         try:
             entry = BulkContact.of(contact)
         except ValidationError as error:
@@ -137,8 +137,8 @@ class BulkCreate:
 
 
 def _numbers(numbers: Iterable[str]) -> tuple[str, ...]:
-    listed = enumerate(items(numbers, "numbers"))
-    return tuple(dict.fromkeys([e164(number, f"numbers[{place}]") for place, number in listed]))
+    listed = enumerate(list_items(numbers, "numbers"))
+    return tuple(dict.fromkeys([e164(number, f"numbers[{index}]") for index, number in listed]))
 
 
 @frozen(kw_only=True, slots=False)

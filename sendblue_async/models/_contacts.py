@@ -9,20 +9,20 @@ from typing import Any
 
 from attrs import field, frozen, validators
 
-from .._arguments import names_arguments
+from .._arguments import suggest_arguments
 from .._converter import Clear, unstructure
 from .._phone_numbers import digits_of
 from .._spellings import EXTRA, preferred_spellings, spellings
 from ..exceptions import ValidationError
 from ._fields import (
+    check_extra_body,
     e164,
     extra_keys,
-    is_flag,
+    is_boolean,
     is_text_or_clear,
-    line_number,
-    no_field_in_extra,
-    shown,
-    shown_fields,
+    sendblue_line,
+    show,
+    show_fields,
     tag_list,
     variables,
 )
@@ -47,7 +47,7 @@ class DeprecatedSpellings(TypedDict, total=False):
 
 
 # No model has slots: attrs makes a frozen class faster without them.
-@names_arguments
+@suggest_arguments
 @frozen(kw_only=True, slots=False, repr=False)
 class ContactCreate:
     """A contact to be created, checked when it is made.
@@ -75,9 +75,9 @@ class ContactCreate:
     first_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
     last_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
     assigned_to_email: str | Clear | None = field(default=None, validator=is_text_or_clear)
-    sendblue_number: str | Clear | None = field(default=None, converter=line_number)
+    sendblue_number: str | Clear | None = field(default=None, converter=sendblue_line)
     tags: tuple[str, ...] | Clear | None = field(default=None, converter=tag_list)
-    update_if_exists: bool | None = field(default=None, validator=validators.optional(is_flag))
+    update_if_exists: bool | None = field(default=None, validator=validators.optional(is_boolean))
     custom_variables: dict[str, str] | Clear | None = field(
         default=None, converter=variables, hash=False
     )
@@ -86,10 +86,10 @@ class ContactCreate:
     )
 
     def __repr__(self) -> str:
-        return shown_fields(self)
+        return show_fields(self)
 
     def __attrs_post_init__(self) -> None:
-        no_field_in_extra(self)
+        check_extra_body(self)
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> ContactCreate:
@@ -107,7 +107,7 @@ class ContactCreate:
             DeprecationWarning: For each deprecated spelling, naming the preferred one.
         """
         if not isinstance(fields, Mapping):
-            raise ValidationError(f"a contact must be a mapping, not {shown(fields)}.")
+            raise ValidationError(f"a contact must be a mapping, not {show(fields)}.")
         return cls(**{"number": None, **preferred_spellings(fields, cls)})
 
     def to_dict(self) -> dict[str, Any]:
@@ -132,7 +132,7 @@ class ContactCreate:
         return same and _has(stored, sent)
 
 
-@names_arguments
+@suggest_arguments
 @frozen(kw_only=True, slots=False, repr=False)
 class ContactUpdate:
     """Changes to a stored contact, checked when they are made; at least one.
@@ -159,8 +159,8 @@ class ContactUpdate:
     last_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
     company_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
     assigned_to_email: str | Clear | None = field(default=None, validator=is_text_or_clear)
-    sendblue_number: str | Clear | None = field(default=None, converter=line_number)
-    opt_out: bool | None = field(default=None, validator=validators.optional(is_flag))
+    sendblue_number: str | Clear | None = field(default=None, converter=sendblue_line)
+    opt_out: bool | None = field(default=None, validator=validators.optional(is_boolean))
     tags: tuple[str, ...] | Clear | None = field(default=None, converter=tag_list)
     custom_variables: dict[str, str] | Clear | None = field(
         default=None, converter=variables, hash=False
@@ -170,10 +170,10 @@ class ContactUpdate:
     )
 
     def __repr__(self) -> str:
-        return shown_fields(self)
+        return show_fields(self)
 
     def __attrs_post_init__(self) -> None:
-        no_field_in_extra(self)
+        check_extra_body(self)
         if not self.to_dict():
             raise ValidationError("An update needs at least one field to change.")
 
@@ -202,7 +202,7 @@ class OptOut:
     """
 
     number: str = field(converter=e164)
-    opted_out: bool = field(default=True, validator=is_flag)
+    opted_out: bool = field(default=True, validator=is_boolean)
 
 
 @frozen(kw_only=True, slots=False, repr=False)
@@ -240,7 +240,7 @@ class Contact:
     extra: dict[str, Any] = field(factory=dict, hash=False, metadata=EXTRA)
 
     def __repr__(self) -> str:
-        return shown_fields(self)
+        return show_fields(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The contact as a JSON object, under the API's preferred spellings."""

@@ -41,12 +41,12 @@ def e164(value: object, field: str = "number") -> str:
             return bare
     raise ValidationError(
         f"{field} must be a phone number in E.164 form, + and 7 to 15 digits such as "
-        f"'+14155550123', not {shown(value)}.",
+        f"'+14155550123', not {show(value)}.",
         field=field,
     )
 
 
-def shown(value: object) -> str:
+def show(value: object) -> str:
     """A value as an error message shows it: typed if it is no string, and never long.
 
     Phone numbers in it, and what was meant as one, are cut to their last four digits.
@@ -61,17 +61,17 @@ def shown(value: object) -> str:
     return words if isinstance(value, str) else f"{words} ({type(value).__name__})"
 
 
-def text(value: object, field: str) -> str:
-    """The value, if it is text that can be sent."""
+def check_text(value: object, field: str) -> str:
+    """Return the value if it is text that can be sent."""
     if not isinstance(value, str):
-        raise ValidationError(f"{field} must be a string, not {shown(value)}.", field=field)
+        raise ValidationError(f"{field} must be a string, not {show(value)}.", field=field)
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:
             raise ValidationError(
                 f"{field} has a lone surrogate, which is no text and cannot be sent: "
-                f"{shown(value)}.",
+                f"{show(value)}.",
                 field=field,
             ) from None
     return value
@@ -83,24 +83,24 @@ def _is_list(value: object) -> bool:
 
 def is_text(instance: object, attribute: Attribute[Any], value: object) -> None:
     """Text that can be sent."""
-    text(value, attribute.name)
+    check_text(value, attribute.name)
 
 
 def is_text_or_clear(instance: object, attribute: Attribute[Any], value: object) -> None:
     """Text that can be sent, nothing, or :data:`CLEAR`."""
     if value is not None and value is not CLEAR:
-        text(value, attribute.name)
+        check_text(value, attribute.name)
 
 
-def is_flag(instance: object, attribute: Attribute[Any], value: object) -> None:
+def is_boolean(instance: object, attribute: Attribute[Any], value: object) -> None:
     """True or false, and nothing that merely counts as such."""
     if not isinstance(value, bool):
         raise ValidationError(
-            f"{attribute.name} must be True or False, not {shown(value)}.", field=attribute.name
+            f"{attribute.name} must be True or False, not {show(value)}.", field=attribute.name
         )
 
 
-def line_number(value: str | Clear | None) -> str | Clear | None:
+def sendblue_line(value: str | Clear | None) -> str | Clear | None:
     """The Sendblue line to send with, in E.164 form."""
     return value if value is None or value is CLEAR else e164(value, "sendblue_number")
 
@@ -111,10 +111,10 @@ def tag_list(value: Iterable[str] | Clear | None) -> tuple[str, ...] | Clear | N
         return value
     if not _is_list(value):
         raise ValidationError(
-            f"tags must be a list of strings, not {shown(value)}; for one tag, give ['vip'].",
+            f"tags must be a list of strings, not {show(value)}; for one tag, give ['vip'].",
             field="tags",
         )
-    return tuple([text(tag, f"tags[{index}]") for index, tag in enumerate(value)])
+    return tuple([check_text(tag, f"tags[{index}]") for index, tag in enumerate(value)])
 
 
 def variables(value: Mapping[str, str] | Clear | None) -> dict[str, str] | Clear | None:
@@ -123,13 +123,14 @@ def variables(value: Mapping[str, str] | Clear | None) -> dict[str, str] | Clear
         return value
     if not isinstance(value, Mapping):
         raise ValidationError(
-            f"custom_variables must be a mapping of strings to strings, not {shown(value)}.",
+            f"custom_variables must be a mapping of strings to strings, not {show(value)}.",
             field="custom_variables",
         )
-    return {
-        text(label, "custom_variables"): text(given, f"custom_variables[{redact_numbers(label)!r}]")
-        for label, given in value.items()
-    }
+    checked = {}
+    for label, text in value.items():
+        check_text(label, "custom_variables")
+        checked[label] = check_text(text, f"custom_variables[{redact_numbers(label)!r}]")
+    return checked
 
 
 def _has_string_keys(value: object) -> bool:
@@ -142,7 +143,7 @@ def extra_keys(value: Mapping[str, Any] | None) -> dict[str, Any]:
         return {}
     if not _has_string_keys(value):
         raise ValidationError(
-            f"extra_body must be a mapping with string keys, not {shown(value)}.",
+            f"extra_body must be a mapping with string keys, not {show(value)}.",
             field="extra_body",
         )
     # Checked here and not when it is sent, so that the error can name what it belongs to.
@@ -150,7 +151,7 @@ def extra_keys(value: Mapping[str, Any] | None) -> dict[str, Any]:
     return dict(value)
 
 
-def no_field_in_extra(model: Any) -> None:
+def check_extra_body(model: Any) -> None:
     """Refuse an ``extra_body`` that has a key for which the model has a field.
 
     Raises:
@@ -167,12 +168,12 @@ def no_field_in_extra(model: Any) -> None:
             )
 
 
-def items(value: Iterable[T], name: str) -> list[T]:
-    """The items of what has to be a list of at least one."""
+def list_items(value: Iterable[T], name: str) -> list[T]:
+    """The items of a list, which has to have one at least."""
     listed = list(value) if _is_list(value) else []
     if not listed:
         raise ValidationError(
-            f"{name} must be a list of at least one, not {shown(value)}.", field=name
+            f"{name} must be a list of at least one, not {show(value)}.", field=name
         )
     return listed
 
@@ -183,8 +184,7 @@ def number_in(low: int, high: int) -> Callable[[Any, Attribute[Any], object], No
     def check(instance: object, attribute: Attribute[Any], value: object) -> None:
         if type(value) is not int or not low <= value <= high:
             raise ValidationError(
-                f"{attribute.name} must be a whole number from {low} to {high}, "
-                f"not {shown(value)}.",
+                f"{attribute.name} must be a whole number from {low} to {high}, not {show(value)}.",
                 field=attribute.name,
             )
 
@@ -197,7 +197,7 @@ def one_of(*choices: str) -> Callable[[Any, Attribute[Any], object], None]:
     def check(instance: object, attribute: Attribute[Any], value: object) -> None:
         if value not in choices:
             raise ValidationError(
-                f"{attribute.name} must be one of {', '.join(choices)}, not {shown(value)}.",
+                f"{attribute.name} must be one of {', '.join(choices)}, not {show(value)}.",
                 field=attribute.name,
             )
 
@@ -217,7 +217,7 @@ def sort_field(value: object) -> str:
     """The field to sort a list by, as the API spells it."""
     if not isinstance(value, str) or value not in _SORT_FIELDS:
         raise ValidationError(
-            f"order_by must be one of {', '.join(_SORT_FIELDS)}, not {shown(value)}.",
+            f"order_by must be one of {', '.join(_SORT_FIELDS)}, not {show(value)}.",
             field="order_by",
         )
     return _SORT_FIELDS[value]
@@ -229,12 +229,12 @@ def is_aware(instance: object, attribute: Attribute[Any], value: object) -> None
         return
     raise ValidationError(
         f"{attribute.name} must be a datetime with a time zone, such as "
-        f"datetime(2026, 1, 31, tzinfo=timezone.utc), not {shown(value)}.",
+        f"datetime(2026, 1, 31, tzinfo=timezone.utc), not {show(value)}.",
         field=attribute.name,
     )
 
 
-def shown_fields(model: Any) -> str:
+def show_fields(model: Any) -> str:
     """The model with the fields that have a value, its own first; also one not whole yet."""
     names = sorted(fields(type(model)), key=lambda field: "role" in field.metadata)
     values = {field.name: getattr(model, field.name, None) for field in names}

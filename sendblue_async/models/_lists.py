@@ -17,7 +17,7 @@ from ._fields import (
     is_text,
     number_in,
     one_of,
-    shown_fields,
+    show_fields,
     sort_field,
 )
 from ._responses import Response, ResponseMeta
@@ -58,7 +58,7 @@ class ContactQuery:
     created_at_gte: datetime | None = field(default=None, validator=validators.optional(is_aware))
 
     def __repr__(self) -> str:
-        return shown_fields(self)
+        return show_fields(self)
 
 
 @frozen(kw_only=True, slots=False)

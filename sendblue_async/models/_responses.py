@@ -9,7 +9,7 @@ from attrs import field, frozen, resolve_types
 from .._converter import unstructure
 from .._request_id import request_id
 from .._spellings import EXTRA, LOCAL
-from ._fields import shown_fields
+from ._fields import show_fields
 
 
 @frozen(kw_only=True, slots=False)
@@ -57,7 +57,7 @@ class Response:
     meta: ResponseMeta = field(factory=ResponseMeta, eq=False, metadata=LOCAL)
 
     def __repr__(self) -> str:
-        return shown_fields(self)
+        return show_fields(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as a JSON object, under the API's preferred spellings."""

@@ -15,7 +15,7 @@ from ._schedule import Plan
 
 __all__ = [
     "Answer",
-    "dated",
+    "add_date",
     "error_answer",
     "fault_answer",
     "json_answer",
@@ -64,7 +64,7 @@ def _server_error_answer(status: int, headers: Mapping[str, str] | None = None) 
 
 
 def fault_answer(fault: str, plan: Plan, faults: Faults) -> Answer:
-    """What a fault answers in place of the truth, for the faults that answer at all."""
+    """The answer of a fault, for the faults that answer at all."""
     again = {} if plan.retry_after is None else {"Retry-After": plan.retry_after}
     if fault in ("rate_limit", "too_many_requests"):
         return error_answer(429, "Too many requests", again)
@@ -82,7 +82,7 @@ def fault_answer(fault: str, plan: Plan, faults: Faults) -> Answer:
     return _server_error_answer(faults.server_error_after_commit_status)
 
 
-def dated(answer: Answer, seconds: int) -> Answer:
+def add_date(answer: Answer, seconds: int) -> Answer:
     """The answer with the time at which it was given, in seconds since the epoch."""
     return evolve(answer, headers={"Date": _http_date(seconds), **answer.headers})
 

@@ -9,15 +9,15 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from ._contact import Refusal, normalized_number
+from ._contact import Refusal, normalize_number
 
 __all__ = [
     "read_changes",
     "read_flags",
     "read_json_object",
     "read_texts",
-    "required_list",
-    "required_number",
+    "require_list",
+    "require_number",
 ]
 
 
@@ -31,13 +31,13 @@ def read_json_object(body: bytes) -> dict[str, object]:
     return cast("dict[str, object]", given)
 
 
-def required_number(number: str | None) -> str:
+def require_number(number: str | None) -> str:
     if not number:
         raise Refusal(400, "Missing fields")
-    return normalized_number(number)
+    return normalize_number(number)
 
 
-def required_list(given: dict[str, object], name: str, content: str) -> list[object]:
+def require_list(given: dict[str, object], name: str, content: str) -> list[object]:
     value = given.get(name)
     if value is None:
         raise Refusal(400, "Missing fields")

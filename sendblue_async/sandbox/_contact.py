@@ -12,7 +12,7 @@ __all__ = [
     "Refusal",
     "Spelling",
     "StoredContact",
-    "normalized_number",
+    "normalize_number",
 ]
 
 Spelling = Literal["both", "snake", "camel"]
@@ -78,13 +78,13 @@ class StoredContact:
         fields = self.as_dict()
         return {**fields, **{_CAMEL[name]: fields[name] for name in _DOUBLED}}
 
-    def shown(self, spelling: Spelling) -> dict[str, Any]:
+    def show(self, spelling: Spelling) -> dict[str, Any]:
         """The 12 fields as answers with this spelling show them."""
         if spelling == "both":
             return self.as_doubled_dict()
         return self.as_dict() if spelling == "snake" else self.as_camel_dict()
 
-    def merged(self, changes: dict[str, Any]) -> StoredContact:
+    def merge(self, changes: dict[str, Any]) -> StoredContact:
         """This contact after an update: absent fields stay, None clears, variables are merged."""
         variables = changes.get("custom_variables")
         if variables is not None:
@@ -112,7 +112,7 @@ _DOUBLED = (
 )
 
 
-def normalized_number(text: str) -> str:
+def normalize_number(text: str) -> str:
     """The E.164 form of a number, without its spaces, dashes, dots and parentheses.
 
     Raises:

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from ._answer import Answer, reason_phrase
 
-__all__ = ["BREAKERS", "send", "send_slowly"]
+__all__ = ["CONNECTION_FAULTS", "send", "send_slowly"]
 
 _NOT_HTTP = b"220 mail.example.com ESMTP\r\n\x00\x01\x02\xff\r\n"
 
@@ -28,9 +28,9 @@ async def send_slowly(
     response = web.StreamResponse(status=answer.status, headers=_headers(answer))
     response.content_length = len(answer.body)
     await response.prepare(request)
-    for place in range(len(answer.body)):
+    for index in range(len(answer.body)):
         await asyncio.sleep(interval)
-        await response.write(answer.body[place : place + 1])
+        await response.write(answer.body[index : index + 1])
     return response
 
 
@@ -80,7 +80,7 @@ def _headers(answer: Answer) -> dict[str, str]:
     return {"Content-Type": answer.content_type, "Server": "sendblue-sandbox", **answer.headers}
 
 
-BREAKERS: dict[str, Callable[[web.BaseRequest, Answer], web.StreamResponse]] = {
+CONNECTION_FAULTS: dict[str, Callable[[web.BaseRequest, Answer], web.StreamResponse]] = {
     "reset": lambda request, _: _reset_connection(request),
     "drop_after_commit": lambda request, _: _hang_up(request),
     "short_body": _send_short,

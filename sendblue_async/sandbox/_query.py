@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from attrs import frozen
 
-from ._contact import Refusal, normalized_number
+from ._contact import Refusal, normalize_number
 
 __all__ = ["ListQuery", "read_list_query"]
 
@@ -64,7 +64,7 @@ def read_list_query(query: str) -> ListQuery:
         # The contract allows any text here, so what is none of them is no mistake.
         order_by=_ORDERS.get(given.get("order_by", ""), "created_at"),
         descending=direction == "desc",
-        number=None if number is None else normalized_number(number),
+        number=None if number is None else normalize_number(number),
         contact_id=given.get("cid"),
         created_from=_earliest(given.get("created_at_gte")),
     )

@@ -43,9 +43,9 @@ class ReplicatedStore:
             self._replica = None
             self._writes.clear()
 
-    def reads(self) -> Store:
-        """The contacts that a read sees now."""
-        replica = self._begun()
+    def read_view(self) -> Store:
+        """The contacts that a read sees now, which is what was stored ``lag`` seconds ago."""
+        replica = self._start_replica()
         if replica is None:
             return self
         seen_until = self._clock() - self._lag
@@ -57,7 +57,7 @@ class ReplicatedStore:
                 replica.put(contact)
         return replica
 
-    def _begun(self) -> MemoryStore | None:
+    def _start_replica(self) -> MemoryStore | None:
         """The replica, if reads lag; it begins with what is stored when it is first needed."""
         if self._lag and self._replica is None:
             self._replica = MemoryStore()
@@ -80,13 +80,13 @@ class ReplicatedStore:
         return self._store.get(number)
 
     def put(self, contact: StoredContact) -> None:
-        replica = self._begun()
+        replica = self._start_replica()
         self._store.put(contact)
         if replica is not None:
             self._writes.append((self._clock(), contact.phone, contact))
 
     def remove(self, number: str) -> bool:
-        replica = self._begun()
+        replica = self._start_replica()
         removed = self._store.remove(number)
         if removed and replica is not None:
             self._writes.append((self._clock(), number, None))

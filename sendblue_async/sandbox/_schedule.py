@@ -23,7 +23,7 @@ _AFTER_COMMIT = (
 )
 # A new dial goes to the end, so that a seed keeps its meaning for the dials before it.
 _DRAWS = ("jitter", "too_many_requests", *_BEFORE_COMMIT, *_AFTER_COMMIT, "slow_bytes")
-_PLACE = {name: place for place, name in enumerate(_DRAWS)}
+_INDEX = {name: index for index, name in enumerate(_DRAWS)}
 
 
 @frozen(kw_only=True)
@@ -33,9 +33,9 @@ class Plan:
     delay: float = 0.0
     """Seconds to wait before the request is looked at."""
     before_commit: str | None = None
-    """The fault that answers instead of carrying the request out."""
+    """The fault that answers instead of the request's own answer."""
     after_commit: str | None = None
-    """The fault that spoils the answer once the request is carried out."""
+    """The fault that spoils the answer once the request has been handled."""
     slow: bool = False
     """Whether the answer's body comes byte by byte."""
     retry_after: str | None = None
@@ -69,8 +69,8 @@ class FaultSchedule:
         self._tokens = self._capacity = max(1.0, faults.rate_limit or 0.0)
         self._refilled_at = self._clock()
         self._window = -1.0
-        self._before = _dials_on(faults, _BEFORE_COMMIT)
-        self._after = _dials_on(faults, _AFTER_COMMIT)
+        self._before = _select_dials(faults, _BEFORE_COMMIT)
+        self._after = _select_dials(faults, _AFTER_COMMIT)
 
     def next_plan(self) -> Plan:
         """The plan for the request that has just arrived."""
@@ -82,17 +82,17 @@ class FaultSchedule:
         if wait > 0:
             before = "rate_limit"
             retry_after = str(max(1, math.ceil(wait)))
-        if self._strikes_429(draws[_PLACE["too_many_requests"]]) and before is None:
+        if self._draw_429(draws[_INDEX["too_many_requests"]]) and before is None:
             before = "too_many_requests"
         return Plan(
-            delay=faults.latency + faults.jitter * draws[_PLACE["jitter"]],
-            before_commit=before or _first_strike(self._before, draws),
-            after_commit=_first_strike(self._after, draws),
-            slow=draws[_PLACE["slow_bytes"]] < faults.slow_bytes,
+            delay=faults.latency + faults.jitter * draws[_INDEX["jitter"]],
+            before_commit=before or _find_strike(self._before, draws),
+            after_commit=_find_strike(self._after, draws),
+            slow=draws[_INDEX["slow_bytes"]] < faults.slow_bytes,
             retry_after=retry_after if faults.retry_after is None else faults.retry_after,
         )
 
-    def _strikes_429(self, drawn: float) -> bool:
+    def _draw_429(self, drawn: float) -> bool:
         if self._burst_left == 0 and drawn < self._faults.too_many_requests:
             self._burst_left = self._faults.too_many_requests_burst
         if self._burst_left == 0:
@@ -117,13 +117,13 @@ class FaultSchedule:
         return length - now % length if length else (1 - self._tokens) / rate
 
 
-def _dials_on(faults: Faults, names: tuple[str, ...]) -> tuple[tuple[str, int, float], ...]:
-    dials = ((name, _PLACE[name], getattr(faults, name)) for name in names)
+def _select_dials(faults: Faults, names: tuple[str, ...]) -> tuple[tuple[str, int, float], ...]:
+    dials = ((name, _INDEX[name], getattr(faults, name)) for name in names)
     return tuple(dial for dial in dials if dial[2] > 0)
 
 
-def _first_strike(dials: tuple[tuple[str, int, float], ...], draws: list[float]) -> str | None:
-    for name, place, probability in dials:
-        if draws[place] < probability:
+def _find_strike(dials: tuple[tuple[str, int, float], ...], draws: list[float]) -> str | None:
+    for name, index, probability in dials:
+        if draws[index] < probability:
             return name
     return None

@@ -16,9 +16,9 @@ from typing import Any, get_args
 
 from aiohttp import web
 
-from ._answer import Answer, dated, error_answer, fault_answer, json_answer
+from ._answer import Answer, add_date, error_answer, fault_answer, json_answer
 from ._contact import Spelling
-from ._delivery import BREAKERS, send, send_slowly
+from ._delivery import CONNECTION_FAULTS, send, send_slowly
 from ._faults import Faults
 from ._handlers import HandlerContext, answer_call, find_handler
 from ._received import KEY_HEADER, SECRET_HEADER, ReceivedRequest
@@ -36,7 +36,7 @@ _silent = logging.Logger("sendblue_async.sandbox.silent", logging.CRITICAL + 1)
 
 _REQUESTS_KEPT = 1000
 _BACKLOG = 1024
-_NOTHING = Answer(status=200, body=b"")
+_EMPTY = Answer(status=200, body=b"")
 # Seconds that an answer in progress gets when the sandbox closes.
 _CLOSING_GRACE = 0.05
 
@@ -226,40 +226,40 @@ class Sandbox:
         if plan.delay:
             self.counts.update(dial for dial in ("latency", "jitter") if getattr(faults, dial))
             await asyncio.sleep(plan.delay)
-        answer = _NOTHING if plan.before_commit else self._carry_out(request, body)
+        answer = _EMPTY if plan.before_commit else self._handle(request, body)
         fault = plan.before_commit or plan.after_commit
         if fault is not None:
             self.counts[fault] += 1
-            break_connection = BREAKERS.get(fault)
+            break_connection = CONNECTION_FAULTS.get(fault)
             if break_connection is not None:
                 return break_connection(request, answer)
             answer = fault_answer(fault, plan, faults)
-        answer = dated(answer, int(self._clock()))
+        answer = add_date(answer, int(self._clock()))
         if plan.slow:
             self.counts["slow_bytes"] += 1
             return await send_slowly(request, answer, faults.slow_bytes_interval)
         return send(answer)
 
-    def _carry_out(self, request: web.BaseRequest, body: bytes) -> Answer:
+    def _handle(self, request: web.BaseRequest, body: bytes) -> Answer:
         if request.raw_path.partition("?")[0] == TOKENS_PATH:
             return self._issue_token(request)
         found = find_handler(request.method, request.raw_path, body)
         if isinstance(found, Answer):
             return found
-        refusal = self._refuse_keys(request)
+        refusal = self._check_keys(request)
         if refusal is not None:
             return refusal
         try:
             return answer_call(self._context, *found)
         except Exception as error:
-            _log.exception("The sandbox could not carry out %s", request.method)
+            _log.exception("The sandbox could not handle %s", request.method)
             return error_answer(500, f"The sandbox failed: {type(error).__name__}")
 
     def _issue_token(self, request: web.BaseRequest) -> Answer:
         """The answer to a request for a token, which the two keys alone can make."""
         if request.method != "POST":
             return _v3_error(405, "method_not_allowed", "Method not allowed")
-        if KEY_HEADER not in request.headers or self._refuse_keys(request) is not None:
+        if KEY_HEADER not in request.headers or self._check_keys(request) is not None:
             return _v3_error(401, "unauthorized", "Invalid Credentials")
         self.counts["tokens"] += 1
         return json_answer(200, {"data": self._tokens.issue(self.token_lifetime)})
@@ -268,8 +268,8 @@ class Sandbox:
         """Refuse every bearer token issued so far, whenever it would have expired."""
         self._tokens.revoke_all()
 
-    def _refuse_keys(self, request: web.BaseRequest) -> Answer | None:
-        """The answer to a request whose keys, or the token in place of them, are not right."""
+    def _check_keys(self, request: web.BaseRequest) -> Answer | None:
+        """The answer to a request with the wrong keys or token, or ``None`` if they are right."""
         key = request.headers.get(KEY_HEADER, "")
         secret = request.headers.get(SECRET_HEADER, "")
         token = bearer_token(request.headers.get("authorization", ""))

@@ -98,7 +98,7 @@ class MemoryStore:
         return list(self._contacts)
 
     def page(self, query: ListQuery) -> list[StoredContact]:
-        chosen = [contact for contact in self._contacts.values() if _is_wanted(contact, query)]
+        chosen = [contact for contact in self._contacts.values() if _matches(contact, query)]
         # Sorting keeps equal ones in the order of creation, so reversing reverses that as well.
         chosen.sort(key=partial(_sort_key, name=query.order_by))
         if query.descending:
@@ -241,7 +241,7 @@ def _from_json(text: str) -> StoredContact:
     return StoredContact(**json.loads(text))
 
 
-def _is_wanted(contact: StoredContact, query: ListQuery) -> bool:
+def _matches(contact: StoredContact, query: ListQuery) -> bool:
     return (
         (query.number is None or contact.phone == query.number)
         and (query.contact_id is None or contact.contact_id == query.contact_id)

@@ -177,7 +177,7 @@ async def test_one_left_early_leaves_nothing_running(start_sandbox: Any, connect
         break
     gc.collect()
     await asyncio.sleep(0.1)
-    assert not [task for task in asyncio.all_tasks() if "every_contact" in repr(task)]
+    assert not [task for task in asyncio.all_tasks() if "iterate_contacts" in repr(task)]
     assert (await client.count_contacts()).count == 100
 
 

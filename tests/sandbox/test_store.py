@@ -171,7 +171,7 @@ def test_both_stores_keep_the_same_promises(kind: str, tmp_path: Path) -> None:
     store.open()
     first = StoredContact(phone="+14155550199", created_at="", contact_id="1", tags=["a"])
     second = StoredContact(phone="+14155550123", created_at="", contact_id="2")
-    changed = first.merged({"first_name": "Ada"})
+    changed = first.merge({"first_name": "Ada"})
     with store.exclusive():
         store.put(first)
         store.put(second)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from sendblue_async import APIError, ServerError
-from sendblue_async._pages import Walk, every_contact
+from sendblue_async._pages import Walk, iterate_contacts
 from sendblue_async.models import Contact, ContactPage
 from sendblue_async.models._lists import ContactQuery
 
@@ -67,7 +67,7 @@ async def into(taken: list[Contact], walk: AsyncIterator[Contact]) -> None:
 
 async def walked(account: Account, page_size: int) -> list[Contact]:
     """All that a walk gives."""
-    return [one async for one in every_contact(Walk(page_size=page_size), account.fetch)]
+    return [one async for one in iterate_contacts(Walk(page_size=page_size), account.fetch)]
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 19, 20, 21, 100])
@@ -215,7 +215,7 @@ async def test_more_than_the_api_can_list_is_an_error(in_a_second: int) -> None:
     """Beyond offset 10,000 of one second the walk raises, after all that it could reach."""
     early = contact(99_999, -1)
     account = Account([early, *(contact(number, 0) for number in range(in_a_second))])
-    walk = every_contact(Walk(page_size=1000), account.fetch)
+    walk = iterate_contacts(Walk(page_size=1000), account.fetch)
     reached: list[Contact] = []
     with pytest.raises(APIError, match=r"10,000 contacts.* from 2026-01-01 .*not be all") as caught:
         await into(reached, walk)
@@ -244,7 +244,7 @@ async def test_contacts_without_a_number_are_told_apart() -> None:
 async def test_at_most_one_page_is_fetched_ahead() -> None:
     """While the contacts of one page are taken, the next one is fetched, and no more."""
     account = Account([contact(number, number) for number in range(100)])
-    walk = every_contact(Walk(page_size=10), account.fetch)
+    walk = iterate_contacts(Walk(page_size=10), account.fetch)
     ahead = []
     async for _ in walk:
         await asyncio.sleep(0)
@@ -265,7 +265,7 @@ async def test_an_error_comes_after_the_contacts_before_it() -> None:
     account = Account([contact(number, number) for number in range(30)], before_page)
     taken: list[Contact] = []
     with pytest.raises(ServerError):
-        await into(taken, every_contact(Walk(page_size=10), account.fetch))
+        await into(taken, iterate_contacts(Walk(page_size=10), account.fetch))
     assert taken == account.contacts[:10]
 
 
@@ -286,7 +286,7 @@ async def test_a_walk_that_is_left_fetches_no_more(fails: bool) -> None:
             raise
         raise AssertionError
 
-    walk = every_contact(Walk(page_size=10), fetch)
+    walk = iterate_contacts(Walk(page_size=10), fetch)
     async for _ in walk:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -299,7 +299,7 @@ async def walked_until_error(account: Account, page_size: int) -> list[Contact]:
     """What a walk gives before the error that says why it ends."""
     taken: list[Contact] = []
     with pytest.raises(APIError, match="may not be all") as caught:
-        await into(taken, every_contact(Walk(page_size=page_size), account.fetch))
+        await into(taken, iterate_contacts(Walk(page_size=page_size), account.fetch))
     assert caught.value.outcome == "rejected"
     return taken
 

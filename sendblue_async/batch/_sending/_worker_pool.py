@@ -18,7 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from attrs import evolve, field, frozen
 
-from ..._checks import checked_count
+from ..._checks import check_count
 from ..._clock import Clock
 from ..._event_loop import require_asyncio
 from ..._rate_limits import CountingRateLimiter
@@ -147,7 +147,7 @@ class WorkerPool:
         self.rate_limiter = rate_limiter
         self.clock = clock
         self.since = clock.time()
-        self.concurrency = checked_count("concurrency", concurrency)
+        self.concurrency = check_count("concurrency", concurrency)
         self._create = create
         # Waits of both end as soon as the workers are to stop.
         stoppable = evolve(clock, sleep=self._pause)

@@ -13,7 +13,7 @@ from typing import Any
 from attrs import field, frozen
 
 from .._answer import Answer
-from .._contact import Refusal, Spelling, StoredContact, normalized_number
+from .._contact import Refusal, Spelling, StoredContact, normalize_number
 from .._replica import ReplicatedStore
 from .._store import Store
 
@@ -31,13 +31,13 @@ class HandlerContext:
     clock: Callable[[], float]
     counts: Counter[str] = field(repr=False)
 
-    def shown(self, contact: StoredContact) -> dict[str, Any]:
+    def show(self, contact: StoredContact) -> dict[str, Any]:
         """A contact as answers show it."""
-        return contact.shown(self.spelling)
+        return contact.show(self.spelling)
 
     def envelope(self, contact: StoredContact) -> dict[str, Any]:
         """The body of an answer about one contact."""
-        return {"contact": self.shown(contact), "status": "OK"}
+        return {"contact": self.show(contact), "status": "OK"}
 
     def new_contact(self, number: str, changes: dict[str, Any]) -> StoredContact:
         """A contact made now; it is not stored yet."""
@@ -79,7 +79,7 @@ class Call:
             Refusal: 404, if it is no number: no contact can have it.
         """
         try:
-            return normalized_number(self.phone_number)
+            return normalize_number(self.phone_number)
         except Refusal:
             raise Refusal(404, "Contact not found") from None
 

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from attrs import frozen
 
-from .._bodies import read_changes, read_json_object, required_list, required_number
-from .._contact import Refusal, StoredContact, normalized_number
+from .._bodies import read_changes, read_json_object, require_list, require_number
+from .._contact import Refusal, StoredContact, normalize_number
 from ._context import Call, Handler, HandlerContext
 
 __all__ = ["ROUTES"]
@@ -31,7 +31,7 @@ class BulkEntry:
 
 
 def create_contacts_bulk(context: HandlerContext, call: Call) -> dict[str, Any]:
-    """Create those contacts whose numbers are not stored yet, and answer with these."""
+    """Create the contacts whose numbers are not stored yet, and return these."""
     created: list[StoredContact] = []
     entries = read_bulk_create(call.body)
     with context.store.exclusive():
@@ -43,12 +43,12 @@ def create_contacts_bulk(context: HandlerContext, call: Call) -> dict[str, Any]:
                 created.append(contact)
     if created:
         context.counts["created"] += len(created)
-    shown = [context.shown(contact) for contact in created]
+    shown = [context.show(contact) for contact in created]
     return {"contacts": shown, "status": "OK"}
 
 
 def delete_contacts_bulk(context: HandlerContext, call: Call) -> dict[str, Any]:
-    """Forget the contacts with these numbers, and answer how many there were."""
+    """Delete the contacts with these numbers, and return how many there were."""
     numbers = read_bulk_delete(call.body)
     with context.store.exclusive():
         amount = sum(context.store.remove(number) for number in numbers)
@@ -64,8 +64,8 @@ def read_bulk_create(body: bytes) -> list[BulkEntry]:
         Refusal: 400, for what is not a JSON object, no list, or an entry with no number, a bad
             number, or a wrong type; the message names the first such entry.
     """
-    entries = required_list(read_json_object(body), "contacts", "objects")
-    return [_read_entry(f"contacts[{place}]", entry) for place, entry in enumerate(entries)]
+    entries = require_list(read_json_object(body), "contacts", "objects")
+    return [_read_entry(f"contacts[{index}]", entry) for index, entry in enumerate(entries)]
 
 
 def read_bulk_delete(body: bytes) -> list[str]:
@@ -75,8 +75,8 @@ def read_bulk_delete(body: bytes) -> list[str]:
         Refusal: 400, for what is not a JSON object, no list, or an item that is not a number;
             the message names the first such item.
     """
-    items = required_list(read_json_object(body), "contact_ids", "strings")
-    return [_read_item(f"contact_ids[{place}]", item) for place, item in enumerate(items)]
+    items = require_list(read_json_object(body), "contact_ids", "strings")
+    return [_read_item(f"contact_ids[{index}]", item) for index, item in enumerate(items)]
 
 
 def _read_entry(label: str, entry: object) -> BulkEntry:
@@ -84,7 +84,7 @@ def _read_entry(label: str, entry: object) -> BulkEntry:
         raise Refusal(400, f"{label} must be an object")
     try:
         changes = read_changes(cast("dict[str, object]", entry), _ENTRY_TEXTS)
-        number = required_number(changes.pop("phone", None))
+        number = require_number(changes.pop("phone", None))
     except Refusal as refusal:
         raise Refusal(refusal.status, f"{label}: {refusal.message}") from None
     return BulkEntry(number=number, changes=changes)
@@ -94,7 +94,7 @@ def _read_item(label: str, item: object) -> str:
     if not isinstance(item, str):
         raise Refusal(400, f"{label} must be a string")
     try:
-        return normalized_number(item)
+        return normalize_number(item)
     except Refusal as refusal:
         raise Refusal(refusal.status, f"{label}: {refusal.message}") from None
 

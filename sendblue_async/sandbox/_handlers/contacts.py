@@ -7,7 +7,7 @@ from typing import Any
 from attrs import frozen
 
 from .._answer import Answer, json_answer
-from .._bodies import read_changes, read_flags, read_json_object, read_texts, required_number
+from .._bodies import read_changes, read_flags, read_json_object, read_texts, require_number
 from .._contact import Refusal
 from ._context import Call, Handler, HandlerContext
 
@@ -36,8 +36,8 @@ _UPDATE_FLAGS = {"opt_out": "opt_out", "optOut": "opt_out"}
 
 
 @frozen(kw_only=True)
-class CreateOrder:
-    """A create's body after its types and its number have been checked."""
+class CreateRequest:
+    """The body of a create, checked."""
 
     number: str
     changes: dict[str, Any]
@@ -55,39 +55,39 @@ class OptOut:
 
 def create_contact(context: HandlerContext, call: Call) -> Answer:
     """Create a contact, or update the stored one when the body says ``update_if_exists``."""
-    order = read_create(call.body)
+    request = read_create(call.body)
     with context.store.exclusive():
-        stored = context.store.get(order.number)
+        stored = context.store.get(request.number)
         if stored is None:
-            status, done = context.created_status, "created"
-            contact = context.new_contact(order.number, order.changes)
-        elif order.update_if_exists:
-            status, done = 200, "updated"
-            contact = stored.merged(order.changes)
+            status, event = context.created_status, "created"
+            contact = context.new_contact(request.number, request.changes)
+        elif request.update_if_exists:
+            status, event = 200, "updated"
+            contact = stored.merge(request.changes)
         else:
             raise Refusal(409, "Contact already exists")
         context.store.put(contact)
-    context.counts[done] += 1
+    context.counts[event] += 1
     return json_answer(status, context.envelope(contact))
 
 
 def retrieve_contact(context: HandlerContext, call: Call) -> dict[str, Any]:
-    """The contact whose number stands in the path."""
-    return context.envelope(context.find(call.number, context.store.reads()))
+    """Return the contact with the number in the path."""
+    return context.envelope(context.find(call.number, context.store.read_view()))
 
 
 def update_contact(context: HandlerContext, call: Call) -> dict[str, Any]:
-    """Change the contact whose number stands in the path."""
+    """Change the contact with the number in the path."""
     changes = read_update(call.body)
     with context.store.exclusive():
-        contact = context.find(call.number).merged(changes)
+        contact = context.find(call.number).merge(changes)
         context.store.put(contact)
     context.counts["updated"] += 1
     return context.envelope(contact)
 
 
 def delete_contact(context: HandlerContext, call: Call) -> dict[str, Any]:
-    """Forget the contact whose number stands in the path."""
+    """Delete the contact with the number in the path."""
     if not context.store.remove(call.number):
         raise Refusal(404, "Contact not found")
     context.counts["deleted"] += 1
@@ -103,14 +103,14 @@ def verify_contact(context: HandlerContext, call: Call) -> dict[str, Any]:
 
 def opt_out_contact(context: HandlerContext, call: Call) -> dict[str, Any]:
     """Opt a contact out, or back in."""
-    order = read_opt_out(call.body)
+    request = read_opt_out(call.body)
     with context.store.exclusive():
-        context.store.put(context.find(order.number).merged({"opt_out": order.opted_out}))
+        context.store.put(context.find(request.number).merge({"opt_out": request.opted_out}))
     context.counts["opt_outs"] += 1
-    return {"number": order.number, "opted_out": order.opted_out, "status": "OK"}
+    return {"number": request.number, "opted_out": request.opted_out, "status": "OK"}
 
 
-def read_create(body: bytes) -> CreateOrder:
+def read_create(body: bytes) -> CreateRequest:
     """Read a create's JSON body; keys that are not known are ignored.
 
     Raises:
@@ -120,8 +120,8 @@ def read_create(body: bytes) -> CreateOrder:
     changes = read_changes(given, _CREATE_TEXTS)
     number = changes.pop("number", None)
     upsert = read_flags(given, {"update_if_exists": "update_if_exists"}).get("update_if_exists")
-    return CreateOrder(
-        number=required_number(number), changes=changes, update_if_exists=bool(upsert)
+    return CreateRequest(
+        number=require_number(number), changes=changes, update_if_exists=bool(upsert)
     )
 
 
@@ -145,7 +145,7 @@ def read_verify(body: bytes) -> str:
     Raises:
         Refusal: 400, for what is not a JSON object, no number, or a bad number.
     """
-    return required_number(read_texts(read_json_object(body), _NUMBER).get("number"))
+    return require_number(read_texts(read_json_object(body), _NUMBER).get("number"))
 
 
 def read_opt_out(body: bytes) -> OptOut:
@@ -159,7 +159,7 @@ def read_opt_out(body: bytes) -> OptOut:
     # Unlike elsewhere null is no "not given" here: it must not opt anybody out.
     if not isinstance(opted_out, bool):
         raise Refusal(400, "opted_out must be a boolean")
-    number = required_number(read_texts(given, _NUMBER).get("number"))
+    number = require_number(read_texts(given, _NUMBER).get("number"))
     return OptOut(number=number, opted_out=opted_out)
 
 

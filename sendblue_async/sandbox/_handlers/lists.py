@@ -11,14 +11,14 @@ __all__ = ["ROUTES"]
 
 
 def list_contacts(context: HandlerContext, call: Call) -> list[Any]:
-    """The contacts that the query asks for, as a bare array."""
-    page = context.store.reads().page(read_list_query(call.query))
-    return [context.shown(contact) for contact in page]
+    """Return the contacts that the query asks for, as a bare array."""
+    page = context.store.read_view().page(read_list_query(call.query))
+    return [context.show(contact) for contact in page]
 
 
 def count_contacts(context: HandlerContext, _: Call) -> dict[str, Any]:
-    """How many contacts there are."""
-    return {"count": len(context.store.reads())}
+    """Count the contacts."""
+    return {"count": len(context.store.read_view())}
 
 
 ROUTES: dict[str, Handler] = {
