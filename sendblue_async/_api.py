@@ -19,13 +19,13 @@ from ._credentials import check_credentials, find_credentials
 from ._event_loop import require_asyncio
 from ._events import EventListener
 from ._options import Timeouts, find_environment_base_url
-from ._pool import ClientSession, TraceConfig, closing_unless_in_use
+from ._pool import ClientSession, TraceConfig, close_unless_in_use
 from ._rate_limits import RateLimiter
 from ._redaction import hide, redact_path
 from ._retry import Effect, RetryPolicy
-from ._settling import Flow, Look, LookUp, Settle, TryOnceMore
+from ._settling import Flow, LookUp, LookUpResult, SendAgain, Settle
 from ._transport import Transport
-from ._wire import Call, checked_method, path_with_query, read_raw
+from ._wire import Call, add_query, check_method, read_raw
 from .exceptions import ConfigurationError, ConnectError, SendblueError
 from .models import RawResponse
 
@@ -113,8 +113,8 @@ class ApiClient(Shared):
             ssl=(ssl, SSLContext),
             trace_configs=(trace_configs, Sequence),
         )
-        for place, hook in enumerate(trace_configs or ()):
-            check_types(**{f"trace_configs[{place}]": (hook, TraceConfig)})
+        for index, hook in enumerate(trace_configs or ()):
+            check_types(**{f"trace_configs[{index}]": (hook, TraceConfig)})
         if session is not None and trace_configs:
             raise ConfigurationError(
                 "trace_configs are for the client's own session; give them to yours instead."
@@ -165,7 +165,7 @@ class ApiClient(Shared):
         traceback: TracebackType | None,
     ) -> None:
         if self._transport.leave():
-            with closing_unless_in_use():
+            with close_unless_in_use():
                 await self.close()
 
     async def close(self) -> None:
@@ -217,7 +217,7 @@ class ApiClient(Shared):
         params: Mapping[str, str | int | float | None] | None = None,
         **others: Unpack[NoOthers],
     ) -> RawResponse:
-        """The answer to any call of the API, with the same auth, retries and errors.
+        """Make any call of the API, with the same auth, retries and errors.
 
         Args:
             method: The HTTP method, in capitals. GET, HEAD, OPTIONS, PUT and DELETE are
@@ -234,26 +234,26 @@ class ApiClient(Shared):
         if others:
             raise misspelling_error(ApiClient.request, others)
         call = Call(
-            method=checked_method(method),
-            path=path_with_query(path, params),
+            method=check_method(method),
+            path=add_query(path, params),
             effect=_EFFECTS.get(method, Effect.NON_IDEMPOTENT),
             read=read_raw,
             body=None if json is None else encode_json(json, "json"),
         )
-        return await self._send(call)
+        return await self._send_settling(call)
 
-    async def _send(
+    async def _send_settling(
         self,
         call: Call[_T],
         *,
         settle: Settle | None = None,
         since: float | None = None,
     ) -> _T:
-        """Send a call.
+        """Send a call, and settle it if it ends with an unknown outcome.
 
         Args:
             call: The call.
-            settle: Finds out what became of it, should it end with an unknown outcome.
+            settle: Makes the flow that settles it, if there is one.
             since: When an earlier call began that may have done it, in seconds since the epoch;
                 ``None`` if there was none.
         """
@@ -261,25 +261,25 @@ class ApiClient(Shared):
         try:
             flow: Flow[_T] | None = None
             try:
-                answer = await self._attempt(call, started, maybe_applied=since is not None)
+                answer = await self._send(call, started, maybe_applied=since is not None)
             except SendblueError as error:
                 may_settle = self._retry.settle or since is not None
                 if settle is None or not may_settle or not error.maybe_applied:
                     raise
                 flow = settle(error)
             if flow is not None:
-                answer = await self._settled(call, flow, started, since)
+                answer = await self._run_flow(call, flow, started, since)
         except SendblueError as error:
             self._transport.events.call_failed(call, error, started=started)
             raise
         self._transport.events.call_succeeded(call, answer, started=started)
         return answer
 
-    async def _settled(
+    async def _run_flow(
         self, call: Call[_T], flow: Flow[_T], started: float, since: float | None
     ) -> _T:
-        """The answer to a call, found out by the steps of a flow."""
-        step: LookUp | TryOnceMore | None = None
+        """Take the steps that a flow asks for, until it says what became of the call."""
+        step: LookUp | SendAgain | None = None
         outcome: Any = None
         while True:
             try:
@@ -291,9 +291,9 @@ class ApiClient(Shared):
             if isinstance(step, LookUp):
                 outcome = await self._look_up(step, started, since)
             else:
-                outcome = await self._try_once_more(call, step, started)
+                outcome = await self._send_again(call, step, started)
 
-    def _attempt(
+    def _send(
         self,
         call: Call[_T],
         started: float,
@@ -301,10 +301,10 @@ class ApiClient(Shared):
         policy: RetryPolicy | None = None,
         maybe_applied: bool = False,
         attempts_before: int = 0,
-        counted: bool = True,
+        is_look_up: bool = False,
     ) -> Coroutine[Any, Any, _T]:
-        """The answer to a call, or to a part of one that began at ``started``."""
-        return self._transport.send(
+        """Send a call, or a part of one that began at ``started``, with this client's options."""
+        return self._transport.send_with_retries(
             call,
             timeouts=self._timeouts,
             policy=policy or self._retry,
@@ -312,34 +312,37 @@ class ApiClient(Shared):
             rate_limiter=self._rate_limiter,
             maybe_applied=maybe_applied,
             attempts_before=attempts_before,
-            counted=counted,
+            is_look_up=is_look_up,
         )
 
-    async def _try_once_more(
-        self, call: Call[_T], step: TryOnceMore, started: float
+    async def _send_again(
+        self, call: Call[_T], step: SendAgain, started: float
     ) -> _T | SendblueError:
         policy = evolve(self._retry, attempts=1)
         try:
-            return await self._attempt(
+            return await self._send(
                 call, started, policy=policy, maybe_applied=True, attempts_before=step.attempts
             )
         except SendblueError as error:
             return error
 
-    async def _look_up(self, step: LookUp, started: float, since: float | None) -> Look | None:
-        """What a look-up shows, if there is time for its wait.
+    async def _look_up(
+        self, step: LookUp, started: float, since: float | None
+    ) -> LookUpResult | None:
+        """Look a contact up, if there is time for the wait before.
 
         Nothing is sent while so many calls fail that retries have stopped.
         """
         transport, response, error = self._transport, None, None
+        clock = transport.clock
         if step.wait:
-            left = started + self._timeouts.total - transport.clock.monotonic()
+            left = started + self._timeouts.total - clock.monotonic()
             if step.wait >= left or not transport.allows_retry:
                 return None
-            await transport.clock.sleep(step.wait)
+            await clock.sleep(step.wait)
         if transport.allows_retry:
             try:
-                response = await self._attempt(step.call, started, counted=False)
+                response = await self._send(step.call, started, is_look_up=True)
             except SendblueError as caught:
                 error = caught
         else:
@@ -347,8 +350,8 @@ class ApiClient(Shared):
             error = ConnectError(
                 f"{step.call.method} {path} was not sent, as most calls fail.", retryable=True
             )
-        elapsed, now = transport.clock.monotonic() - started, transport.clock.time()
-        return Look(
+        elapsed, now = clock.monotonic() - started, clock.time()
+        return LookUpResult(
             response=response,
             error=error,
             elapsed=elapsed,

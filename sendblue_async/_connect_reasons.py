@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from ._wire import show_seconds
+from ._wire import format_seconds
 
 _SYSTEM = {
     errno.EACCES: "not permitted",
@@ -63,7 +63,9 @@ def why_not_connected(error: BaseException, base_url: str, proxy: str | None, li
         reason = f"cannot reach {by_way}: {_reason_of(error)}"
     elif isinstance(error, asyncio.TimeoutError):
         what = "TLS handshake timed out" if _was_in_handshake(error) else "timed out"
-        reason = f"{what} after {show_seconds(limit)}" + (f", by way of {by_way}" if proxy else "")
+        reason = f"{what} after {format_seconds(limit)}" + (
+            f", by way of {by_way}" if proxy else ""
+        )
     else:
         reason = _reason_of(error)
     return f"cannot connect to {_address(base_url)}: {reason}"

@@ -16,7 +16,8 @@ from typing import Any, Literal, TypeAlias
 from attrs import fields, frozen
 
 from ._redaction import redact_numbers, redact_path, show_route
-from ._wire import Call, Failure, bare_path
+from ._retry import Failure
+from ._wire import Call, strip_query
 from .exceptions import ConfigurationError, Outcome, SendblueError
 from .models import ResponseMeta
 
@@ -179,7 +180,7 @@ class Events:
         return len(self._listeners) > 1 or _is_logged(level)
 
     def _emit(self, kind: EventKind, call: Call[Any], **details: Any) -> None:
-        path = bare_path(call.path)
+        path = strip_query(call.path)
         event = CallEvent(
             kind=kind,
             method=call.method,

@@ -41,18 +41,18 @@ class Pool:
 
     Attributes:
         session: The session.
-        places: One for each request that may be under way.
+        slots: One for each request that may be under way.
         guard: Closes the session when it is closed itself; ``None`` if the session is not ours.
         process: The process that made it.
     """
 
     session: ClientSession
-    places: anyio.Semaphore
+    slots: anyio.Semaphore
     guard: AsyncGenerator[None, None] | None
     process: int = field(factory=os.getpid, init=False)
 
     @property
-    def inherited(self) -> bool:
+    def is_inherited(self) -> bool:
         """Whether this process was forked from the one that made it."""
         return self.process != os.getpid()
 
@@ -66,7 +66,7 @@ class Pools:
     """The pools of one client.
 
     Args:
-        places: Requests under way at once, per event loop.
+        slots: Requests under way at once, per event loop.
         trace_configs: aiohttp's hooks, given to the sessions made here.
         session: A session of the caller's own, used instead of any made here and left open.
     """
@@ -74,11 +74,11 @@ class Pools:
     def __init__(
         self,
         *,
-        places: int,
+        slots: int,
         trace_configs: list[TraceConfig],
         session: ClientSession | None,
     ) -> None:
-        self._places = places
+        self._slots = slots
         self._trace_configs = trace_configs
         self._session = session
         # The loop of that session, once it was used.
@@ -90,18 +90,18 @@ class Pools:
         # may enter it again, as a signal handler does that comes in between.
         self._locks: dict[int, threading.RLock] = {}
 
-    def _changing(self) -> threading.RLock:
+    def _lock(self) -> threading.RLock:
         return self._locks.setdefault(os.getpid(), threading.RLock())
 
     def enter(self) -> None:
         """Begin a block that needs sessions, also after a close."""
-        with self._changing():
+        with self._lock():
             self._blocks += 1
             self._closed = False
 
     def leave(self) -> bool:
         """End a block, and tell whether it was the last one, so that it is time to close."""
-        with self._changing():
+        with self._lock():
             self._blocks = max(0, self._blocks - 1)
             return self._blocks == 0
 
@@ -112,7 +112,7 @@ class Pools:
             ConfigurationError: If no asyncio task runs here.
         """
         pool = self._pools.get(require_asyncio())
-        return None if pool is None or pool.inherited else pool
+        return None if pool is None or pool.is_inherited else pool
 
     async def open(self) -> Pool:
         """The pool of the running event loop, made now; those of ended loops are dropped.
@@ -126,14 +126,14 @@ class Pools:
             )
         # One by one, as loops on other threads may be adding their pools meanwhile.
         for loop, pool in list(self._pools.items()):
-            if pool.inherited:
+            if pool.is_inherited:
                 pool.abandon()
-            if pool.inherited or loop.is_closed():
+            if pool.is_inherited or loop.is_closed():
                 self._pools.pop(loop, None)
-        places, session, guard = self._places, self._session, None
+        slots, session, guard = self._slots, self._session, None
         if session is None:
             session = ClientSession(
-                connector=_Connector(limit=places, resolver=make_resolver()),
+                connector=_Connector(limit=slots, resolver=make_resolver()),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=self._trace_configs,
                 request_class=_Request,
@@ -152,23 +152,23 @@ class Pools:
             self._home = asyncio.get_running_loop()
             # Zero is no limit.
             limits = session.connector.limit, session.connector.limit_per_host
-            places = min([places, *filter(None, limits)])
+            slots = min([slots, *filter(None, limits)])
         # A caller that finds a place free goes on without giving way to others first.
-        pool = Pool(session, anyio.Semaphore(places, fast_acquire=True), guard)
+        pool = Pool(session, anyio.Semaphore(slots, fast_acquire=True), guard)
         self._pools[asyncio.get_running_loop()] = pool
         return pool
 
     async def close(self) -> None:
         """Close the sessions that were made here, and open no more until a block begins."""
         here = require_asyncio()
-        with self._changing():
+        with self._lock():
             if self._blocks and _unless_in_use.get():
                 return
             self._blocks = 0
             self._closed = True
             pools, self._pools = self._pools, {}
         for loop, pool in pools.items():
-            if pool.inherited:
+            if pool.is_inherited:
                 pool.abandon()
             elif pool.guard is None or loop.is_closed():
                 continue
@@ -249,7 +249,7 @@ class RequestBody(aiohttp.BytesPayload):
         await super().write_with_length(writer, content_length)
 
 
-def hang_up(response: aiohttp.ClientResponse) -> None:
+def drop_connection(response: aiohttp.ClientResponse) -> None:
     """Close the connection of an answer, though it has ended and others may use it by now."""
     # There is no public way from an answer that has ended to its connection.
     protocol = getattr(response, "_protocol", None)
@@ -258,14 +258,14 @@ def hang_up(response: aiohttp.ClientResponse) -> None:
         transport.close()
 
 
-class Interrupted(aiohttp.ClientConnectionError):
+class ConnectionLost(aiohttp.ClientConnectionError):
     """A lost connection, under a name at which aiohttp does not send the request again.
 
     The error that it stands for is its cause.
     """
 
 
-class Sending:
+class SingleSend:
     """One request under way, as a middleware of aiohttp's.
 
     It leaves it to the truth table whether the request is repeated. By itself, aiohttp sends a
@@ -302,7 +302,7 @@ class Sending:
             # Not sent, and not sent again: hooks that trace requests are to see it as it is.
             raise
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-            raise Interrupted from error
+            raise ConnectionLost from error
 
 
 async def _closing(session: ClientSession) -> AsyncGenerator[None, None]:
@@ -325,7 +325,7 @@ _unless_in_use: ContextVar[bool] = ContextVar("_unless_in_use", default=False)
 
 
 @contextmanager
-def closing_unless_in_use() -> Iterator[None]:
+def close_unless_in_use() -> Iterator[None]:
     """Meanwhile, a close does nothing if another thread has begun a block."""
     before = _unless_in_use.set(True)
     try:

@@ -54,7 +54,7 @@ def is_refusal(status: object) -> bool:
     return status != "OK" and type(status) is str and status.strip().lower() == _REFUSED
 
 
-def is_missing_contact(document: Any) -> bool:
+def is_contact_not_found(document: Any) -> bool:
     """Whether the body of a 404 says that there is no such contact: a gateway that knows no such
     path has a status of its own, or none, and says nothing of a contact."""
     if type(document) is not dict:

@@ -18,8 +18,8 @@ _LONGEST = 128
 _NOT_SHOWN = re.compile(r"[^!-~]+")
 
 
-def request_id(headers: Mapping[str, str]) -> str | None:
-    """The identifier that an answer gives its request: printable ASCII, 128 characters at most.
+def read_request_id(headers: Mapping[str, str]) -> str | None:
+    """Read the identifier that the server gave a request: printable ASCII, at most 128 characters.
 
     Args:
         headers: The answer's headers, their names in lower case.

@@ -18,7 +18,7 @@ from ._deprecation import CallSite, blocking_call_site
 from ._event_loop import find_blocked_loop
 from ._events import EventListener
 from ._options import Timeouts
-from ._pool import ClientSession, TraceConfig, closing_unless_in_use
+from ._pool import ClientSession, TraceConfig, close_unless_in_use
 from ._portal import portal
 from ._rate_limits import RateLimiter
 from ._redaction import hide
@@ -240,7 +240,7 @@ class SyncSendblueClient(Shared):
         traceback: TracebackType | None,
     ) -> None:
         if self._client._transport.leave():
-            with closing_unless_in_use():
+            with close_unless_in_use():
                 self.close()
 
     @hide_others

@@ -40,8 +40,10 @@ LAYERS = (
     {"models", "_options", "_resolver"},
     {"_pool"},
     {"_pages", "_settings", "_wire"},
-    {"_connect_reasons", "_events"},
-    {"_settling", "_transport"},
+    {"_call_error", "_connect_reasons", "_events"},
+    {"_aiohttp_errors", "_settling"},
+    {"_exchange"},
+    {"_transport"},
     {"_api", "batch"},
     {"_endpoints"},
     {"_source_bridge", "client"},
@@ -109,9 +111,16 @@ MAY_IMPORT_APART = {"cli", "pytest_plugin"}
 
 # A library, and the only modules that may import it.
 IMPORTED_ONLY_BY = {
-    "aiohttp": {"_connect_reasons", "_pool", "_resolver", "_transport", "sandbox"},
-    "multidict": {"_transport", "sandbox"},
-    "yarl": {"_transport", "sandbox"},
+    "aiohttp": {
+        "_aiohttp_errors",
+        "_connect_reasons",
+        "_exchange",
+        "_pool",
+        "_resolver",
+        "sandbox",
+    },
+    "multidict": {"_exchange", "sandbox"},
+    "yarl": {"_exchange", "sandbox"},
     "cattrs": {"_converter"},
     "phonenumbers": {"batch"},
     "sqlite3": {"batch", "sandbox"},

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._retry import Effect
-from .._wire import Operation, reader
+from .._wire import Operation, make_reader
 from ..models import BulkContact, BulkCreateResponse, BulkDeleteResponse, ContactCreate
 from ..models._bulk import BulkCreate, BulkDelete
 from .contacts import CONTACTS
 from .lists import ContactLists
 
-_read_created = reader(BulkCreateResponse, may_be_empty=True)
-_read_deleted = reader(BulkDeleteResponse, may_be_empty=True, may_have_no_body=True)
+_read_created = make_reader(BulkCreateResponse, may_be_empty=True)
+_read_deleted = make_reader(BulkDeleteResponse, may_be_empty=True, may_have_no_body=True)
 
 _CREATE_BULK = Operation(
     method="POST", path=f"{CONTACTS}/bulk", effect=Effect.NON_IDEMPOTENT, read=_read_created
@@ -46,7 +46,7 @@ class BulkContacts(ContactLists):
                 nothing was sent.
             SendblueError: If the call failed.
         """
-        return await self._send(_CREATE_BULK.call(BulkCreate(contacts=contacts)))
+        return await self._send_settling(_CREATE_BULK.call(BulkCreate(contacts=contacts)))
 
     async def delete_contacts_bulk(self, numbers: Iterable[str]) -> BulkDeleteResponse:
         """Remove the contacts with these numbers in one request; says how many there were.
@@ -59,4 +59,4 @@ class BulkContacts(ContactLists):
                 and nothing was sent.
             SendblueError: If the call failed.
         """
-        return await self._send(_DELETE_BULK.call(BulkDelete(numbers=numbers)))
+        return await self._send_settling(_DELETE_BULK.call(BulkDelete(numbers=numbers)))

@@ -17,7 +17,7 @@ from .._converter import Clear, structure
 from .._retry import Effect
 from .._settling import Flow, create_flow, delete_flow, opt_out_flow, update_flow
 from .._spellings import preferred_spellings, spellings
-from .._wire import Operation, reader
+from .._wire import Operation, make_reader
 from ..exceptions import SendblueError, ValidationError
 from ..models import (
     ContactCreate,
@@ -71,8 +71,8 @@ def _read_updated(document: Any, meta: ResponseMeta) -> ContactResponse:
 
 CONTACTS = "/api/v2/contacts"
 _ONE = f"{CONTACTS}/{{number}}"
-_read_status = reader(StatusResponse, may_be_empty=True, may_have_no_body=True)
-_read_opt_out = reader(OptOutResponse, may_be_empty=True, may_have_no_body=True)
+_read_status = make_reader(StatusResponse, may_be_empty=True, may_have_no_body=True)
+_read_opt_out = make_reader(OptOutResponse, may_be_empty=True, may_have_no_body=True)
 
 # What each endpoint is, and what it does: the retries follow from that alone.
 _CREATE = Operation(method="POST", path=CONTACTS, effect=Effect.VERIFIABLE, read=_read_contact)
@@ -80,10 +80,10 @@ _UPSERT = Operation(method="POST", path=CONTACTS, effect=Effect.IDEMPOTENT, read
 _CREATE_UNREAD = Operation(method="POST", path=CONTACTS, effect=Effect.VERIFIABLE, read=_read_meta)
 _UPSERT_UNREAD = Operation(method="POST", path=CONTACTS, effect=Effect.IDEMPOTENT, read=_read_meta)
 _GET = Operation(method="GET", path=_ONE, effect=Effect.SAFE, read=_read_contact)
-_LOOK_UP = evolve(_GET, read_missing=lambda meta: ContactResponse(meta=meta))
+_LOOK_UP = evolve(_GET, read_not_found=lambda meta: ContactResponse(meta=meta))
 _UPDATE = Operation(method="PUT", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_updated)
 _DELETE = Operation(method="DELETE", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_status)
-_DELETE_IF_THERE = evolve(_DELETE, read_missing=lambda meta: StatusResponse(meta=meta))
+_DELETE_IF_THERE = evolve(_DELETE, read_not_found=lambda meta: StatusResponse(meta=meta))
 _VERIFY = Operation(
     method="POST", path=f"{CONTACTS}/verify", effect=Effect.NON_IDEMPOTENT, read=_read_status
 )
@@ -188,7 +188,7 @@ class Contacts(ApiClient):
             NotFoundError: If there is no such contact.
             SendblueError: If the call failed otherwise.
         """
-        return await self._send(_GET.call(number=e164(number)))
+        return await self._send_settling(_GET.call(number=e164(number)))
 
     @hide_others
     async def update_contact(
@@ -252,7 +252,7 @@ class Contacts(ApiClient):
         elif any(value is not None for value in fields.values()):
             raise ValidationError("A ContactUpdate holds every change; give no others with it.")
         sent = changes
-        return await self._send(
+        return await self._send_settling(
             _UPDATE.call(sent, number=number),
             settle=lambda error: update_flow(number, sent, _LOOK_UP.call(number=number), error),
         )
@@ -283,7 +283,7 @@ class Contacts(ApiClient):
         check_flags(missing_ok=missing_ok)
         number = e164(number)
         operation = _DELETE_IF_THERE if missing_ok else _DELETE
-        return await self._send(
+        return await self._send_settling(
             operation.call(number=number),
             settle=lambda error: delete_flow(_LOOK_UP.call(number=number), error),
         )
@@ -303,7 +303,7 @@ class Contacts(ApiClient):
             SendblueError: If the call failed otherwise.
         """
         number = e164(number)
-        return await self._send(_VERIFY.call({"number": number}, number=number))
+        return await self._send_settling(_VERIFY.call({"number": number}, number=number))
 
     async def opt_out_contact(self, number: str, opted_out: bool = True) -> OptOutResponse:
         """Block everything that is sent to a contact, or allow it again.
@@ -319,7 +319,7 @@ class Contacts(ApiClient):
             SendblueError: If the call failed.
         """
         order = OptOut(number=number, opted_out=opted_out)
-        return await self._send(
+        return await self._send_settling(
             _OPT_OUT.call(order, number=order.number),
             settle=lambda error: opt_out_flow(order, _LOOK_UP.call(number=order.number), error),
         )
@@ -352,4 +352,6 @@ class Contacts(ApiClient):
 
         # For an upsert it is all the same what an earlier call did.
         since = None if operation.effect is Effect.IDEMPOTENT else since
-        return await self._send(operation.call(contact, number=number), settle=settle, since=since)
+        return await self._send_settling(
+            operation.call(contact, number=number), settle=settle, since=since
+        )

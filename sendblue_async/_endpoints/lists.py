@@ -11,7 +11,7 @@ from .._arguments import NoOthers, hide_others, misspelling_error
 from .._converter import unstructure
 from .._pages import Walk, iterate_contacts
 from .._retry import Effect
-from .._wire import Operation, read_page, reader
+from .._wire import Operation, make_reader, read_page
 from ..models import Contact, ContactPage, CountResponse
 from ..models._fields import OrderBy
 from ..models._lists import ContactQuery
@@ -24,7 +24,7 @@ else:
 
 _LIST = Operation(method="GET", path=CONTACTS, effect=Effect.SAFE, read=read_page)
 _COUNT = Operation(
-    method="GET", path=f"{CONTACTS}/count", effect=Effect.SAFE, read=reader(CountResponse)
+    method="GET", path=f"{CONTACTS}/count", effect=Effect.SAFE, read=make_reader(CountResponse)
 )
 
 
@@ -114,8 +114,8 @@ class ContactLists(Contacts):
         Raises:
             SendblueError: If the call failed.
         """
-        return await self._send(_COUNT.call())
+        return await self._send_settling(_COUNT.call())
 
     async def _list(self, query: ContactQuery) -> ContactPage:
         call = _LIST.call(query=unstructure(query), number=query.number or "")
-        return await self._send(call)
+        return await self._send_settling(call)

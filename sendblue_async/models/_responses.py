@@ -7,7 +7,7 @@ from typing import Any
 from attrs import field, frozen, resolve_types
 
 from .._converter import unstructure
-from .._request_id import request_id
+from .._request_id import read_request_id
 from .._spellings import EXTRA, LOCAL
 from ._fields import show_fields
 
@@ -39,7 +39,7 @@ class ResponseMeta:
         From the first of these headers that the answer has: ``X-Request-Id``, ``Request-Id``,
         ``X-Correlation-Id``, ``X-Amzn-RequestId``, ``X-Amzn-Trace-Id`` and ``CF-Ray``.
         """
-        return request_id(self.headers)
+        return read_request_id(self.headers)
 
 
 # Resolved, so that the hints of an answer mean something in whatever module it is.

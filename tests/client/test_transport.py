@@ -30,8 +30,9 @@ from sendblue_async import (
     UnexpectedRedirectError,
 )
 from sendblue_async._credentials import find_credentials
+from sendblue_async._exchange import make_timeout
 from sendblue_async._rate_limits import FixedRateLimiter
-from sendblue_async._transport import Transport, _aiohttp_timeout
+from sendblue_async._transport import Transport
 
 from .failures import FAILURES, Setting
 from .servers import contact, full_backlog_url, hang, late, raw, refusal
@@ -324,7 +325,7 @@ async def test_connecting_ends_before_the_attempt_does(
     attempt: float, connect: float, connecting: float
 ) -> None:
     """Connecting takes its own limit or nine tenths of the attempt's, unrounded."""
-    timeout = _aiohttp_timeout(attempt, connect)
+    timeout = make_timeout(attempt, connect)
     assert (timeout.total, timeout.ceil_threshold) == (attempt, math.inf)
     assert timeout.connect == pytest.approx(connecting)
     assert (timeout.sock_connect, timeout.sock_read) == (None, None)

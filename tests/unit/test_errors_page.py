@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from sendblue_async._retry import RULES, Effect, FailureKind, Retryable, Rule, is_retryable
-from sendblue_async.exceptions import ConnectError, RateLimitError
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 HEAD = "an attempt ends with"
@@ -20,13 +19,22 @@ WORDS: dict[str, FailureKind | str] = {
     "no answer in time": FailureKind.TIMED_OUT,
     "2xx cut short": FailureKind.UNREADABLE,
     "2xx whose `status` is `ERROR`": FailureKind.REFUSED,
-    "503 with a `Retry-After`": "503 that names a time",
-    "the code 429": "400 that names a cap",
+    "503 with a `Retry-After`": "503 with Retry-After",
+    "the code 429": FailureKind.PLAN_LIMIT,
+    "no time left": FailureKind.NO_TIME_LEFT,
+    "next slot of the rate limit": FailureKind.SLOT_TOO_LATE,
+    "no access token": FailureKind.NO_TOKEN,
+    "client or its session is closed": FailureKind.CLOSED,
     "3xx": "3xx",
     "any other 4xx": "4xx",
     "any other 5xx": "5xx",
 }
-REPEATED = {Retryable.YES: "yes", Retryable.ONCE: "once", Retryable.NO: "no"}
+REPEATED = {
+    Retryable.YES: "yes",
+    Retryable.ONCE: "once",
+    Retryable.LATER: "no",
+    Retryable.NO: "no",
+}
 Row = tuple[str, str, str, str]
 
 
@@ -84,16 +92,11 @@ def test_the_page_tells_of_nothing_else() -> None:
     assert all(row[-1] for row in rows())
 
 
-NOT_ATTEMPTED = [
-    Rule("not_sent", Retryable.NO, False, error) for error in (ConnectError, RateLimitError)
-]
-
-
 @pytest.mark.parametrize("effect", Effect)
-@pytest.mark.parametrize("rule", [*RULES.values(), *NOT_ATTEMPTED])
+@pytest.mark.parametrize("rule", [*RULES.values()])
 def test_what_is_transient_and_harmless_is_retryable(rule: Rule, effect: Effect) -> None:
     """What may do its work twice is not retryable once an attempt may have been applied."""
-    transient = rule.retryable is not Retryable.NO or rule in NOT_ATTEMPTED
+    transient = rule.retryable is not Retryable.NO
     assert is_retryable(rule, effect, maybe_applied=False) == transient
     harmless = effect is not Effect.NON_IDEMPOTENT
     assert is_retryable(rule, effect, maybe_applied=True) == (transient and harmless)

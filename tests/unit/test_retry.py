@@ -1,4 +1,4 @@
-"""The truth table, the waits and the throttle, each against its own numbers."""
+"""The truth table, the waits and the budget, each against its own numbers."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from hypothesis import strategies as st
 from sendblue_async import exceptions
 from sendblue_async._retry import (
     RULES,
+    CallState,
     Effect,
+    Failure,
     FailureKind,
     Retryable,
+    RetryBudget,
     RetryPolicy,
-    RetryThrottle,
     Rule,
     rule_for,
 )
 from sendblue_async.exceptions import ConfigurationError
 
-# statuses: outcome, Y(es), O(nce) or N(o), whether Retry-After is honoured, error
+# statuses: outcome, Y(es), O(nce), L(ater) or N(o), whether Retry-After is honoured, error
 STATUSES: list[tuple[Any, str, str, bool, str]] = [
     (range(300, 400), "rejected", "N", False, "UnexpectedRedirectError"),
     (range(400, 500), "rejected", "N", False, "APIError"),
@@ -47,8 +49,13 @@ ENDINGS = {
     "TIMED_OUT": ("unknown", "Y", False, "OutcomeUnknownError"),
     "UNREADABLE": ("unknown", "Y", False, "ResponseFormatError"),
     "REFUSED": ("rejected", "N", False, "APIError"),
+    "PLAN_LIMIT": ("rejected", "N", False, "PermissionDeniedError"),
+    "NO_TIME_LEFT": ("not_sent", "L", False, "ConnectError"),
+    "SLOT_TOO_LATE": ("not_sent", "L", False, "RateLimitError"),
+    "NO_TOKEN": ("not_sent", "L", False, "ConnectError"),
+    "CLOSED": ("not_sent", "N", False, "ConfigurationError"),
 }
-AGAIN = {"Y": Retryable.YES, "O": Retryable.ONCE, "N": Retryable.NO}
+AGAIN = {"Y": Retryable.YES, "O": Retryable.ONCE, "L": Retryable.LATER, "N": Retryable.NO}
 UNKNOWN = rule_for(500, has_retry_after=False)
 REJECTED = rule_for(503, has_retry_after=True)
 UNREACHED = RULES[FailureKind.NO_CONNECTION]
@@ -113,7 +120,7 @@ ALL_RULES = [
 @pytest.mark.parametrize("rule", ALL_RULES, ids=show_rule)
 def test_who_repeats_what(rule: Rule) -> None:
     """A rule that says no never repeats, and an unknown outcome repeats only what may be."""
-    may = rule.retryable is not Retryable.NO
+    may = rule.retryable in (Retryable.YES, Retryable.ONCE)
     settles, raises = RetryPolicy(), RetryPolicy(settle=False)
     unknown = rule.outcome == "unknown"
     for policy, effect, expected in [
@@ -202,7 +209,9 @@ def test_a_wait_stays_within_its_bounds(
         assert 0 <= seconds <= min(cap, base * 2.0 ** (attempt - 1) if attempt < 900 else cap)
 
 
-@pytest.mark.parametrize("rule", [rule for rule in ALL_RULES if rule.retryable is not Retryable.NO])
+@pytest.mark.parametrize(
+    "rule", [rule for rule in ALL_RULES if rule.retryable in (Retryable.YES, Retryable.ONCE)]
+)
 def test_retry_after_is_never_undercut_where_it_is_honoured(rule: Rule) -> None:
     """The server's time replaces the backoff, cap included, plus 5 % of jitter at most."""
     policy = RetryPolicy()
@@ -255,50 +264,179 @@ def test_the_edges_of_the_options_are_taken() -> None:
         RetryPolicy(4)  # type: ignore[misc]
 
 
-def test_the_throttle_stops_retries_at_half() -> None:
+def test_the_budget_stops_retries_at_half() -> None:
     """49 failures leave retries on, the 50th stops them, and one success starts them again."""
-    throttle = RetryThrottle()
+    budget = RetryBudget()
     for _ in range(49):
-        throttle.failed()
-        assert throttle.allows_retry
-    throttle.failed()
-    assert not throttle.allows_retry
-    throttle.succeeded()
-    assert throttle.allows_retry
+        budget.on_failure()
+        assert budget.allows_retry
+    budget.on_failure()
+    assert not budget.allows_retry
+    budget.on_success()
+    assert budget.allows_retry
 
 
-def test_the_throttle_neither_overfills_nor_goes_below_zero() -> None:
+def test_the_budget_neither_overfills_nor_goes_below_zero() -> None:
     """Any number of successes saves up no more than the full budget, and debts are capped."""
-    throttle = RetryThrottle()
+    budget = RetryBudget()
     for _ in range(1000):
-        throttle.succeeded()
+        budget.on_success()
     for _ in range(50):
-        throttle.failed()
-    assert not throttle.allows_retry
+        budget.on_failure()
+    assert not budget.allows_retry
     for _ in range(1000):
-        throttle.failed()
+        budget.on_failure()
     for _ in range(50):
-        throttle.succeeded()
-        assert not throttle.allows_retry
-    throttle.succeeded()
-    assert throttle.allows_retry
+        budget.on_success()
+        assert not budget.allows_retry
+    budget.on_success()
+    assert budget.allows_retry
 
 
 @settings(deadline=None)
 @given(st.lists(st.booleans(), max_size=400), st.integers(1, 200))
-def test_the_throttle_counts_as_a_bounded_counter(ends: list[bool], full: int) -> None:
-    """After any history the throttle allows a retry exactly if more than half is left."""
-    throttle, tokens = RetryThrottle(full), full
+def test_the_budget_counts_as_a_bounded_counter(ends: list[bool], full: int) -> None:
+    """After any history the budget allows a retry exactly if more than half is left."""
+    budget, tokens = RetryBudget(full), full
     for success in ends:
-        (throttle.succeeded if success else throttle.failed)()
+        (budget.on_success if success else budget.on_failure)()
         tokens = min(full, tokens + 1) if success else max(0, tokens - 1)
-        assert throttle.allows_retry == (tokens * 2 > full)
+        assert budget.allows_retry == (tokens * 2 > full)
 
 
-def test_below_half_failures_the_throttle_does_not_bite() -> None:
+def test_below_half_failures_the_budget_does_not_bite() -> None:
     """A server that fails every second attempt never exhausts the budget."""
-    throttle = RetryThrottle()
+    budget = RetryBudget()
     for _ in range(10_000):
-        throttle.failed()
-        assert throttle.allows_retry
-        throttle.succeeded()
+        budget.on_failure()
+        assert budget.allows_retry
+        budget.on_success()
+
+
+NOT_ATTEMPTED = RULES[FailureKind.NO_TIME_LEFT]
+REFUSED = rule_for(409, has_retry_after=False)
+FLAT = RetryPolicy(base=1, cap=1)
+
+
+def failure(rule: Rule = UNKNOWN, **fields: Any) -> Failure:
+    """A failed attempt."""
+    return Failure(rule=rule, message="failed", **fields)
+
+
+def call_state(
+    effect: Effect = Effect.IDEMPOTENT, policy: RetryPolicy = FLAT, **options: Any
+) -> CallState:
+    """The state of a call that has a minute, from 1000 on."""
+    return CallState(effect, policy, 1060.0, **options)
+
+
+def record(state: CallState, failed: Failure, *, now: float = 1000.0, **options: Any) -> Any:
+    """What follows from a failure, the jitter pinned to its upper end."""
+    return state.record(failed, now=now, draw=1.0, **options)
+
+
+def test_attempts_are_counted_until_none_are_left() -> None:
+    """Each failure is followed by a wait, and the last one is how the call ends."""
+    state = call_state()
+    assert [state.attempt, state.attempts] == [1, 0]
+    assert [record(state, failure()) for _ in range(3)] == [1.0] * 3
+    assert [state.attempt, state.attempts] == [4, 3]
+    last = failure()
+    assert record(state, last) is last
+    assert state.attempts == 4
+
+
+def test_attempts_made_before_count() -> None:
+    """A call that goes on where an earlier one stopped has what that one left."""
+    state = call_state(attempts=3)
+    last = failure()
+    assert state.attempt == 4
+    assert record(state, last) is last
+    assert state.attempts == 4
+
+
+def test_what_any_attempt_may_have_done_stays_known() -> None:
+    """What an attempt has shown is not forgotten when the next one shows less."""
+    state = call_state()
+    assert (state.maybe_applied, state.reached_server) == (False, False)
+    record(state, failure(UNREACHED))
+    assert (state.maybe_applied, state.reached_server) == (False, False)
+    record(state, failure(REJECTED))
+    assert (state.maybe_applied, state.reached_server) == (False, True)
+    record(state, failure(UNKNOWN))
+    record(state, failure(UNREACHED))
+    assert (state.maybe_applied, state.reached_server) == (True, True)
+    assert call_state(maybe_applied=True).maybe_applied
+
+
+@pytest.mark.parametrize(
+    ("now", "waits"), [(1058.999, True), (1059.0, False), (1059.001, False), (1100.0, False)]
+)
+def test_a_wait_that_reaches_the_deadline_ends_the_call(now: float, waits: bool) -> None:
+    """There has to be time left after a wait, or it is not begun."""
+    failed = failure()
+    assert record(call_state(), failed, now=now) == (1.0 if waits else failed)
+
+
+def test_a_budget_without_retries_ends_the_call() -> None:
+    """Where the client's budget allows no retry, the first failure is the last."""
+    failed = failure()
+    assert record(call_state(), failed, may_retry=False) is failed
+
+
+def test_a_call_that_runs_out_of_time_tells_of_its_last_response() -> None:
+    """A failure without a request says what the attempt before it was answered with."""
+    state = call_state()
+    before = failure(
+        REJECTED, status=503, snippet="slow", cause_text="OSError", request_id="r-1", code="7"
+    )
+    record(state, before)
+    ending = record(state, failure(NOT_ATTEMPTED, was_attempted=False, timed_out=True))
+    assert (ending.status, ending.snippet, ending.cause_text) == (503, "slow", "OSError")
+    assert (ending.request_id, ending.code, ending.timed_out) == ("r-1", "7", True)
+    assert (ending.rule, ending.was_attempted, state.attempts) == (NOT_ATTEMPTED, False, 1)
+
+
+def test_the_failure_of_an_attempt_tells_of_itself_alone() -> None:
+    """A request that was made and failed does not borrow what another one was answered with."""
+    state = call_state()
+    record(state, failure(REJECTED, status=503, snippet="slow"))
+    ending = record(state, failure(REFUSED, status=409))
+    assert (ending.status, ending.snippet, state.attempts) == (409, None, 2)
+    alone = failure(NOT_ATTEMPTED, was_attempted=False)
+    assert record(call_state(), alone) is alone
+
+
+def test_a_new_token_is_tried_at_once_and_beyond_the_attempts() -> None:
+    """The attempt that a token was refused in does not count against the policy's."""
+    refused = failure(rule_for(401, has_retry_after=False), status=401)
+    state = call_state(policy=RetryPolicy(attempts=2, base=1, cap=1))
+    assert record(state, refused, has_new_token=True, may_retry=False) == 0.0
+    assert (state.renewed_token, state.attempts) == (True, 1)
+    assert record(state, failure()) == 1.0
+    last = failure()
+    assert record(state, last) is last
+    assert state.attempts == 3
+    late = call_state()
+    assert record(late, refused, now=1060.0, has_new_token=True) is refused
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(ALL_RULES), min_size=1, max_size=12),
+    st.sampled_from(list(Effect)),
+    st.integers(1, 6),
+)
+def test_a_call_ends_after_its_attempts_and_never_repeats_what_may_do_harm(
+    rules: list[Rule], effect: Effect, attempts: int
+) -> None:
+    """Whatever its attempts end in, there are not too many, and none too many of the harmful."""
+    state = call_state(effect, RetryPolicy(attempts=attempts, base=0))
+    for made, rule in enumerate(rules, 1):
+        if isinstance(record(state, failure(rule)), Failure):
+            break
+        assert made < attempts
+        assert rule.retryable in (Retryable.YES, Retryable.ONCE)
+        assert not (rule.outcome == "unknown" and effect is Effect.NON_IDEMPOTENT)
+    assert state.attempts <= attempts
+    assert state.maybe_applied == any(rule.outcome == "unknown" for rule in rules[: state.attempts])

@@ -1,0 +1,110 @@
+"""The error that a call ends with: its class, its outcome, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ._options import DEFAULT_BASE_URL
+from ._redaction import redact_path
+from ._refusal import Meaning
+from ._retry import CallState, Effect, Failure, is_retryable
+from ._wire import Call, strip_query
+from .exceptions import (
+    AuthenticationError,
+    ConnectError,
+    ContactExistsError,
+    Outcome,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    SendblueError,
+    TLSError,
+    UnexpectedRedirectError,
+)
+
+
+def make_error(
+    call: Call[Any], failure: Failure, state: CallState, *, base_url: str
+) -> SendblueError:
+    """Make the error that a call ends with.
+
+    Args:
+        call: The call.
+        failure: Why its last attempt failed.
+        state: What is known of all its attempts.
+        base_url: Where it was sent.
+    """
+    cls, outcome = failure.rule.error, failure.rule.outcome
+    attempts = state.attempts
+    if state.reached_server and outcome == "not_sent":
+        outcome = "rejected"
+    if state.maybe_applied and failure.rule.outcome == "not_sent":
+        cls = OutcomeUnknownError
+    if state.maybe_applied:
+        outcome = "unknown"
+    not_connected = failure.was_attempted and failure.rule.outcome == "not_sent"
+    if not_connected and cls is not OutcomeUnknownError:
+        message = f"{failure.message[:1].upper()}{failure.message[1:]}"
+    else:
+        repeated = "could not be repeated: " if not_connected else ""
+        message = f"{call.method} {redact_path(strip_query(call.path))} {repeated}{failure.message}"
+    if attempts > 1 or not_connected:
+        message += f" ({attempts} attempt{'s' if attempts > 1 else ''})"
+    message += "."
+    return cls(
+        " ".join([message, *_advice(call, failure, cls, outcome, base_url)]),
+        outcome=outcome,
+        method=call.method,
+        url=base_url + redact_path(call.path),
+        status=failure.status,
+        attempts=attempts,
+        retry_after=failure.retry_after,
+        snippet=failure.snippet,
+        cause=failure.cause_text,
+        timed_out=failure.timed_out,
+        maybe_applied=state.maybe_applied,
+        retryable=is_retryable(failure.rule, call.effect, maybe_applied=state.maybe_applied),
+        request_id=failure.request_id,
+        code=failure.code,
+    )
+
+
+def _advice(
+    call: Call[Any], failure: Failure, cls: type[SendblueError], outcome: Outcome, base_url: str
+) -> list[str]:
+    """What there is to do about a failure, in sentences."""
+    advice = []
+    if failure.meaning is Meaning.PLAN_LIMIT:
+        advice.append(_CAPPED)
+    elif failure.meaning is Meaning.NO_KEYS:
+        other = DEFAULT_BASE_URL if base_url == _OTHER_BASE_URL else _OTHER_BASE_URL
+        advice.append(_NO_KEYS.format(other))
+    if outcome == "unknown" and call.effect is not Effect.SAFE:
+        advice.append(_REPEAT if call.effect is Effect.IDEMPOTENT else _LOOK_FIRST)
+    elif cls is ContactExistsError and call.effect is Effect.VERIFIABLE:
+        advice.append("Pass update_if_exists=True to update it.")
+    elif not advice and cls is AuthenticationError and failure.refused_token is not None:
+        advice.append("Check the access token.")
+    elif not advice and cls in _ADVICE and (cls is not ConnectError or outcome == "not_sent"):
+        advice.append(_ADVICE[cls])
+    return advice
+
+
+_OTHER_BASE_URL = "https://api.sendblue.com"
+_NO_KEYS = (
+    "The headers with the keys did not arrive: a proxy dropped them, or the host is the wrong "
+    "one. Have the proxy let them through, or set base_url (SENDBLUE_API_BASE_URL) to {}."
+)
+_CAPPED = (
+    "This is a cap of the account's plan and no rate limit, so waiting does not help: make room, "
+    "or have the plan extended."
+)
+_LOOK_FIRST = "It may have been done all the same; look before you send it again."
+_REPEAT = "It may have been done all the same; to send it again does no harm."
+_ADVICE: Mapping[type[SendblueError], str] = {
+    AuthenticationError: "Check the API key and secret.",
+    ConnectError: "Nothing was sent.",
+    PermissionDeniedError: "Check what the account may do.",
+    TLSError: "Nothing was sent; check the base URL, the certificates and any proxy.",
+    UnexpectedRedirectError: "Redirects are not followed; check the base URL.",
+}
