@@ -281,7 +281,7 @@ class _StatusLine:
             left = _format_duration(progress.gives_up_in or 0.0).removeprefix("0:")
             rate = f"waiting, gives up in {left}, "
         failed = progress.counts.get("rejected", 0) + progress.counts.get("unknown", 0)
-        return f"{rate}{progress.refused} refused as too many, {failed} errors"
+        return f"{rate}{progress.throttled} refused as too many, {failed} errors"
 
     def _recent_rate(self, progress: ImportProgress) -> float:
         self._recent.append((progress.seconds, _count_done(progress)))

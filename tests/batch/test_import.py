@@ -565,8 +565,24 @@ async def test_429s_at_a_fixed_rate_are_counted(
     server.faults = Faults(rate_limit=20)
     path = written(tmp_path, [f"{number(n)},Ada," for n in range(25)])
     report = await client.import_contacts(path, rate_limit=200)
-    assert report.refused > 0
+    assert report.throttled > 0
     assert (report.requests_per_second, report.created) == (200, 25)
+
+
+async def test_the_former_name_of_throttled_warns(
+    server: Sandbox, client: SendblueClient, tmp_path: Path
+) -> None:
+    """``refused`` of the report and of progress gives what ``throttled`` does, and names it."""
+    server.faults = Faults(rate_limit=20)
+    path = written(tmp_path, [f"{number(n)},Ada," for n in range(25)])
+    shown: list[ImportProgress] = []
+    report = await client.import_contacts(path, rate_limit=200, progress=shown.append)
+    for one in (report, shown[-1]):
+        with pytest.warns(DeprecationWarning, match="use throttled") as warned:
+            assert one.refused == one.throttled
+        assert warned[0].filename == __file__
+    document = report.to_dict()
+    assert document["refused"] == document["throttled"] == report.throttled
 
 
 async def test_columns_in_another_order_are_another_import(

@@ -539,7 +539,7 @@ def progress(**changes: Any) -> ImportProgress:
         "entries": 90,
         "counts": {"created": 38, "rejected": 2},
         "requests_per_second": 50.0,
-        "refused": 3,
+        "throttled": 3,
         "seconds": 20.0,
     }
     return ImportProgress(**known | changes)

@@ -322,7 +322,7 @@ class ContactImport:
                 entries=self._entries,
                 counts=dict(+self._counts),
                 requests_per_second=self._workers.rate_limiter.rate,
-                refused=self._workers.rate_limiter.throttled,
+                throttled=self._workers.rate_limiter.throttled,
                 seconds=self._workers.clock.monotonic() - self._started,
             )
         )
@@ -384,7 +384,7 @@ class ContactImport:
             lines={name: journal.lines(name, _LINES) for name in _LISTED},
             requests_per_second=limiter.rate,
             limit=limiter.limit if isinstance(limiter, AdaptiveRateLimiter) else None,
-            refused=limiter.throttled,
+            throttled=limiter.throttled,
             seconds=self._workers.clock.monotonic() - self._started,
             encoding=reader.table.encoding,
             delimiter=reader.table.delimiter,

@@ -1,4 +1,4 @@
-"""How far an import is, and what it has come to: counts that add up."""
+"""How far an import is, and how it ended: counts that add up."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 
 from attrs import asdict, frozen
 
+from ..._deprecation import warn_deprecated
+
 
 @frozen(kw_only=True)
 class ImportProgress:
@@ -16,13 +18,13 @@ class ImportProgress:
 
     Attributes:
         checked: Whether the file has been checked; nothing is sent before.
-        waiting: Whether the server is out of order, so that calls wait.
-        trouble: What the last call failed of, in one sentence, while calls wait.
+        waiting: Whether the server is unavailable, so that calls wait.
+        trouble: Why the last call failed, in one sentence, while calls wait.
         gives_up_in: Seconds after which the import ends if no call succeeds, while calls wait.
         entries: How many entries the file has; before it has been checked, how many were read.
         counts: How many have which outcome.
         requests_per_second: The rate limit now, or ``None`` without one.
-        refused: How many requests the server refused as too many.
+        throttled: How many requests the server refused as too many.
         seconds: How long this run has taken.
     """
 
@@ -33,13 +35,18 @@ class ImportProgress:
     entries: int
     counts: Mapping[str, int]
     requests_per_second: float | None
-    refused: int
+    throttled: int
     seconds: float
+
+    @property
+    def refused(self) -> int:
+        """The former name of ``throttled``."""
+        return _warn_refused(self.throttled)
 
 
 @frozen(kw_only=True)
 class ImportReport:
-    """What an import has come to.
+    """How an import ended, or what it had done when it was interrupted.
 
     Attributes:
         path: The file.
@@ -59,7 +66,7 @@ class ImportReport:
             their own.
         requests_per_second: The rate limit at the end.
         limit: The rate at which the server last answered 429, or ``None`` if it never did.
-        refused: How many requests the server refused as too many.
+        throttled: How many requests the server refused as too many.
         seconds: How long this run took.
         encoding: What the file was read as.
         delimiter: What stands between its cells, or ``None``.
@@ -82,7 +89,7 @@ class ImportReport:
     lines: Mapping[str, tuple[int, ...]]
     requests_per_second: float | None
     limit: float | None
-    refused: int
+    throttled: int
     seconds: float
     encoding: str
     delimiter: str | None
@@ -90,10 +97,21 @@ class ImportReport:
     journal: Path
     rejected_path: Path | None
 
+    @property
+    def refused(self) -> int:
+        """The former name of ``throttled``."""
+        return _warn_refused(self.throttled)
+
     def to_dict(self) -> dict[str, Any]:
-        """The same as a JSON document."""
-        return asdict(self, value_serializer=lambda _, __, value: _plain(value))
+        """Convert it to a JSON document, in which ``throttled`` also has its former name."""
+        document = asdict(self, value_serializer=lambda _, __, value: _to_json(value))
+        return {**document, "refused": self.throttled}
 
 
-def _plain(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     return os.fspath(value) if isinstance(value, Path) else value
+
+
+def _warn_refused(throttled: int) -> int:
+    warn_deprecated("refused is deprecated, use throttled")
+    return throttled
