@@ -1,4 +1,4 @@
-"""What becomes of each contact of a batch."""
+"""What became of each contact of a batch."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class ContactResult(Generic[Row]):
     Attributes:
         row: The item of the source that it was made from, as it was.
         outcome: ``"created"``: a plain create stored it. ``"stored"``: an upsert did, which
-            cannot tell whether it is new. ``"existing"``: its number was known already, and it
-            was left alone. ``"rejected"``: it cannot be sent, or the server refused it.
+            cannot tell whether it is new. ``"existing"``: its number exists already, and the
+            contact was left alone. ``"rejected"``: it cannot be sent, or the server refused it.
             ``"unknown"``: it may have been stored. ``"skipped"``: it was not sent.
         contact: What was to be sent, or ``None`` if the row is no contact that can be sent.
-        response: The answer, for a contact that was created or stored.
-        error: Why it was not, for every other.
+        response: The answer, if it was created or stored.
+        error: Why it was not, if it was not.
     """
 
     row: Row
@@ -41,16 +41,15 @@ class EntryOutcome:
     """What became of one entry.
 
     Attributes:
-        entry: The place of the row in the input, from 0 on.
+        index: Its index among all entries of the file, from 0.
         outcome: ``"created"``, ``"stored"``, ``"existing"``, ``"rejected"``, ``"unknown"`` or
             ``"skipped"``.
-        line: The line of the input where the row begins.
-        code: For what was not stored: why, as a machine reads it.
-        reason: The same in a sentence, without any number or name; it is kept as it
-            is, but for NUL characters.
+        line: The physical line on which its row begins.
+        code: Why it was not stored, for programs to read.
+        reason: The same in a sentence, without any number or name. NUL characters are dropped.
     """
 
-    entry: int
+    index: int
     outcome: str
     line: int
     code: str = ""

@@ -25,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .._rate_limits import AdaptiveRateLimiter
 from ..batch import ImportProgress, ImportReport
-from ..batch._importing._files import journal_beside
+from ..batch._importing._files import journal_path_of
 from ..exceptions import ValidationError
 from ._app import InSandbox, app, command, open_client
 from ._interruption import Interruption
@@ -124,7 +124,7 @@ async def import_(
         options.update(concurrency=concurrency, bulk=bulk)
         await _run_dry(file, options, per_second, report_path)
         return
-    journal = journal_beside(file)
+    journal = journal_path_of(file)
     if resume and not journal.exists():
         print_stderr(f"There is no journal at {journal}, so the import begins anew.")
     async with open_client(sandbox) as client:
@@ -160,7 +160,7 @@ async def import_(
 async def _run_dry(
     file: Path, options: dict[str, Any], per_second: float | None, report_path: Path | None
 ) -> None:
-    from ..batch._importing._dry_run import dry_run
+    from ..batch._importing._check import dry_run
 
     interruption = Interruption(lambda: None)
     run = partial(dry_run, file, stopped=interruption.has_come, **options)

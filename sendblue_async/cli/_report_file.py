@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from ..batch._importing._files import (
     check_replaceable,
-    files_of_import,
+    import_files,
     is_same_file,
     is_stream,
     open_to_replace,
@@ -23,7 +23,7 @@ def check_report(path: Path | None, file: Path) -> None:
     if path is None:
         return
     try:
-        for other in files_of_import(file):
+        for other in import_files(file):
             if is_same_file(path, other):
                 use = "the file to import" if other == file else "a file that the import uses"
                 raise ValidationError(

@@ -199,7 +199,7 @@ class Repeated:
     def __init__(self, count: int) -> None:
         self._last = count - 1
 
-    def repeats(self, number: str) -> tuple[int, int]:
+    def find_repeats(self, number: str) -> tuple[int, int]:
         """Its first and its last entry."""
         return 0, self._last
 

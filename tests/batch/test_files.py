@@ -12,7 +12,7 @@ import pytest
 
 from sendblue_async.batch._importing._files import (
     check_replaceable,
-    files_of_import,
+    import_files,
     is_same_file,
     is_stream,
     open_to_replace,
@@ -237,7 +237,7 @@ def test_one_file_is_recognised_by_any_name(source: Path, monkeypatch: pytest.Mo
 
 def test_the_files_of_an_import_are_known_by_name() -> None:
     """A file without a name, such as the folder that holds it, is none that raises."""
-    assert {*map(str, files_of_import(Path("a/b.csv")))} == {
+    assert {*map(str, import_files(Path("a/b.csv")))} == {
         "a/b.csv",
         "a/b.csv.journal",
         "a/b.csv.journal-wal",
@@ -245,8 +245,8 @@ def test_the_files_of_an_import_are_known_by_name() -> None:
         "a/b.csv.journal-journal",
         "a/b.csv.rejected.csv",
     }
-    assert files_of_import(Path())
-    assert files_of_import(Path("/"))
+    assert import_files(Path())
+    assert import_files(Path("/"))
 
 
 def test_streams_are_told_from_files(source: Path) -> None:

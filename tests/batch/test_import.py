@@ -370,7 +370,7 @@ async def test_rejected_rows_of_a_run_that_ended_before_it_said_so_are_written_o
         raise JournalError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Journal, "finish_report", fail)
+        patch.setattr(Journal, "mark_rejected_written", fail)
         with pytest.raises(JournalError, match="killed"):
             await client.import_contacts(path, rate_limit=1e6)
     rejected = path.with_name("people.csv.rejected.csv")
@@ -388,7 +388,7 @@ async def test_rejected_rows_are_on_the_disk_before_the_journal_says_so(
     path = written(tmp_path, ["nobody,,"])
     rejected = tmp_path / "people.csv.rejected.csv"
     steps: list[str] = []
-    flush, finish = os.fsync, Journal.finish_report
+    flush, finish = os.fsync, Journal.mark_rejected_written
 
     def flushed(descriptor: int) -> None:
         flush(descriptor)
@@ -400,7 +400,7 @@ async def test_rejected_rows_are_on_the_disk_before_the_journal_says_so(
         finish(self, count)
 
     monkeypatch.setattr(os, "fsync", flushed)
-    monkeypatch.setattr(Journal, "finish_report", finished)
+    monkeypatch.setattr(Journal, "mark_rejected_written", finished)
     await client.import_contacts(path, rate_limit=1e6)
     # The file, its folder.
     assert steps == ["flush", "flush", "reported"]
@@ -478,7 +478,7 @@ async def test_other_tasks_have_their_turn_while_rows_are_passed_over(
     await client.import_contacts(path, rate_limit=1e6)
     turns = 0
     passed: list[int] = []
-    look_up = Duplicates.contact
+    look_up = Duplicates.resolve
 
     async def take_turns() -> None:
         nonlocal turns
@@ -490,7 +490,7 @@ async def test_other_tasks_have_their_turn_while_rows_are_passed_over(
         passed.append(turns)
         return look_up(self, *args)
 
-    monkeypatch.setattr(Duplicates, "contact", seen)
+    monkeypatch.setattr(Duplicates, "resolve", seen)
     other = asyncio.create_task(take_turns())
     await client.import_contacts(path, rate_limit=1e6, resume=True)
     other.cancel()

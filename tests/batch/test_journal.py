@@ -101,7 +101,7 @@ def full(path: Path) -> bytes:
     """The bytes of a journal with some thousand entries."""
     with open_journal(path) as journal:
         for entry in range(3000):
-            journal.note(entry, f"+1555{entry % 2000:07d}")
+            journal.add_number(entry, f"+1555{entry % 2000:07d}")
         journal.finish_check(3000)
         journal.commit([], [EntryOutcome(entry, "rejected", entry, "409") for entry in range(3000)])
     return path.read_bytes()
@@ -112,7 +112,7 @@ def test_a_journal_goes_on_where_it_was_closed(path: Path) -> None:
     with open_journal(path, resume=False) as journal:
         assert (journal.checked, journal.entries, journal.counts()) == (False, 0, {})
         for entry, number in enumerate(["+1", "+2", "+1", "+3", "+1"]):
-            journal.note(entry, number)
+            journal.add_number(entry, number)
         journal.finish_check(5)
         assert (journal.checked, journal.entries) == (True, 5)
         journal.commit([0, 1], [])
@@ -126,8 +126,8 @@ def test_a_journal_goes_on_where_it_was_closed(path: Path) -> None:
         assert journal.states(0, 10) == {0: "created", 1: IN_PROGRESS, 2: "skipped", 3: IN_PROGRESS}
         assert journal.states(1, 2) == {1: IN_PROGRESS, 2: "skipped"}
         assert journal.counts() == {"created": 1, "skipped": 1, IN_PROGRESS: 2}
-        assert journal.repeats("+1") == (0, 4)
-        assert journal.repeats("+2") is None
+        assert journal.find_repeats("+1") == (0, 4)
+        assert journal.find_repeats("+2") is None
 
 
 def test_the_files_are_for_their_owner_alone(path: Path) -> None:
@@ -171,10 +171,10 @@ def test_a_temporary_journal_leaves_nothing(
         with open_journal(None, resume=False) as journal:
             assert (journal.checked, journal.counts()) == (False, {})
             for entry in range(20_000):
-                journal.note(entry, str(entry // 2))
+                journal.add_number(entry, str(entry // 2))
             if finished:
                 journal.finish_check(20_000)
-                assert journal.repeats("7") == (14, 15)
+                assert journal.find_repeats("7") == (14, 15)
             journal.commit([1], [EntryOutcome(2, "unknown", 9)])
             assert journal.counts() == {IN_PROGRESS: 1, "unknown": 1}
             journal.commit([], [EntryOutcome(3, "rejected", 9)])
@@ -206,7 +206,7 @@ def test_a_journal_may_change_threads(path: Path) -> None:
             st.lists(
                 st.builds(
                     EntryOutcome,
-                    entry=st.integers(0, 30),
+                    index=st.integers(0, 30),
                     outcome=st.sampled_from(OUTCOMES),
                     line=st.integers(1, 2**40),
                     code=st.sampled_from(["", "409"]),
@@ -235,7 +235,7 @@ def test_states_are_those_of_a_dictionary(
         stack.callback(lambda: journal.close())
         for begun, ended, again in commits:
             journal.commit(iter(begun), iter(ended))
-            expected |= dict.fromkeys(begun) | {one.entry: one for one in ended}
+            expected |= dict.fromkeys(begun) | {one.index: one for one in ended}
             if again:
                 journal.close()
                 journal = open_journal(path)
@@ -342,14 +342,14 @@ def test_repeats_are_those_that_a_counter_finds(numbers: list[str | None]) -> No
     with open_journal(None) as journal:
         for entry, number in enumerate(numbers):
             if number is not None:
-                journal.note(entry, number)
+                journal.add_number(entry, number)
                 places[number].append(entry)
         journal.finish_check(len(numbers))
         assert journal.entries == len(numbers)
         for number in ["+1", "+2", "+3", "", "١", "+12", "+123"]:
             there = places[number]
             expected = (there[0], there[-1]) if len(there) > 1 else None
-            assert journal.repeats(number) == expected
+            assert journal.find_repeats(number) == expected
 
 
 def test_a_hundred_thousand_numbers_are_told_apart(path: Path) -> None:
@@ -357,10 +357,10 @@ def test_a_hundred_thousand_numbers_are_told_apart(path: Path) -> None:
     numbers = [f"+1555{n % 99_000:07d}" for n in range(100_001)]
     with open_journal(path) as journal:
         for entry, number in enumerate(numbers):
-            journal.note(entry, number)
+            journal.add_number(entry, number)
         journal.finish_check(len(numbers))
     with open_journal(path) as journal:
-        found = {number: journal.repeats(number) for number in numbers}
+        found = {number: journal.find_repeats(number) for number in numbers}
     counted = Counter(numbers)
     assert {number for number, places in found.items() if places} == {
         number for number, count in counted.items() if count > 1
@@ -380,9 +380,9 @@ def test_memory_does_not_grow_with_the_numbers(path: Path) -> None:
         with open_journal(path) as journal:
             say_peak()
             for entry in range(250_000):
-                journal.note(entry, str(entry % 125_000))
+                journal.add_number(entry, str(entry % 125_000))
             journal.finish_check(250_000)
-            assert journal.repeats("7") == (7, 125_007)
+            assert journal.find_repeats("7") == (7, 125_007)
         say_peak()
         """,
         path,
@@ -399,7 +399,7 @@ def test_no_number_is_in_the_files(path: Path) -> None:
     for place in (path, path.with_name("other")):
         with open_journal(place) as journal:
             for entry, number in enumerate(numbers):
-                journal.note(entry, number)
+                journal.add_number(entry, number)
             journal.finish_check(300)
             journal.commit(range(300), [])
             written = place.with_name(f"{place.name}-wal").read_bytes() + place.read_bytes()
@@ -474,7 +474,7 @@ def test_a_first_pass_that_was_killed_is_done_again(path: Path) -> None:
         """
         journal = open_journal(path)
         for entry in range(20_000):
-            journal.note(entry, str(entry // 2))
+            journal.add_number(entry, str(entry // 2))
         say("noted")
         sys.stdin.read()
         """,
@@ -484,10 +484,10 @@ def test_a_first_pass_that_was_killed_is_done_again(path: Path) -> None:
         assert process.stdout.readline() == "noted\n"
     with open_journal(path) as journal:
         assert (journal.checked, journal.entries) == (False, 0)
-        journal.note(0, "+1")
-        journal.note(1, "1")
+        journal.add_number(0, "+1")
+        journal.add_number(1, "1")
         journal.finish_check(2)
-        assert journal.repeats("1") is None
+        assert journal.find_repeats("1") is None
 
 
 def test_nobody_else_gets_in(path: Path) -> None:
@@ -563,7 +563,7 @@ def test_a_first_pass_on_a_full_disk_is_done_again(path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000,) * 2)
         try:
             for entry in range(1_000_000):
-                journal.note(entry, str(entry))
+                journal.add_number(entry, str(entry))
         except JournalError as error:
             say(error)
         journal.close()

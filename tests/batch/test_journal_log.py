@@ -17,8 +17,13 @@ import pytest
 
 from sendblue_async.batch._importing import _journal_errors, _journal_file
 from sendblue_async.batch._importing._journal import Journal
-from sendblue_async.batch._importing._journal_mark import Mark, commits_in, user_version, version_in
-from sendblue_async.batch._importing._journal_schema import APPLICATION, IN_PROGRESS, VERSION
+from sendblue_async.batch._importing._journal_header import (
+    JournalHeader,
+    commits_in,
+    user_version,
+    version_in,
+)
+from sendblue_async.batch._importing._journal_schema import APPLICATION_ID, IN_PROGRESS, VERSION
 from sendblue_async.batch._results import EntryOutcome
 from sendblue_async.exceptions import JournalError
 from sendblue_async.sandbox import Faults, Sandbox
@@ -175,15 +180,15 @@ def test_before_anything_was_begun_nothing_is_lost(tmp_path: Path) -> None:
     """A log that was lost after the first pass, before a row was sent, is not missed."""
     path, copy = tmp_path / "journal", tmp_path / "copy"
     with open_journal(path) as journal:
-        journal.note(0, "+1")
-        journal.note(1, "+1")
+        journal.add_number(0, "+1")
+        journal.add_number(1, "+1")
         shutil.copy(path, copy)
         with open_journal(copy) as other:
             assert not other.checked
         journal.finish_check(2)
         shutil.copy(path, copy)
     with open_journal(copy) as journal:
-        assert (journal.checked, journal.entries, journal.repeats("+1")) == (True, 2, (0, 1))
+        assert (journal.checked, journal.entries, journal.find_repeats("+1")) == (True, 2, (0, 1))
 
 
 def test_a_log_that_another_program_has_put_in_its_place_is_not_missed(killed: Killed) -> None:
@@ -196,10 +201,10 @@ def test_a_log_that_another_program_has_put_in_its_place_is_not_missed(killed: K
 
 def test_a_kill_before_the_commit_is_counted_is_no_loss(killed: Killed) -> None:
     """The log may hold one commit more than the main file says."""
-    mark = Mark(killed.path)
-    assert mark.commits() == COMMITS
-    mark.write(COMMITS - 1)
-    mark.close()
+    header = JournalHeader(killed.path)
+    assert header.commits() == COMMITS
+    header.write(COMMITS - 1)
+    header.close()
     killed.check_whole()
 
 
@@ -269,7 +274,7 @@ def test_a_journal_of_the_version_before_is_refused(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as database:
         database.executescript(f"""
             PRAGMA journal_mode = WAL;
-            PRAGMA application_id = {APPLICATION};
+            PRAGMA application_id = {APPLICATION_ID};
             PRAGMA user_version = 1;
             CREATE TABLE about (
                 fingerprint TEXT NOT NULL, salt BLOB NOT NULL, entries INTEGER, reported INTEGER
@@ -390,13 +395,13 @@ def test_a_closed_journal_is_not_in_use(tmp_path: Path, kept: list[sqlite3.Curso
         journal.commit([1, 2], [EntryOutcome(3, "rejected", 4, "x", "No.")], [2])
         next(journal.rejected())
         journal.states(0, 9)
-        journal.finish_report(1)
+        journal.mark_rejected_written(1)
 
     with open_journal(path, resume=False) as journal:
         for entry in range(6000):
-            journal.note(entry, str(entry // 2))
+            journal.add_number(entry, str(entry // 2))
         journal.finish_check(6000)
-        assert journal.repeats("1") == (2, 3)
+        assert journal.find_repeats("1") == (2, 3)
         use(journal)
     assert len(kept) > 20
     with program("open_journal(path).close(); say('free')", path) as process:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sendblue_async import ContactCreate, RateLimitError
-from sendblue_async.batch._importing._reasons import reason_of
+from sendblue_async.batch._importing._reasons import describe_error
 
 CONTACT = ContactCreate(
     number="+12015550101",
@@ -30,11 +30,11 @@ CONTACT = ContactCreate(
 )
 def test_only_the_values_are_left_out(said: str, told: str) -> None:
     """Whole words that the contact holds are, however they are spelt; names of fields are not."""
-    assert reason_of(RateLimitError(said), CONTACT) == told
+    assert describe_error(RateLimitError(said), CONTACT) == told
 
 
 def test_numbers_are_left_out() -> None:
     """No number stays whole, in whatever spelling."""
     for number in ("+12015550101", "12015550101", "+1 (201) 555-0101"):
-        assert "5550101" not in reason_of(RateLimitError(f"{number} is taken."), CONTACT)
-        assert "555-0101" not in reason_of(RateLimitError(f"{number} is taken."), CONTACT)
+        assert "5550101" not in describe_error(RateLimitError(f"{number} is taken."), CONTACT)
+        assert "555-0101" not in describe_error(RateLimitError(f"{number} is taken."), CONTACT)

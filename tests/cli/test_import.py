@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from sendblue_async.batch import ImportProgress
-from sendblue_async.batch._importing import _dry_run
+from sendblue_async.batch._importing import _check
 from sendblue_async.cli import _import
 from sendblue_async.sandbox import Faults, Sandbox
 
@@ -313,7 +313,7 @@ def test_ctrl_c_ends_a_dry_run(
 ) -> None:
     """In either pass over the file, also where Ctrl-C cancels, as on Windows; exit code 130."""
     written(home, numbers(2500))
-    look = _dry_run.dry_run
+    look = _check.dry_run
     findings: SimpleQueue[object] = SimpleQueue()
 
     def press_ctrl_c(path: Path, *, stopped: Callable[[], bool], **options: Any) -> None:
@@ -335,10 +335,10 @@ def test_ctrl_c_ends_a_dry_run(
     def have_none(*_: object) -> None:
         raise NotImplementedError
 
-    monkeypatch.setattr(_dry_run, "dry_run", press_ctrl_c)
+    monkeypatch.setattr(_check, "dry_run", press_ctrl_c)
     if not in_second_pass:
         # Without which there is no second pass.
-        monkeypatch.delattr(_dry_run, "Duplicates")
+        monkeypatch.delattr(_check, "Duplicates")
     if not has_handlers:
         monkeypatch.setattr(asyncio.SelectorEventLoop, "add_signal_handler", have_none)
     done = run_here(home, "import", "people.csv", "--dry-run", "--report", "report.json")

@@ -1,11 +1,23 @@
-"""The first pass over a file, before anything is sent."""
+"""The first pass over a file, before anything is sent, and what an import would then do."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
 
 from .._mapping._contact_reader import ContactReader, Entry
+from .._sending._bulk import check_bulk, to_bulk
+from ._duplicates import Duplicates
 from ._journal import Journal
+from ._options import ImportOptions
+
+_SAMPLES = 3
+_ASK_EVERY = 1_000
 
 
 def check(
@@ -14,21 +26,104 @@ def check(
     stopped: Callable[[], bool],
     keep: Callable[[list[Entry]], object] = lambda entries: None,
 ) -> None:
-    """Read the file once before anything is sent, and note which number stands where.
+    """Read the file once before anything is sent, and note which entry has which number.
 
     Args:
         reader: The file.
-        journal: Takes the notes.
-        stopped: Asked now and then whether to leave it at that.
-        keep: Is given all entries, many at a time.
+        journal: Where that is noted.
+        stopped: Called now and then; the check ends early when it returns true.
+        keep: Called with all entries, many at a time.
     """
     checked = 0
     for entries in reader.batches():
         for entry in entries:
             if entry.contact is not None:
-                journal.note(entry.index, entry.contact.number)
+                journal.add_number(entry.index, entry.contact.number)
         keep(entries)
         checked = entries[-1].index + 1
         if stopped():
             return
     journal.finish_check(checked)
+
+
+@frozen(kw_only=True)
+class DryRun:
+    """What an import would do.
+
+    Attributes:
+        entries: How many entries the file has.
+        contacts: How many contacts would be sent.
+        requests: With how many requests, if nothing goes wrong.
+        skipped: How many would not be sent, as a later row has the same number.
+        codes: How many would be rejected, by code.
+        samples: The first request bodies.
+        encoding: The encoding that the file was read in.
+        delimiter: The separator of its cells, or ``None``.
+        unused_columns: The columns that no field of a contact was taken from.
+    """
+
+    entries: int
+    contacts: int
+    requests: int
+    skipped: int
+    codes: Mapping[str, int]
+    samples: tuple[dict[str, Any], ...]
+    encoding: str
+    delimiter: str | None
+    unused_columns: tuple[str, ...]
+
+
+def dry_run(
+    path: Path, *, concurrency: int, bulk: bool, stopped: Callable[[], bool], **given: Any
+) -> DryRun | None:
+    """Find out what an import of the file would do; return ``None`` if stopped before that.
+
+    Nothing is sent, and nothing is written beside the file.
+
+    Args:
+        path: The file.
+        concurrency: How many contacts would be in flight at once.
+        bulk: Whether those go into one request, where it can carry them.
+        stopped: Called now and then; the dry run ends early when it returns true.
+        given: The fields of :class:`ImportOptions`.
+
+    Raises:
+        ValidationError: If the file or an option cannot be used.
+    """
+    options = ImportOptions(**given)
+    check_bulk(bulk, options.update_if_exists)
+    reader = options.read(path)
+    codes: Counter[str] = Counter()
+    samples: list[dict[str, Any]] = []
+    contacts = in_bulk = skipped = 0
+    with Journal.open(None, fingerprint="", settings={}, resume=False) as journal:
+        check(reader, journal, stopped)
+        if not journal.checked:
+            return None
+        duplicates = Duplicates(journal, options.on_duplicate)
+        for entry in reader.entries():
+            if entry.index % _ASK_EVERY == 0 and stopped():
+                return None
+            if entry.contact is None:
+                codes[entry.problem.code if entry.problem else ""] += 1
+                continue
+            contact = duplicates.resolve(entry, entry.contact)
+            if contact is None:
+                skipped += 1
+                continue
+            contacts += 1
+            in_bulk += bulk and to_bulk(contact) is not None
+            if len(samples) < _SAMPLES:
+                samples.append(contact.to_dict())
+        entries = journal.entries
+    return DryRun(
+        entries=entries,
+        contacts=contacts,
+        requests=contacts - in_bulk + math.ceil(in_bulk / concurrency),
+        skipped=skipped,
+        codes=dict(codes),
+        samples=tuple(samples),
+        encoding=reader.table.encoding,
+        delimiter=reader.table.delimiter,
+        unused_columns=reader.columns.unused,
+    )

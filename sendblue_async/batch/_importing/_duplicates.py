@@ -1,4 +1,4 @@
-"""Entries that have the same number, and the one contact that comes of them."""
+"""Entries that have the same number, and the one contact that is made of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Duplicates:
     """Makes one contact of all entries that have the same number.
 
     Args:
-        journal: Knows which numbers there are twice, once the file is checked.
+        journal: Knows which numbers are there twice, once the file is checked.
         on_duplicate: Whether they are merged, or the last one wins.
     """
 
@@ -27,20 +27,20 @@ class Duplicates:
         # As text, which takes a third of the memory of contacts.
         self._earlier: dict[str, list[str]] = {}
 
-    def contact(self, entry: Entry, contact: ContactCreate) -> ContactCreate | None:
-        """What is sent for the entry, or ``None`` if a later one has its number."""
-        places = self._journal.repeats(contact.number)
-        if places is None or not self._merges:
-            return contact if places is None or entry.index == places[1] else None
-        if entry.index != places[1]:
+    def resolve(self, entry: Entry, contact: ContactCreate) -> ContactCreate | None:
+        """Return what is sent for the entry, or ``None`` if a later one has its number."""
+        found = self._journal.find_repeats(contact.number)
+        if found is None or not self._merges:
+            return contact if found is None or entry.index == found[1] else None
+        if entry.index != found[1]:
             earlier = self._earlier.setdefault(contact.number, [])
             earlier.append(json.dumps(contact.to_dict(), separators=(",", ":")))
             return None
         earlier = self._earlier.pop(contact.number, [])
         return merge_documents([*map(json.loads, earlier), contact.to_dict()])
 
-    def instead(self, contact: ContactCreate) -> tuple[str, str]:
-        """Why an entry is not sent: the code, and where what was merged into has its place."""
-        places = self._journal.repeats(contact.number)
-        assert places is not None
-        return (MERGED, str(places[1])) if self._merges else ("duplicate", "")
+    def explain_skip(self, contact: ContactCreate) -> tuple[str, str]:
+        """Return why an entry is not sent: the code, and the index of the one it went into."""
+        found = self._journal.find_repeats(contact.number)
+        assert found is not None
+        return (MERGED, str(found[1])) if self._merges else ("duplicate", "")

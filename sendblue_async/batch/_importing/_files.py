@@ -1,4 +1,4 @@
-"""Output files: which ones an import writes, and how one is written whole or not at all."""
+"""The files that an import writes, and how one is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _MOST_LINKS = 40
 _OWNER_ALONE = 0o600
 
 
-def journal_beside(file: Path) -> Path:
-    """The journal of an import of this file."""
+def journal_path_of(file: Path) -> Path:
+    """The path of the journal of an import of this file."""
     return Path(f"{file}.journal")
 
 
-def rejected_beside(file: Path) -> Path:
-    """The file of the rows that an import of this file rejects."""
+def rejected_path_of(file: Path) -> Path:
+    """The path of the file of rows that an import of this file rejects."""
     return Path(f"{file}.rejected.csv")
 
 
-def files_of_import(file: Path) -> tuple[Path, ...]:
+def import_files(file: Path) -> tuple[Path, ...]:
     """The file, and all that an import of it may write beside it."""
-    journal = journal_beside(file)
+    journal = journal_path_of(file)
     logs = (Path(f"{journal}{suffix}") for suffix in ("-wal", "-shm", "-journal"))
-    return (file, journal, *logs, rejected_beside(file))
+    return (file, journal, *logs, rejected_path_of(file))
 
 
 def is_same_file(one: Path, other: Path) -> bool:
@@ -59,7 +59,7 @@ def is_same_file(one: Path, other: Path) -> bool:
 def is_stream(path: Path) -> bool:
     """Whether this is a pipe, a terminal or an open descriptor such as ``/dev/stdout``.
 
-    Nothing can take the place of one: it is written to as it is.
+    None of these can be replaced: they are written to directly.
     """
     try:
         mode = path.stat().st_mode
@@ -79,7 +79,7 @@ def _is_descriptor(path: Path) -> bool:
 
 
 def check_replaceable(path: Path) -> None:
-    """Find out that :func:`open_to_replace` can make a file there, by making one.
+    """Check that :func:`open_to_replace` can create a file there, by creating one.
 
     Raises:
         OSError: If it cannot.
@@ -93,15 +93,15 @@ def check_replaceable(path: Path) -> None:
 
 @contextlib.contextmanager
 def open_to_replace(path: Path, *, like: Path, encoding: str = "utf-8") -> Iterator[IO[str]]:
-    """Open a file that takes the place of ``path`` when the block ends without an error.
+    """Open a file that replaces ``path`` when the block ends without an error.
 
     Until it is whole and on the disk, it has a name of its own in the same folder, which nobody
-    can guess, and ``path`` stays what it was. A link at ``path`` is replaced, never followed.
+    can guess, and ``path`` stays as it was. A link at ``path`` is replaced, never followed.
 
     Args:
         path: The file to write or to replace.
-        like: The file whose contents it is made from. Nobody may read the new one who could not
-            read this one, or the one that is replaced.
+        like: The file that its contents come from. Whoever could not read that one, or the one
+            that is replaced, cannot read the new one.
         encoding: The encoding of what is written.
 
     Raises:
@@ -117,7 +117,7 @@ def open_to_replace(path: Path, *, like: Path, encoding: str = "utf-8") -> Itera
             os.fsync(descriptor)
         os.replace(temporary, path)
     except BaseException:
-        # It is gone already where the whole folder is.
+        # It is gone already if the whole folder is.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
@@ -129,7 +129,7 @@ def _name_beside(path: Path) -> Path:
 
 
 def _narrow_mode(path: Path, like: Path) -> int:
-    """What both files allow others; the umask takes its share when the file is made."""
+    """The permissions that both files give to others; the umask narrows them further."""
     mode = _OWNER_ALONE
     with contextlib.suppress(FileNotFoundError):
         mode |= stat.S_IMODE(like.stat().st_mode) & 0o066

@@ -21,12 +21,12 @@ from .._results import ContactResult, EntryOutcome
 from .._sending._worker_pool import Job, WorkerPool
 from ._check import check
 from ._duplicates import Duplicates
-from ._files import journal_beside, rejected_beside
+from ._files import journal_path_of, rejected_path_of
 from ._job_batcher import JobBatcher
 from ._journal import Journal
 from ._journal_schema import IN_PROGRESS
 from ._options import ImportOptions
-from ._reasons import reason_of
+from ._reasons import describe_error
 from ._rejected import write_rejected
 from ._report import ImportProgress, ImportReport
 from ._spool import Spool
@@ -74,8 +74,8 @@ class ContactImport:
         progress: Callable[[ImportProgress], object] | None,
     ) -> None:
         self._path = Path(path)
-        self._journal_path = journal_beside(self._path)
-        self._rejected_path = rejected_beside(self._path)
+        self._journal_path = journal_path_of(self._path)
+        self._rejected_path = rejected_path_of(self._path)
         self._options = options
         self._account = account
         self._resume = resume
@@ -124,7 +124,7 @@ class ContactImport:
             resume=self._resume,
             clock=self._workers.clock,
         )
-        self._workers.since = journal.begun
+        self._workers.since = journal.started_at
         async with AsyncExitStack() as stack:
             stack.enter_context(journal)
             await stack.enter_async_context(self._showing())
@@ -261,11 +261,11 @@ class ContactImport:
                     self._end(entry, "rejected", entry.problem.code, entry.problem.reason)
                 continue
             assert entry.contact is not None
-            contact = duplicates.contact(entry, entry.contact)
+            contact = duplicates.resolve(entry, entry.contact)
             if state not in (None, IN_PROGRESS, "unknown"):
                 continue
             if contact is None:
-                self._end(entry, "skipped", *duplicates.instead(entry.contact))
+                self._end(entry, "skipped", *duplicates.explain_skip(entry.contact))
             else:
                 self._counts["unknown"] -= state == "unknown"
                 passed = 0
@@ -283,7 +283,7 @@ class ContactImport:
         else:
             assert result.contact is not None
             code = f"http_{error.status}" if error.status else "no_answer"
-            self._end(result.row, result.outcome, code, reason_of(error, result.contact))
+            self._end(result.row, result.outcome, code, describe_error(error, result.contact))
 
     def _end(self, entry: Entry, outcome: str, code: str = "", reason: str = "") -> None:
         self._counts[outcome] += 1
@@ -349,10 +349,10 @@ class ContactImport:
             return None
         path = self._rejected_path
         # What may have been mended since is not written over, unless there is more to mend.
-        if count != journal.reported or not path.exists():
+        if count != journal.rejected_written or not path.exists():
             reader.table.check_unchanged()
             write_rejected(path, reader.table, journal.rejected())
-            journal.finish_report(count)
+            journal.mark_rejected_written(count)
         return path
 
     def _reported(

@@ -60,7 +60,7 @@ _TROUBLES = {
 
 
 def check_locks(name: str, folder: Path) -> None:
-    """See that files in this folder can be locked, as SQLite takes any failure for a lock.
+    """Check that files in this folder can be locked, as SQLite takes any failure for a lock.
 
     Raises:
         JournalError: If they cannot.
@@ -75,8 +75,8 @@ def check_locks(name: str, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def explained(name: str) -> Iterator[None]:
-    """Say what an error of the disk or of SQLite means for the journal of this name."""
+def explain_errors(name: str) -> Iterator[None]:
+    """Turn errors of the disk and of SQLite into ones that say what they mean for the journal."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:

@@ -19,10 +19,10 @@ from ._journal_errors import (
     NEWER,
     OLDER,
     check_locks,
-    explained,
+    explain_errors,
 )
-from ._journal_mark import Mark, keep_to_owner, version_in
-from ._journal_schema import APPLICATION, VERSION
+from ._journal_header import JournalHeader, keep_to_owner, version_in
+from ._journal_schema import APPLICATION_ID, VERSION
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -37,7 +37,7 @@ class JournalFile:
     release the lock.
 
     Args:
-        path: The file, which is made if it is not there; ``None`` for a temporary one.
+        path: The file, which is created if it is missing; ``None`` for a temporary one.
 
     Raises:
         JournalError: From every method, if the disk or the file fails.
@@ -46,40 +46,40 @@ class JournalFile:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._name = "for this run" if path is None else str(path)
-        self._mark: Mark | None = None
+        self._header: JournalHeader | None = None
         self._commits = 0
         self._failed = False
-        with explained(self._name):
+        with explain_errors(self._name):
             # Into an empty file SQLite writes as soon as it locks it.
             if path and path.is_symlink() and not (path.exists() and path.stat().st_size):
                 raise JournalError(LINK.format(self._name))
-            self._connection = _connected(path)
+            self._connection = _connect(path)
 
     def close(self) -> None:
-        """Let go of the file; it is one file then, and what was committed is in it."""
-        with explained(self._name):
+        """Let go of the file. It is one file then, and what was committed is in it."""
+        with explain_errors(self._name):
             try:
                 self._connection.close()
             finally:
                 # Not before, as that would release the lock.
-                mark, self._mark = self._mark, None
-                if mark is not None:
-                    mark.close()
+                header, self._header = self._header, None
+                if header is not None:
+                    header.close()
 
-    def _leave(self) -> None:
+    def _abandon(self) -> None:
         """Let go of the file, and leave it and its log as they are, damaged or not."""
-        aside = Path(f"{self._log}-{secrets.token_hex(8)}")
-        with explained(self._name):
+        aside = Path(f"{self._log_path}-{secrets.token_hex(8)}")
+        with explain_errors(self._name):
             # SQLite would move what is whole into the main file, and delete the log.
             self._connection.interrupt()
-            if not self._log.exists():
+            if not self._log_path.exists():
                 self.close()
                 return
-            os.rename(self._log, aside)
+            os.rename(self._log_path, aside)
             try:
                 self.close()
             finally:
-                os.rename(aside, self._log)
+                os.rename(aside, self._log_path)
 
     def __enter__(self) -> Self:
         return self
@@ -92,8 +92,8 @@ class JournalFile:
     ) -> None:
         self.close()
 
-    def _take(self) -> bool:
-        """Lock the file; whether a journal is in it, as opposed to nothing at all."""
+    def _lock_and_check(self) -> bool:
+        """Lock the file and check the journal in it; return whether there is one."""
         self._lock()
         # On macOS, nothing less reaches the disk.
         for setting in ("synchronous = FULL", "fullfsync = ON", "temp_store = FILE"):
@@ -105,14 +105,14 @@ class JournalFile:
         if (application, found, tables) == (0, 0, 0):
             return False
         version = version_in(found)
-        if application != APPLICATION:
+        if application != APPLICATION_ID:
             raise JournalError(FOREIGN.format(self._name))
         if version != VERSION:
             raise JournalError((NEWER if version > VERSION else OLDER).format(self._name))
         ((self._commits,),) = self._execute("SELECT commits FROM about")
-        self._own()
-        if self._mark is not None and self._mark.commits() > self._commits:
-            self._leave()
+        self._restrict_to_owner()
+        if self._header is not None and self._header.commits() > self._commits:
+            self._abandon()
             raise JournalError(LOG_DAMAGED.format(self._name))
         if self._execute("PRAGMA quick_check(1)") != [("ok",)]:
             raise JournalError(DAMAGED.format(self._name))
@@ -121,7 +121,7 @@ class JournalFile:
     def _lock(self) -> None:
         self._execute("PRAGMA locking_mode = EXCLUSIVE")
         try:
-            # At once, so that of two that find no journal yet only one makes it; the lock stays.
+            # At once, so that only one of two that find no journal creates it; the lock stays.
             self._execute("BEGIN EXCLUSIVE")
             self._execute("COMMIT")
         except sqlite3.OperationalError:
@@ -129,32 +129,32 @@ class JournalFile:
                 check_locks(self._name, self._path.parent)
             raise
 
-    def _own(self) -> None:
-        """Have the file and its log, which may have been there before, to their owner alone."""
+    def _restrict_to_owner(self) -> None:
+        """Let only their owner read the file and its log, which may have been there before."""
         if self._path is None:
             return
-        self._mark = Mark(self._path)
-        for path in (self._path, self._log):
+        self._header = JournalHeader(self._path)
+        for path in (self._path, self._log_path):
             if path.exists():
                 keep_to_owner(path)
 
     @property
-    def _log(self) -> Path:
+    def _log_path(self) -> Path:
         return Path(f"{self._path}-wal")
 
-    def _start_log(self) -> None:
-        """Have commits go into a log, which has the mode of the main file."""
+    def _enable_log(self) -> None:
+        """Have commits written to a log, which gets the mode of the main file."""
         self._execute("PRAGMA journal_mode = WAL")
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        with explained(self._name):
+        with explain_errors(self._name):
             return self._execute(query, values)
 
     def _execute(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        """All rows that the statement gives.
+        """Execute the statement, and return all its rows.
 
-        The cursor is closed at once: where nothing is freed before another thread gets round to
-        it, one that is left keeps the file locked.
+        The cursor is closed at once: where objects are freed later, by another thread, one that
+        is left open keeps the file locked.
         """
         with contextlib.closing(self._connection.execute(statement, values)) as cursor:
             return cursor.fetchall()
@@ -165,25 +165,25 @@ class JournalFile:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Any]:
-        """A transaction that is counted, with the function that executes a statement in it."""
-        with self._only_while_whole():
+        """Run a transaction that is counted, with the function that executes a statement."""
+        with self._refuse_after_failure():
             self._execute("BEGIN")
             yield self._execute
             self._execute("UPDATE about SET commits = ?", (self._commits + 1,))
             self._execute("COMMIT")
             self._commits += 1
-            if self._mark is not None:
-                self._mark.write(self._commits)
+            if self._header is not None:
+                self._header.write(self._commits)
 
     @contextlib.contextmanager
-    def _only_while_whole(self) -> Iterator[None]:
-        """Let nothing be written any more once something could not be."""
+    def _refuse_after_failure(self) -> Iterator[None]:
+        """Refuse every write after one that failed."""
         if self._failed:
             raise JournalError(
                 f"The journal {self._name} takes nothing more, as an earlier commit failed. What "
                 "was committed before is safe: resume in a new run."
             )
-        with explained(self._name):
+        with explain_errors(self._name):
             try:
                 yield
             except BaseException:
@@ -193,13 +193,13 @@ class JournalFile:
                 raise
 
 
-def _connected(path: Path | None) -> sqlite3.Connection:
-    """A connection to the file, which is made for its owner alone if it is not there."""
-    place = ""
+def _connect(path: Path | None) -> sqlite3.Connection:
+    """Connect to the file, which is created for its owner alone if it is missing."""
+    address = ""
     if path is not None:
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        place = f"{path.absolute().as_uri()}?mode=rw"
+        address = f"{path.absolute().as_uri()}?mode=rw"
     return sqlite3.connect(
-        place, timeout=0, isolation_level=None, check_same_thread=False, uri=True
+        address, timeout=0, isolation_level=None, check_same_thread=False, uri=True
     )

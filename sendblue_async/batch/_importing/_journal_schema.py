@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-IN_PROGRESS = "open"
-"""The state of an entry whose intent was committed, and no outcome yet."""
+IN_PROGRESS = "in progress"
+"""The state of an entry whose intent was committed, and not yet its outcome."""
 
 MERGED = "merged"
-"""The code of an entry that was merged into another one, whose place is the reason."""
+"""The code of an entry that was merged into another one, whose index is its reason."""
 
-NAMES = (IN_PROGRESS, "created", "stored", "existing", "rejected", "unknown", "skipped")
-NUMBERS = {name: number for number, name in enumerate(NAMES)}
-APPLICATION = int.from_bytes(b"SbIm", "big")
+STATES = (IN_PROGRESS, "created", "stored", "existing", "rejected", "unknown", "skipped")
+STATE_NUMBERS = {name: number for number, name in enumerate(STATES)}
+APPLICATION_ID = int.from_bytes(b"SbIm", "big")
 VERSION = 2
 SCHEMA = f"""
-    PRAGMA application_id = {APPLICATION};
+    PRAGMA application_id = {APPLICATION_ID};
     PRAGMA user_version = {VERSION};
     CREATE TABLE about (
         fingerprint TEXT NOT NULL, salt BLOB NOT NULL, entries INTEGER, reported INTEGER,
@@ -25,7 +25,7 @@ SCHEMA = f"""
     ) WITHOUT ROWID;
     CREATE TABLE state (
         entry INTEGER PRIMARY KEY,
-        outcome INTEGER NOT NULL CHECK (outcome BETWEEN 0 AND {len(NAMES) - 1}),
+        outcome INTEGER NOT NULL CHECK (outcome BETWEEN 0 AND {len(STATES) - 1}),
         line INTEGER,
         code TEXT,
         reason TEXT

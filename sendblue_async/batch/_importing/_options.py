@@ -1,4 +1,4 @@
-"""What an import is told about its file."""
+"""How the file of an import is read."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from ._duplicates import OnDuplicate
 
 @frozen(kw_only=True)
 class ImportOptions:
-    """What an import is told about its file; a resumed one must be told the same.
+    """How the file of an import is read; a resumed import needs the same options.
 
     Attributes:
         update_if_exists: Whether contacts that exist are updated, or left alone.
         region: The region of numbers without ``+``, such as ``"US"``.
-        columns: Column names and the fields that they are, where their names do not say it.
-        on_duplicate: Whether rows of one number are merged into one contact, or the last one
+        columns: Column names and the fields they hold, where the names do not say so.
+        on_duplicate: Whether rows with one number are merged into one contact, or the last one
             wins.
-        all_numbers: Whether each usable number of a row becomes a contact.
-        encoding: The file's encoding, if it is not to be detected.
-        delimiter: What stands between its cells, if it is not to be detected.
+        all_numbers: Whether each usable number of a row becomes a contact, or only the first.
+        encoding: The file's encoding. Detected by default.
+        delimiter: The separator of the cells of CSV. Detected by default.
     """
 
     update_if_exists: bool = False
@@ -42,10 +42,10 @@ class ImportOptions:
     delimiter: str | None = None
 
     def read(self, path: Path) -> ContactReader:
-        """How the file is read.
+        """Open the file, and map its columns.
 
         Raises:
-            ValidationError: If it cannot be used.
+            ValidationError: If the file cannot be used.
             ConfigurationError: If an option cannot be used.
         """
         check_flags(update_if_exists=self.update_if_exists, all_numbers=self.all_numbers)
@@ -72,7 +72,7 @@ class ImportOptions:
         )
 
     def settings(self, reader: ContactReader, account: str) -> dict[str, str]:
-        """What the journal holds a resumed import to."""
+        """The settings that the journal compares when the import is resumed."""
         return {
             "account": account,
             "update_if_exists": str(self.update_if_exists),
@@ -82,6 +82,6 @@ class ImportOptions:
             "all_numbers": str(self.all_numbers),
             "encoding": reader.table.encoding,
             "delimiter": str(reader.table.delimiter),
-            # Where each usable number is an entry, the library decides which place each one has.
+            # Where each usable number is an entry, the library decides which index each one has.
             "phonenumbers": import_library("phonenumbers").__version__ if self.all_numbers else "",
         }

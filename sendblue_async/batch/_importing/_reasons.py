@@ -1,4 +1,4 @@
-"""Why a contact was not stored, in words that show nothing of it."""
+"""What an error says, without anything of the contact."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ...models import ContactCreate
 _WORD = re.compile(r"\w+")
 
 
-def reason_of(error: SendblueError, contact: ContactCreate) -> str:
-    """Why a contact was not stored, in words that show nothing of it."""
+def describe_error(error: SendblueError, contact: ContactCreate) -> str:
+    """Return the error's words, with every value of the contact replaced by an ellipsis."""
     values = " ".join(map(str, _leaves(contact.to_dict()))).casefold()
     sent = {*_WORD.findall(values)} - {"true", "false"}
     return _WORD.sub(
@@ -23,7 +23,7 @@ def reason_of(error: SendblueError, contact: ContactCreate) -> str:
 
 
 def _leaves(value: Any) -> Iterator[Any]:
-    """All values in a document, without the names that they have in it."""
+    """Iterate over all values in a document, without their keys."""
     if isinstance(value, dict):
         value = list(value.values())
     if not isinstance(value, list):

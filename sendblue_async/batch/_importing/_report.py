@@ -55,12 +55,12 @@ class ImportReport:
             each usable number of a row where all are used.
         created: Stored by a plain create.
         stored: Stored by an upsert, which cannot tell whether they are new.
-        existing: Left alone, as their number was known already.
+        existing: Left alone, as their number exists already.
         rejected: Cannot be sent, or were refused by the server.
         unknown: May have been stored.
         skipped: Not sent, as a later row has the same number.
         remaining: Not yet sent. All counts from ``created`` on add up to ``entries``.
-        codes: How many were rejected, by why.
+        codes: How many were rejected, by code.
         lines: Under ``"existing"`` and under ``"unknown"``, the lines of the file on which rows
             with that outcome begin: the first 1,000 of each. The rejected ones are in a file of
             their own.
@@ -68,8 +68,8 @@ class ImportReport:
         limit: The rate at which the server last answered 429, or ``None`` if it never did.
         throttled: How many requests the server refused as too many.
         seconds: How long this run took.
-        encoding: What the file was read as.
-        delimiter: What stands between its cells, or ``None``.
+        encoding: The encoding that the file was read in.
+        delimiter: The separator of its cells, or ``None``.
         unused_columns: The columns that no field of a contact was taken from.
         journal: The journal.
         rejected_path: The file of rejected rows, or ``None`` if there are none.

@@ -1,4 +1,4 @@
-"""The entries of a file as they were checked, kept until they are sent."""
+"""The entries of a file as they were checked, stored until they are sent."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .._mapping._contact_reader import Entry
 
 
 class Spool:
-    """A temporary file of entries, so that a file is not read and understood twice.
+    """A temporary file of entries, so that a file is not read and parsed twice.
 
-    It has no name, and is gone with the process. It lies beside the input, as the usual place may
-    be one that is kept in memory.
+    It has no name, and vanishes with the process. It is in the folder of the input, as the usual
+    folder for temporary files may be kept in memory.
 
     Args:
-        folder: Where it lies.
+        folder: The folder that it is in.
 
     Raises:
         JournalError: From :meth:`write` and when it is made, if the disk fails.
@@ -28,7 +28,7 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        with self._explained():
+        with self._explain_errors():
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by __exit__
 
     def __enter__(self) -> Spool:
@@ -40,27 +40,27 @@ class Spool:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # What could not be written is not needed any more.
+        # Nobody needs any more what could not be written.
         with contextlib.suppress(OSError):
             self._file.close()
 
     def write(self, entries: list[Entry]) -> None:
-        """Keep these entries after those before; many at a time take less room than one."""
-        with self._explained():
+        """Append these entries; many at a time take less room than one by one."""
+        with self._explain_errors():
             pickle.dump(entries, self._file, protocol=5)
 
     def entries(self) -> Iterator[Entry]:
-        """All entries that were written, as they were."""
-        with self._explained():
+        """Iterate over all entries, as they were written."""
+        with self._explain_errors():
             self._file.seek(0)
         with contextlib.suppress(EOFError):
             while True:
-                with self._explained():
+                with self._explain_errors():
                     entries = pickle.load(self._file)
                 yield from entries
 
     @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explain_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

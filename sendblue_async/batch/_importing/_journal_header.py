@@ -19,13 +19,13 @@ from pathlib import Path
 
 from ._journal_schema import VERSION
 
-_PLACE = 60
-_BITS_OF_VERSION = 8
-_MOST = (1 << 31 - _BITS_OF_VERSION) - 1
+_OFFSET = 60
+_VERSION_BITS = 8
+_MAX_COMMITS = (1 << 31 - _VERSION_BITS) - 1
 
 
 def keep_to_owner(path: Path) -> None:
-    """Let nobody else read or write the file, if it is one's own."""
+    """Let nobody else read or write the file, if it belongs to this user."""
     if os.name != "posix":
         return
     found = path.stat()
@@ -34,28 +34,28 @@ def keep_to_owner(path: Path) -> None:
 
 
 def user_version(commits: int) -> int:
-    """What a journal of this version has in its header after so many commits.
+    """Pack the version and the number of commits, as the header of a journal has them.
 
     The count stops at eight million, from where on lost commits go unnoticed.
     """
-    return VERSION | min(commits, _MOST) << _BITS_OF_VERSION
+    return VERSION | min(commits, _MAX_COMMITS) << _VERSION_BITS
 
 
 def version_in(user_version: int) -> int:
     """The version of the format of a journal."""
-    return user_version & (1 << _BITS_OF_VERSION) - 1
+    return user_version & (1 << _VERSION_BITS) - 1
 
 
 def commits_in(user_version: int) -> int:
     """How many commits a journal has."""
-    return user_version >> _BITS_OF_VERSION
+    return user_version >> _VERSION_BITS
 
 
-class Mark:
+class JournalHeader:
     """The bytes in the header of the main file.
 
-    To be made while SQLite holds the file, and closed after it was let go of: by the rules of
-    POSIX, closing this would release the lock.
+    Open it while SQLite holds the file, and close it after SQLite has let go: by the rules of
+    POSIX, closing it releases the lock.
 
     Args:
         path: The main file.
@@ -66,14 +66,14 @@ class Mark:
         self._descriptor = os.open(path, flags)
 
     def commits(self) -> int:
-        """How many commits there must be at least."""
-        os.lseek(self._descriptor, _PLACE, os.SEEK_SET)
+        """Read how many commits there must be at least."""
+        os.lseek(self._descriptor, _OFFSET, os.SEEK_SET)
         (found,) = struct.unpack(">I", os.read(self._descriptor, 4))
         return commits_in(found)
 
     def write(self, commits: int) -> None:
-        """Note that there are so many commits, all of them on the disk."""
-        os.lseek(self._descriptor, _PLACE, os.SEEK_SET)
+        """Write that so many commits are on the disk."""
+        os.lseek(self._descriptor, _OFFSET, os.SEEK_SET)
         os.write(self._descriptor, struct.pack(">I", user_version(commits)))
 
     def close(self) -> None:
