@@ -258,22 +258,23 @@ class ApiClient(Shared):
                 ``None`` if there was none.
         """
         started = self._transport.clock.monotonic()
+        events = self._transport.events
         try:
-            flow: Flow[_T] | None = None
             try:
                 answer = await self._send(call, started, maybe_applied=since is not None)
+                events.call_succeeded(call, answer, started=started)
+                return answer
             except SendblueError as error:
                 may_settle = self._retry.settle or since is not None
                 if settle is None or not may_settle or not error.maybe_applied:
                     raise
-                flow = settle(error)
-            if flow is not None:
-                answer = await self._run_flow(call, flow, started, since)
+                unknown = error
+            answer = await self._run_flow(call, settle(unknown), started, since)
+            events.call_succeeded(call, answer, started=started)
+            return answer
         except SendblueError as error:
-            self._transport.events.call_failed(call, error, started=started)
+            events.call_failed(call, error, started=started)
             raise
-        self._transport.events.call_succeeded(call, answer, started=started)
-        return answer
 
     async def _run_flow(
         self, call: Call[_T], flow: Flow[_T], started: float, since: float | None

@@ -47,7 +47,7 @@ class _Loop(_AsyncioLoop):
     A process that is forked while a loop of uvloop's runs crashes at its end.
     """
 
-    time = staticmethod(SYSTEM_CLOCK.monotonic)
+    time: Any = staticmethod(SYSTEM_CLOCK.monotonic)
 
     def run_forever(self) -> None:
         """Run for as long as the process does."""
