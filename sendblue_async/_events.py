@@ -108,6 +108,7 @@ class Events:
         self, on_event: object, *, now: Callable[[], float], redact: Callable[[str], str]
     ) -> None:
         self._listeners: tuple[EventListener, ...] = (write_log, *_check_listeners(on_event))
+        self._has_listeners = len(self._listeners) > 1
         self._now = now
         self._redact = redact
         self._reported: set[tuple[EventListener, type[Exception]]] = set()
@@ -177,7 +178,7 @@ class Events:
 
     def _is_heard(self, level: int) -> bool:
         """Whether anybody gets an event whose log line has this level."""
-        return len(self._listeners) > 1 or _is_logged(level)
+        return self._has_listeners or _is_logged(level)
 
     def _emit(self, kind: EventKind, call: Call[Any], **details: Any) -> None:
         path = strip_query(call.path)
@@ -273,6 +274,7 @@ def write_log(event: CallEvent) -> None:
         )
         words = {
             "call": f"{event.method} {event.path}{of_number}",
+            "made": f"{event.attempts} attempt{'' if event.attempts == 1 else 's'}",
             "request": f", request id {event.request_id}" if event.request_id else "",
         }
         extra = {f"sendblue_{name}": value for name, value in values.items()}
@@ -299,15 +301,15 @@ _LINES = {
     ),
     "settled": (
         logging.DEBUG,
-        "%(call)s: settled after %(attempts)d attempts and %(elapsed).3f s",
+        "%(call)s: settled after %(made)s and %(elapsed).3f s",
     ),
     "succeeded": (
         logging.DEBUG,
-        "%(call)s: succeeded after %(attempts)d attempts and %(elapsed).3f s",
+        "%(call)s: succeeded after %(made)s and %(elapsed).3f s",
     ),
     "failed": (
         logging.INFO,
-        "%(call)s: failed after %(attempts)d attempts and %(elapsed).3f s, "
+        "%(call)s: failed after %(made)s and %(elapsed).3f s, "
         "outcome %(outcome)s%(request)s: %(error_type)s: %(reason)s",
     ),
 }

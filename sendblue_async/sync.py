@@ -158,7 +158,8 @@ class SyncSendblueClient(Shared):
     Iterables and callables that you pass are used on the calling thread: rows of
     :meth:`create_contacts` are pulled there, and only while it waits for a result, other iterables
     are iterated over and ``progress`` is called there. So a source may be a database cursor, and
-    all of them may call this client.
+    all of them may call this client. Only ``on_event`` and ``trace_configs`` run on the background
+    thread.
     Iterators have a ``close()``, which cancels what is in flight.
 
     The arguments are those of :class:`SendblueClient`, and one more. A ``session``, which belongs

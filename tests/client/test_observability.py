@@ -81,7 +81,7 @@ async def test_a_call_that_succeeds_is_silent_above_debug(
     assert lines == [
         (
             logging.DEBUG,
-            "GET /api/v2/contacts/…0123: succeeded after 1 attempts and 0.000 s",
+            "GET /api/v2/contacts/…0123: succeeded after 1 attempt and 0.000 s",
         )
     ]
     await client.get_contact(NUMBER)
