@@ -111,7 +111,7 @@ class Events:
         self._has_listeners = len(self._listeners) > 1
         self._now = now
         self._redact = redact
-        self._reported: set[tuple[EventListener, type[Exception]]] = set()
+        self._reported: set[tuple[int, type[Exception]]] = set()
 
     def attempt_failed(
         self, call: Call[Any], failure: Failure, *, attempts: int, started: float
@@ -204,12 +204,14 @@ class Events:
 
     def _report(self, listener: EventListener, error: Exception) -> None:
         """Log what a listener raised; with its traceback only once, as it may raise each time."""
-        first = (listener, type(error)) not in self._reported
-        self._reported.add((listener, type(error)))
+        # Whether it can be hashed, and what its repr shows, is its own affair.
+        failure = id(listener), type(error)
+        first = failure not in self._reported
+        self._reported.add(failure)
         log.log(
             logging.ERROR if first else logging.DEBUG,
-            "on_event: the listener %r raised %s; the call goes on",
-            listener,
+            "on_event: the listener %s raised %s; the call goes on",
+            getattr(listener, "__qualname__", type(listener).__qualname__),
             type(error).__name__,
             exc_info=error if first else None,
         )

@@ -214,6 +214,26 @@ async def test_a_listener_that_raises_breaks_no_call(
     assert str(record.exc_info[1]) == "of call_ended"
 
 
+class Dashboard(dict[str, str]):
+    """A listener that cannot be hashed, and whose repr shows what it holds."""
+
+    def __call__(self, event: CallEvent) -> None:
+        """Fail."""
+        raise KeyError(event.kind)
+
+
+async def test_any_object_may_be_the_listener_that_raises(
+    sandbox: Sandbox, connect: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is named by its class, and not shown."""
+    await connect(sandbox, on_event=Dashboard(token="hush-5f3a9c")).count_contacts()
+    [record] = caplog.records
+    assert (
+        record.getMessage() == "on_event: the listener Dashboard raised KeyError; the call goes on"
+    )
+    assert "hush" not in caplog.text
+
+
 async def test_a_listener_that_turns_out_to_be_async_is_reported(
     sandbox: Sandbox, connect: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
