@@ -68,6 +68,15 @@ def test_the_tests_that_the_documentation_names_are_there() -> None:
         assert test in functions, f"{file} has no {test}."
 
 
+def test_the_modules_and_tests_that_the_mutation_run_names_are_there() -> None:
+    """A module or a test file that is renamed is renamed there as well."""
+    table = read("tests/mutation.toml").partition("[modules]")[2]
+    modules, tests = re.findall(r"^(\w+) =", table, re.M), re.findall(r'"([^"]+)"', table)
+    assert len(modules) > 5
+    paths = [*(f"sendblue_async/{module}.py" for module in modules), *tests]
+    assert not [path for path in paths if not (ROOT / path).is_file()]
+
+
 def test_no_typer_is_allowed_that_warns_with_the_newest_click() -> None:
     """Before 0.26, typer uses functions that click 8.5 deprecates."""
     wanted = " ".join(requires("sendblue-async") or ())
