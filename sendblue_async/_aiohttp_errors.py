@@ -7,7 +7,7 @@ import asyncio
 import aiohttp
 from aiohttp.http_exceptions import LineTooLong
 
-from ._connect_reasons import why_not_connected
+from ._connect_reasons import explain_no_connection
 from ._pool import LARGEST_HEADER
 from ._redaction import redact_numbers
 from ._retry import RULES, Failure, FailureKind
@@ -40,7 +40,7 @@ def read_error(
     kind, message = _classify(error, was_sent)
     if not message:
         proxy = settings.proxy.url if settings.proxy else None
-        message = why_not_connected(error, settings.base_url, proxy, connect_timeout)
+        message = explain_no_connection(error, settings.base_url, proxy, connect_timeout)
     shown = [f"{type(link).__name__}: {link}" for link in _chain(error)]
     redacted = [redact_numbers(settings.redact(text)) for text in shown]
     return Failure(

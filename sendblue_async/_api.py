@@ -1,4 +1,4 @@
-"""What a client of the API is besides its endpoints: options, life cycle, any call at all."""
+"""What all endpoints share: the options and the life cycle of a client, and how it sends a call."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _EFFECTS = {
 
 
 def check_types(**options: tuple[object, type]) -> None:
-    """Refuse options, given with the type that each has to be of.
+    """Check the types of options, each given with the type that it must have.
 
     Raises:
         ConfigurationError: If one is neither of its type nor ``None``.
@@ -57,8 +57,8 @@ def check_types(**options: tuple[object, type]) -> None:
             raise ConfigurationError(f"{name} must be a {kind.__name__}, not {value!r}.")
 
 
-class Shared:
-    """What stands for connections: its copies share them, and nobody can pickle it."""
+class SharesConnections:
+    """Base of the clients: copies share the connections, and pickling is refused."""
 
     def __copy__(self) -> Self:
         copied = object.__new__(type(self))
@@ -75,7 +75,7 @@ class Shared:
         )
 
 
-class ApiClient(Shared):
+class ApiClient(SharesConnections):
     """Sends calls with the keys, retries and errors that all endpoints share."""
 
     @hide_others

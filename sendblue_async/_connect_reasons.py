@@ -1,4 +1,4 @@
-"""Why no connection was made, in plain words: from an error's type and number, not its text."""
+"""Say in plain words why no connection was made: by an error's type and number, not its text."""
 
 from __future__ import annotations
 
@@ -47,38 +47,40 @@ _NO_TLS = ("HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE", "WR
 _NO_COMMON_VERSION = ("TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL")
 
 
-def why_not_connected(error: BaseException, base_url: str, proxy: str | None, limit: float) -> str:
-    """What could not be connected to, and why.
+def explain_no_connection(
+    error: BaseException, base_url: str, proxy: str | None, timeout: float
+) -> str:
+    """Say what could not be connected to, and why.
 
     Args:
         error: What aiohttp raised.
         base_url: The URL of the server.
         proxy: The URL of the proxy on the way to it, if there is one.
-        limit: How many seconds connecting was given.
+        timeout: How many seconds connecting was given.
     """
-    by_way = f"the proxy {_address(proxy)}" if proxy else "the proxy"
+    proxy_name = f"the proxy {_show_address(proxy)}" if proxy else "the proxy"
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        reason = f"{by_way} refused the tunnel with status {error.status}"
+        reason = f"{proxy_name} refused the tunnel with status {error.status}"
     elif isinstance(error, aiohttp.ClientProxyConnectionError):
-        reason = f"cannot reach {by_way}: {_reason_of(error)}"
+        reason = f"cannot reach {proxy_name}: {_find_reason(error)}"
     elif isinstance(error, asyncio.TimeoutError):
         what = "TLS handshake timed out" if _was_in_handshake(error) else "timed out"
-        reason = f"{what} after {format_seconds(limit)}" + (
-            f", by way of {by_way}" if proxy else ""
+        reason = f"{what} after {format_seconds(timeout)}" + (
+            f", by way of {proxy_name}" if proxy else ""
         )
     else:
-        reason = _reason_of(error)
-    return f"cannot connect to {_address(base_url)}: {reason}"
+        reason = _find_reason(error)
+    return f"cannot connect to {_show_address(base_url)}: {reason}"
 
 
-def _address(url: str) -> str:
-    """The host and the port of a URL, without its user name and password."""
+def _show_address(url: str) -> str:
+    """Show the host and the port of a URL, without its user name and password."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2].removesuffix(f":{parts.port}")
     return f"{host}:{parts.port or {'http': 80, 'https': 443}[parts.scheme]}"
 
 
-def _reason_of(error: BaseException) -> str:
+def _find_reason(error: BaseException) -> str:
     looking_up = False
     while isinstance(error, aiohttp.ClientConnectorError):
         looking_up = looking_up or isinstance(error, aiohttp.ClientConnectorDNSError)
@@ -109,7 +111,7 @@ def _reason_of(error: BaseException) -> str:
 def _was_in_handshake(error: BaseException) -> bool:
     """Whether time ran out in the TLS handshake: the connection itself stood already.
 
-    Nothing but the frames that were left tells: the socket is connected before ``asyncio`` makes
+    Only the frames of its traceback show that: the socket is connected before ``asyncio`` makes
     it a connection.
     """
     link: BaseException | None = error

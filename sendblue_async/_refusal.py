@@ -1,8 +1,8 @@
-"""What the body of a refusal says: the server's words, its codes, and what they mean. No I/O.
+"""Read the body of a refusal: the server's words, its codes, and what they mean. No I/O.
 
 The contacts API puts its words into ``message``, the messaging part into ``error_message`` beside
-``error_code`` and ``error_key``, and everything under ``/v3`` into an object ``error``. Whatever
-else comes there is taken for nothing.
+``error_code`` and ``error_key``, and everything under ``/v3`` into an object ``error``. Anything
+else there is ignored.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ._redaction import redact_excerpt
 
 _WORDS = ("message", "error_message", "error")
 _CODES = ("error_code", "error_key", "code")
-_LONGEST, _LONGEST_CODE = 200, 60
+_MAX_REASON_LENGTH, _MAX_CODE_LENGTH = 200, 60
 _UNAUTHORIZED, _BAD_REQUEST = (401, 403), (400, 422)
 _REFUSED = "error"
 _CONTACT = re.compile(r"\bcontact\b", re.IGNORECASE)
@@ -27,10 +27,10 @@ _NO_KEYS = "did not get inputs for authorization"
 
 
 class Meaning(Enum):
-    """What a refusal means that its status does not tell."""
+    """What a refusal means beyond its status."""
 
     NO_KEYS = "the headers with the keys did not arrive"
-    PLAN_LIMIT = "a cap of the account's plan is reached, which is no rate limit"
+    PLAN_LIMIT = "a limit of the account's plan is reached, which is no rate limit"
 
 
 @frozen(kw_only=True)
@@ -55,16 +55,18 @@ def is_refusal(status: object) -> bool:
 
 
 def is_contact_not_found(document: Any) -> bool:
-    """Whether the body of a 404 says that there is no such contact: a gateway that knows no such
-    path has a status of its own, or none, and says nothing of a contact."""
+    """Whether the body of a 404 is the API's own and says that there is no such contact.
+
+    A gateway that knows no such path, or a proxy, says nothing of a contact.
+    """
     if type(document) is not dict:
         return False
-    words = (value for value in _values(document, _WORDS) if type(value) is str)
+    words = (value for value in _find_values(document, _WORDS) if type(value) is str)
     return is_refusal(document.get("status")) or any(map(_CONTACT.search, words))
 
 
 def read_refusal(status: int, document: Any, redact: Callable[[str], str]) -> Refusal:
-    """What a refusal says.
+    """Read what a refusal says.
 
     Args:
         status: Its HTTP status.
@@ -72,24 +74,29 @@ def read_refusal(status: int, document: Any, redact: Callable[[str], str]) -> Re
         redact: Masks the keys, should the server have sent them back.
     """
 
-    def line(value: object, longest: int) -> str:
-        """A text of the server's that is safe to show, or nothing."""
+    def show(value: object, max_length: int) -> str:
+        """Make a text of the server's safe to show; anything else becomes empty."""
         if type(value) is not str:
             return ""
-        return redact_excerpt(value, longest, redact, on_one_line=True).rstrip(".")
+        return redact_excerpt(value, max_length, redact, on_one_line=True).rstrip(".")
 
-    words = next(filter(None, (line(text, _LONGEST) for text in _values(document, _WORDS))), "")
-    found = (line(_code(value), _LONGEST_CODE) for value in _values(document, _CODES))
+    words = next(
+        filter(None, (show(text, _MAX_REASON_LENGTH) for text in _find_values(document, _WORDS))),
+        "",
+    )
+    found = (
+        show(_format_code(value), _MAX_CODE_LENGTH) for value in _find_values(document, _CODES)
+    )
     codes = list(dict.fromkeys(code for code in found if code and code != words))
-    reason = words or _phrase(status)
+    reason = words or _describe_status(status)
     return Refusal(
         reason=f"{reason} (code {', '.join(codes)})" if codes else reason,
         code=codes[0] if codes else None,
-        meaning=_meaning(status, words, codes),
+        meaning=_find_meaning(status, words, codes),
     )
 
 
-def _meaning(status: int, words: str, codes: list[str]) -> Meaning | None:
+def _find_meaning(status: int, words: str, codes: list[str]) -> Meaning | None:
     if status in _UNAUTHORIZED and _NO_KEYS in words.lower():
         return Meaning.NO_KEYS
     if "429" in codes and (status in _BAD_REQUEST or 200 <= status < 300):
@@ -97,23 +104,23 @@ def _meaning(status: int, words: str, codes: list[str]) -> Meaning | None:
     return None
 
 
-def _values(document: Any, keys: tuple[str, ...]) -> Iterator[object]:
-    """What stands under these keys in a document, and then in the ``error`` in it."""
+def _find_values(document: Any, keys: tuple[str, ...]) -> Iterator[object]:
+    """Find what a document, and then the ``error`` in it, has under these keys."""
     while type(document) is dict:
         for key in keys:
             yield document.get(key)
         document = document.get("error")
 
 
-def _code(value: object) -> object:
-    """A code as text, as which it may come or not."""
+def _format_code(value: object) -> object:
+    """Write a code as text; it may come as a number."""
     if type(value) is float and value.is_integer():
         value = int(value)
     return str(value) if type(value) is int else value
 
 
-def _phrase(status: int) -> str:
-    """The words of a status, other than those of a success."""
+def _describe_status(status: int) -> str:
+    """Say what a status means, unless it is a success."""
     try:
         return "no reason given" if 200 <= status < 300 else HTTPStatus(status).phrase
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a server calls a request, for those who ask its support about it."""
+"""The identifier that a server gives a request, to quote when asking its support."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ HEADERS = (
     "x-amzn-trace-id",
     "cf-ray",
 )
-_LONGEST = 128
-_NOT_SHOWN = re.compile(r"[^!-~]+")
+_MAX_LENGTH = 128
+_NOT_PRINTABLE = re.compile(r"[^!-~]+")
 
 
 def read_request_id(headers: Mapping[str, str]) -> str | None:
@@ -25,6 +25,6 @@ def read_request_id(headers: Mapping[str, str]) -> str | None:
         headers: The answer's headers, their names in lower case.
     """
     for name in HEADERS:
-        if value := _NOT_SHOWN.sub("", headers.get(name, ""))[:_LONGEST]:
+        if value := _NOT_PRINTABLE.sub("", headers.get(name, ""))[:_MAX_LENGTH]:
             return value
     return None

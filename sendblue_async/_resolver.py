@@ -1,4 +1,4 @@
-"""Looks up names of hosts on daemon threads of its own, where aiohttp takes the event loop's."""
+"""Look up host names on daemon threads of our own; aiohttp would use the event loop's threads."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ._threads import complete, start_daemon
 
 def make_resolver() -> ThreadedResolver:
     """Make a resolver for an aiohttp connector."""
-    # What it asks of the event loop is to look up names and to spell addresses.
+    # All it asks of the event loop is to look up names and to spell addresses.
     return ThreadedResolver(cast(asyncio.AbstractEventLoop, _lookups))
 
 
 class _Lookups:
-    """Look-ups in progress. Who asks what is being asked already waits for that answer.
+    """Look-ups in progress; callers with the same question wait for one answer.
 
-    So a resolver that hangs keeps one thread for each host, of which a client has one or two.
+    So a name server that hangs blocks one thread per host, and a client has one or two hosts.
     """
 
     def __init__(self) -> None:

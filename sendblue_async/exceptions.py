@@ -69,26 +69,25 @@ class SendblueError(Exception):
     error can be pickled, copied, logged and sent to another process.
 
     Attributes:
-        outcome: ``"not_sent"``, ``"rejected"`` or ``"unknown"``; speaks for all attempts of the
-            call together, not for the last one alone.
+        outcome: ``"not_sent"``, ``"rejected"`` or ``"unknown"``, of the call as a whole and not
+            of its last attempt alone.
         method: The HTTP method of the call, or ``None`` if none was made.
         url: The URL of the call, readable, with phone numbers cut to their last four digits, or
             ``None``.
-        status: The HTTP status that the last attempt was answered with, or ``None`` if it was
-            not answered.
+        status: The HTTP status of the last response, or ``None`` if the last attempt got none.
         attempts: How many attempts were made, the first included.
         retry_after: How many seconds the server asked to wait, or ``None``.
-        snippet: The first 200 characters of that answer's body, or ``None``.
+        snippet: The first 200 characters of that response's body, or ``None``.
         cause: The underlying error in words, or ``None``; the error itself is ``__cause__``.
-        timed_out: Whether time ran out, be it for an attempt or for the whole call.
-        maybe_applied: Whether this very call may have done it after all, because an attempt of it
-            ended without a usable answer.
-        retryable: Whether it makes sense to make the same call again later: what went wrong may
-            pass, and a repeat does no harm. If there is a ``retry_after``, not before that. A
-            plain create that is made again after an unknown outcome may meet
-            :class:`ContactExistsError`, which then tells that the contact is there.
-        request_id: What the server calls the request that failed, for its support, or ``None``
-            if it did not say; from the headers that ``meta.request_id`` names.
+        timed_out: Whether time ran out, for an attempt or for the whole call.
+        maybe_applied: Whether this call may have been applied, because one of its attempts ended
+            without a usable response.
+        retryable: Whether it makes sense to make the same call again later, but not before
+            ``retry_after`` seconds: it may succeed then, and a repeat does no harm. A plain
+            create that is repeated after an unknown outcome may raise
+            :class:`ContactExistsError`, which then means that the contact is there.
+        request_id: The identifier that the server gave the request, to quote when asking its
+            support, or ``None``; from the headers that ``meta.request_id`` lists.
         code: The server's own code for its refusal, as text, or ``None`` if it gave none.
     """
 

@@ -12,7 +12,7 @@ from types import FunctionType, MethodType, TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ._access_tokens import TokenSource
-from ._api import Shared, check_types
+from ._api import SharesConnections, check_types
 from ._arguments import NoOthers, hide_others, misspelling_error
 from ._deprecation import CallSite, blocking_call_site
 from ._event_loop import find_blocked_loop
@@ -147,7 +147,7 @@ def _iterate(
     return items(check, MethodType(method, client._client), *args, **kwargs)
 
 
-class SyncSendblueClient(Shared):
+class SyncSendblueClient(SharesConnections):
     """The blocking client of Sendblue's contacts API, for Flask, Django, Celery and scripts.
 
     It has the methods, arguments, results and errors of :class:`SendblueClient`, whose
