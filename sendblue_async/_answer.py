@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-
-from attrs import frozen
+from typing import NamedTuple
 
 ACCEPT_ENCODING = "gzip, deflate"
 """What a request offers: the codings that :class:`Body` undoes."""
@@ -33,8 +32,7 @@ _MOST_MEMBERS = 1000
 _STEP = 2**18
 
 
-@frozen(slots=False)
-class Reply:
+class Reply(NamedTuple):
     """An HTTP answer.
 
     Attributes:

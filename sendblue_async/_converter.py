@@ -147,18 +147,21 @@ def _make_writer(cls: type) -> Callable[[Any], dict[str, Any]]:
 
     def write(model: Any) -> dict[str, Any]:
         body: dict[str, Any] = {}
+        values = vars(model)
         for name, spelling in names:
-            value = getattr(model, name)
+            value = values[name]
             if value is None:
                 continue
             if type(value) in plain:
                 body[spelling] = value
             elif value is CLEAR:
                 body[spelling] = None
+            elif type(value) is tuple:
+                body[spelling] = _write_list(value)
             else:
                 body[spelling] = converter.unstructure(value)
         for name in extra_names:
-            if extra := getattr(model, name):
+            if extra := values[name]:
                 # Where a field's own spelling held something unreadable, its double was read.
                 for spelling in extra.keys() & body.keys():
                     body[camel_case(spelling)] = body.pop(spelling)

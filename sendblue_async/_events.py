@@ -260,7 +260,8 @@ def _is_logged(level: int) -> bool:
     ``isEnabledFor`` may take a lock. Whoever has it may be in a signal handler, in a blocking call
     that waits for this.
     """
-    return not log.disabled and log.manager.disable < level >= log.getEffectiveLevel()
+    # The level comes first, as it spares most lines the rest.
+    return level >= log.getEffectiveLevel() and not log.disabled and log.manager.disable < level
 
 
 def write_log(event: CallEvent) -> None:

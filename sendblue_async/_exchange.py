@@ -69,6 +69,11 @@ class Identity:
 
 
 @lru_cache(maxsize=32)
+def _make_url(base_url: str, path: str) -> URL:
+    return URL(base_url + path, encoded=True)
+
+
+@lru_cache(maxsize=32)
 def make_timeout(attempt: float, connect: float) -> aiohttp.ClientTimeout:
     """Make the limits of one request, in seconds for all of it and for connecting."""
     # Connecting ends some time before the attempt does, so that aiohttp can tell which it was.
@@ -111,7 +116,7 @@ async def exchange(
     try:
         response = await session.request(
             call.method,
-            URL(settings.base_url + call.path, encoded=True),
+            _make_url(settings.base_url, call.path),
             data=body,
             headers=identity.headers if body is None else identity.headers_with_body,
             timeout=timeout,
@@ -136,7 +141,8 @@ async def exchange(
     headers = join_headers(response.headers)
     received = Body(response.status, headers)
     try:
-        while (chunk := await response.content.readany()) and received.take(chunk):
+        content = response.content
+        while not content.at_eof() and received.take(await content.readany()):
             pass
     except ERRORS as error:
         # Of a refusal the status alone says what it means, however little came of its body.

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from inspect import signature
@@ -214,13 +214,15 @@ class _Connector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109
     ) -> aiohttp.connector.Connection:
         """Give a connection that nothing has come on yet."""
-        connection = await _connect(self, req, traces, timeout)
-        # There are no more idle connections than this, and a new one may greet, too.
-        for _ in range(self.limit):
-            if connection.protocol is None or not connection.protocol.should_close:
-                break
+        connection, closed = await _connect(self, req, traces, timeout), 0
+        # There are no more idle connections than the limit, and a new one may greet, too.
+        while (
+            (protocol := connection.protocol) is not None
+            and protocol.should_close
+            and closed < self.limit
+        ):
             connection.close()
-            connection = await _connect(self, req, traces, timeout)
+            connection, closed = await _connect(self, req, traces, timeout), closed + 1
         return connection
 
     def __del__(self, _: object = None) -> None:
@@ -232,9 +234,11 @@ class _Request(aiohttp.ClientRequest):
 
     sent = False
 
-    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+    def send(
+        self, conn: aiohttp.connector.Connection
+    ) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
         self.sent = True
-        return await super().send(conn)
+        return super().send(conn)
 
 
 class RequestBody(aiohttp.BytesPayload):
@@ -242,11 +246,11 @@ class RequestBody(aiohttp.BytesPayload):
 
     sent = False
 
-    async def write_with_length(
+    def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
-    ) -> None:
+    ) -> Coroutine[Any, Any, None]:
         self.sent = True
-        await super().write_with_length(writer, content_length)
+        return super().write_with_length(writer, content_length)
 
 
 def drop_connection(response: aiohttp.ClientResponse) -> None:

@@ -194,9 +194,10 @@ class Portal:
 
         def next_message() -> Any:
             while True:
-                with suppress(queue.Empty):
+                try:
                     return messages.get(timeout=_SIGNAL_POLL_INTERVAL)
-                host.check(started=task is not None)
+                except queue.Empty:  # noqa: PERF203
+                    host.check(started=task is not None)
 
         try:
             loop.call_soon_threadsafe(start)

@@ -225,9 +225,11 @@ def run_with_lists(
     method: Callable[..., Coroutine[Any, Any, R]], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> R:
     """Run a method, with each iterable argument made a list on this thread first."""
-    for name in _ITERABLE_ARGUMENTS & kwargs.keys():
-        kwargs[name] = _to_list(kwargs[name])
-    return portal.run(method, tuple(map(_to_list, args)), kwargs)
+    client, *others = args
+    for name, value in kwargs.items():
+        if name in _ITERABLE_ARGUMENTS:
+            kwargs[name] = _to_list(value)
+    return portal.run(method, (client, *map(_to_list, others)), kwargs)
 
 
 def _to_list(argument: Any) -> Any:

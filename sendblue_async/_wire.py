@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
-from attrs import frozen
+from attrs import define, frozen
 
 from ._answer import NO_CONTENT, Reply
 from ._converter import encode_json, structure, unstructure
@@ -45,7 +45,7 @@ _PATH = re.compile(r"/(?!/)(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*"
 _decode = json.JSONDecoder().decode
 
 
-@frozen(kw_only=True, slots=False)
+@define(kw_only=True, slots=False)  # A frozen class takes longer to make.
 class Call(Generic[T_co]):
     """One API call.
 

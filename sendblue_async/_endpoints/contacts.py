@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
 from attrs import evolve
@@ -324,12 +324,12 @@ class Contacts(ApiClient):
             settle=lambda error: opt_out_flow(order, _LOOK_UP.call(number=order.number), error),
         )
 
-    async def _create(
+    def _create(
         self, contact: ContactCreate, *, since: float | None = None
-    ) -> ContactResponse:
+    ) -> Coroutine[Any, Any, ContactResponse]:
         """Create a contact that an earlier call, begun at ``since``, may have created."""
         operation = _UPSERT if contact.update_if_exists else _CREATE
-        return await self._created(operation, contact, since)
+        return self._created(operation, contact, since)
 
     async def _store(
         self, contact: ContactCreate, *, since: float | None = None
@@ -339,9 +339,9 @@ class Contacts(ApiClient):
         answer = await self._created(operation, contact, since)
         return answer if isinstance(answer, ContactResponse) else None
 
-    async def _created(
+    def _created(
         self, operation: Operation[_Answer], contact: ContactCreate, since: float | None
-    ) -> _Answer | ContactResponse:
+    ) -> Coroutine[Any, Any, _Answer]:
         number = contact.number
 
         def settle(error: SendblueError) -> Flow[Any]:
@@ -352,6 +352,6 @@ class Contacts(ApiClient):
 
         # For an upsert it is all the same what an earlier call did.
         since = None if operation.effect is Effect.IDEMPOTENT else since
-        return await self._send_settling(
+        return self._send_settling(
             operation.call(contact, number=number), settle=settle, since=since
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping  # noqa: F401 (attrs copies conver
 from datetime import datetime
 from typing import Any
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
 from .._arguments import suggest_arguments
 from .._converter import Clear, unstructure
@@ -19,6 +19,7 @@ from ._fields import (
     e164,
     extra_keys,
     is_boolean,
+    is_boolean_or_none,
     is_text_or_clear,
     sendblue_line,
     show,
@@ -77,7 +78,7 @@ class ContactCreate:
     assigned_to_email: str | Clear | None = field(default=None, validator=is_text_or_clear)
     sendblue_number: str | Clear | None = field(default=None, converter=sendblue_line)
     tags: tuple[str, ...] | Clear | None = field(default=None, converter=tag_list)
-    update_if_exists: bool | None = field(default=None, validator=validators.optional(is_boolean))
+    update_if_exists: bool | None = field(default=None, validator=is_boolean_or_none)
     custom_variables: dict[str, str] | Clear | None = field(
         default=None, converter=variables, hash=False
     )
@@ -160,7 +161,7 @@ class ContactUpdate:
     company_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
     assigned_to_email: str | Clear | None = field(default=None, validator=is_text_or_clear)
     sendblue_number: str | Clear | None = field(default=None, converter=sendblue_line)
-    opt_out: bool | None = field(default=None, validator=validators.optional(is_boolean))
+    opt_out: bool | None = field(default=None, validator=is_boolean_or_none)
     tags: tuple[str, ...] | Clear | None = field(default=None, converter=tag_list)
     custom_variables: dict[str, str] | Clear | None = field(
         default=None, converter=variables, hash=False

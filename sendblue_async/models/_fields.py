@@ -61,24 +61,29 @@ def show(value: object) -> str:
     return words if isinstance(value, str) else f"{words} ({type(value).__name__})"
 
 
-def check_text(value: object, field: str) -> str:
-    """Return the value if it is text that can be sent."""
+def check_text(value: object, field: str, index: int | None = None) -> str:
+    """Return the value if it is text that can be sent; with an index, it is one of several."""
+    if isinstance(value, str) and value.isascii():
+        return value
+    if index is not None:
+        field = f"{field}[{index}]"
     if not isinstance(value, str):
         raise ValidationError(f"{field} must be a string, not {show(value)}.", field=field)
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise ValidationError(
-                f"{field} has a lone surrogate, which is no text and cannot be sent: "
-                f"{show(value)}.",
-                field=field,
-            ) from None
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValidationError(
+            f"{field} has a lone surrogate, which is no text and cannot be sent: {show(value)}.",
+            field=field,
+        ) from None
     return value
 
 
 def _is_list(value: object) -> bool:
-    return isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
+    # The first comparison spares most values the others, which take longer.
+    return type(value) in (list, tuple) or (
+        isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
+    )
 
 
 def is_text(instance: object, attribute: Attribute[Any], value: object) -> None:
@@ -100,6 +105,12 @@ def is_boolean(instance: object, attribute: Attribute[Any], value: object) -> No
         )
 
 
+def is_boolean_or_none(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """True, false or nothing."""
+    if value is not None:
+        is_boolean(instance, attribute, value)
+
+
 def sendblue_line(value: str | Clear | None) -> str | Clear | None:
     """The Sendblue line to send with, in E.164 form."""
     return value if value is None or value is CLEAR else e164(value, "sendblue_number")
@@ -114,7 +125,7 @@ def tag_list(value: Iterable[str] | Clear | None) -> tuple[str, ...] | Clear | N
             f"tags must be a list of strings, not {show(value)}; for one tag, give ['vip'].",
             field="tags",
         )
-    return tuple([check_text(tag, f"tags[{index}]") for index, tag in enumerate(value)])
+    return tuple([check_text(tag, "tags", index) for index, tag in enumerate(value)])
 
 
 def variables(value: Mapping[str, str] | Clear | None) -> dict[str, str] | Clear | None:
