@@ -71,7 +71,7 @@ class _Host:
         get_ident: Names threads of the kind that its own is of; gevent and eventlet bring others.
         starting_thread: The thread that is about to start the host's own, if one is.
         thread: The thread that runs the loop, once it does.
-        end: What ended the loop.
+        error: What ended the loop.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class _Host:
         self.get_ident = threading.get_ident
         self.starting_thread: int | None = threading.get_ident()
         self.thread: int | None = None
-        self.end: BaseException | None = None
+        self.error: BaseException | None = None
         self._running = threading.Lock()
 
     def serves_caller(self) -> bool:
@@ -89,7 +89,7 @@ class _Host:
         return (
             self.process == os.getpid()
             and self.get_ident is threading.get_ident
-            and self.end is None
+            and self.error is None
         )
 
     def start(self) -> None:
@@ -107,9 +107,9 @@ class _Host:
         try:
             anyio.run(anyio.sleep_forever, backend_options={"loop_factory": lambda: self.loop})
         except BaseException as error:
-            self.end = error
+            self.error = error
 
-    def check(self, *, started: bool) -> None:
+    def check_alive(self, *, started: bool) -> None:
         """Check that a call still gets an answer from here.
 
         Args:
@@ -124,11 +124,11 @@ class _Host:
                 "This process was forked during the call, which the parent goes on with; "
                 "call again here."
             )
-        if self.end is not None:
-            message = f"The event loop of the blocking client ended: {self.end!r}."
+        if self.error is not None:
+            message = f"The event loop of the blocking client ended: {self.error!r}."
             if started:
-                raise OutcomeUnknownError(message, outcome="unknown") from self.end
-            raise ConfigurationError(message) from self.end
+                raise OutcomeUnknownError(message, outcome="unknown") from self.error
+            raise ConfigurationError(message) from self.error
         if self.thread is None:
             # Whoever was about to start the thread was interrupted, or could not.
             _try_to_start(self.start)
@@ -143,8 +143,8 @@ class Portal:
         # callers makes; and none is dropped, as that would close what a parent process has open.
         self._successors: dict[_Host | None, _Host] = {}
 
-    def forget(self) -> None:
-        """Take a new host at the next call; the thread of the old one did not survive a fork."""
+    def drop_host(self) -> None:
+        """Take a new host at the next call, as the thread of the old one did not survive a fork."""
         if self._host is not None:
             self._host.process = 0
 
@@ -154,7 +154,7 @@ class Portal:
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         *,
-        serve: Callable[[Any], object] | None = None,
+        on_message: Callable[[Any], object] | None = None,
     ) -> R:
         """Run a coroutine, and return or raise what it does. Interrupting the wait cancels it.
 
@@ -162,8 +162,8 @@ class Portal:
             function: Returns the coroutine.
             args: Its arguments.
             kwargs: Its keyword arguments.
-            serve: Called on this thread while it waits, with whatever the coroutine asks for. The
-                function gets what to ask with before its other arguments.
+            on_message: Called on this thread while it waits, with whatever the coroutine asks for.
+                The function gets what to ask with before its other arguments.
 
         Raises:
             ConfigurationError: If no thread can run the coroutine.
@@ -174,7 +174,7 @@ class Portal:
         # Written in C, so that no exception of a signal handler can strike while it is locked.
         # Under gevent, it is gevent's, which lets other greenlets go on.
         messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        if serve is not None:
+        if on_message is not None:
             args = (messages.put, *args)
         task: asyncio.Task[R] | None = None
         abandoned = False
@@ -197,13 +197,13 @@ class Portal:
                 try:
                     return messages.get(timeout=_SIGNAL_POLL_INTERVAL)
                 except queue.Empty:  # noqa: PERF203
-                    host.check(started=task is not None)
+                    host.check_alive(started=task is not None)
 
         try:
             loop.call_soon_threadsafe(start)
             while not isinstance(message := next_message(), asyncio.Task):
-                assert serve is not None
-                serve(message)
+                assert on_message is not None
+                on_message(message)
         except BaseException:
             # Ctrl-C, or what another signal's handler raised, such as Celery's time limit.
             abandoned = True
@@ -256,4 +256,4 @@ def _try_to_start(step: Callable[[], R]) -> R:
 portal = Portal()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=portal.forget)
+    os.register_at_fork(after_in_child=portal.drop_host)

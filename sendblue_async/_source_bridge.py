@@ -186,7 +186,7 @@ def _pull_rows_and_wait(
         rows.use(ask)
         return await stream.next()
 
-    while results := portal.run(next_result, (), {}, serve=pull):
+    while results := portal.run(next_result, (), {}, on_message=pull):
         yield results
 
 
@@ -254,19 +254,19 @@ def run_import(
         nonlocal task
         task = asyncio.current_task()
 
-        def show(shown: Any) -> None:
+        def keep_latest(shown: Any) -> None:
             latest.append(shown)
             ask(None)
 
-        options = kwargs if not callable(progress) else {**kwargs, "progress": show}
+        options = kwargs if not callable(progress) else {**kwargs, "progress": keep_latest}
         return await method(*args, **options)
 
-    def serve(_: None) -> None:
+    def call_progress(_: None) -> None:
         if latest:
             progress(latest.popleft())
 
     try:
-        return portal.run(run, (), {}, serve=serve)
+        return portal.run(run, (), {}, on_message=call_progress)
     except BaseException:
         if task is not None and not task.done():
             portal.run(_cancel_and_wait, (task,), {})

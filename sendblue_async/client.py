@@ -44,7 +44,7 @@ class SendblueClient(Endpoints):
             kept: in the environment as ``SENDBLUE_API_API_KEY`` and ``SENDBLUE_API_API_SECRET``,
             ``SENDBLUE_API_KEY`` and ``SENDBLUE_API_SECRET``, or ``SENDBLUE_API_KEY_ID`` and
             ``SENDBLUE_API_SECRET_KEY``, and in the credentials file of Sendblue's command-line
-            tool. The first place that has both is used.
+            tool. The first of these that has both is used.
         api_secret: The API secret.
         access_token: A bearer token in place of the two keys, or a function that returns one,
             async or not. It returns text, an :class:`AccessToken`, or what ``POST

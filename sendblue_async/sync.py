@@ -67,16 +67,16 @@ def blocking(
         method: The method.
         run: Runs the coroutine of a function, its arguments and keyword arguments.
     """
-    run_here = _run
+    run_blocking = _run_blocking
 
     def call(self: SyncSendblueClient, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        result: _R = run_here(run, method, self, args, kwargs)
+        result: _R = run_blocking(run, method, self, args, kwargs)
         return result
 
     return _imitate(method, call)
 
 
-def _run(
+def _run_blocking(
     run: Callable[..., Any],
     method: Callable[..., Any],
     client: SyncSendblueClient,

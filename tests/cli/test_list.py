@@ -60,11 +60,11 @@ def many(amount: int) -> list[dict[str, Any]]:
     first = datetime(2026, 1, 31, tzinfo=timezone.utc)
     return [
         {
-            "phone": f"+1415{place:07}",
+            "phone": f"+1415{index:07}",
             "first_name": "Ada" * 40,
-            "created_at": (first + timedelta(seconds=place)).isoformat(),
+            "created_at": (first + timedelta(seconds=index)).isoformat(),
         }
-        for place in range(amount)
+        for index in range(amount)
     ]
 
 

@@ -71,7 +71,7 @@ def test_one_client_serves_three_event_loops(far_sandbox: Sandbox) -> None:
 
     async def create(first: int) -> None:
         loops.add(asyncio.get_running_loop())
-        numbers = [f"+1415555{first + place:04}" for place in range(5)]
+        numbers = [f"+1415555{first + index:04}" for index in range(5)]
         answers = await asyncio.gather(*map(client.create_contact, numbers))
         assert [answer.contact.phone for answer in answers] == numbers
 
@@ -103,9 +103,9 @@ def test_one_client_serves_two_loops_at_once(far_sandbox: Sandbox) -> None:
 
     async def create(first: int) -> None:
         together.wait()
-        for place in range(0, 60, 10):
+        for index in range(0, 60, 10):
             await asyncio.gather(
-                *(client.create_contact(f"+1415555{first + place + one:04}") for one in range(10))
+                *(client.create_contact(f"+1415555{first + index + one:04}") for one in range(10))
             )
         done.append(first)
         together.wait()
@@ -479,18 +479,18 @@ async def test_cancellation_by_anyio(serve: Any, connect: Any) -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("place", ["in flight", "in a wait", "in the queue"])
+@pytest.mark.parametrize("state", ["in flight", "in a wait", "in the queue"])
 async def test_closing_ends_the_calls_under_way(
-    serve: Any, connect: Any, standing_timer: Any, place: str
+    serve: Any, connect: Any, standing_timer: Any, state: str
 ) -> None:
     """They raise an error of ours, whatever they were doing, and nothing more is sent."""
-    server = await serve(refusal(500) if place == "in a wait" else hang, contact())
+    server = await serve(refusal(500) if state == "in a wait" else hang, contact())
     client = connect(server, timer=standing_timer, max_connections=1)
     tasks = [await started(client.create_contact(NUMBER, update_if_exists=True))]
-    if place == "in the queue":
+    if state == "in the queue":
         tasks.append(await started(client.create_contact(NUMBER, update_if_exists=True)))
     await server.until(lambda: server.requests)
-    if place == "in a wait":
+    if state == "in a wait":
         await server.until(lambda: standing_timer.waits)
     await client.close()
     await server.until(lambda: server.open == 0)
@@ -520,7 +520,7 @@ async def test_cancellation_in_a_look_up(serve: Any, connect: Any) -> None:
 async def test_cancellation_while_the_client_holds_back(
     serve: Any, connect: Any, standing_timer: Any, first: Any
 ) -> None:
-    """A call that waits for its place in the rate, or for the end of a pause, sends nothing."""
+    """A call that waits for its slot of the rate limit, or for the end of a pause, sends nothing."""
     server = await serve(first, contact())
     client = connect(server, timer=standing_timer, max_connections=1, rate_limit=1)
     once = client.with_options(retry=RetryPolicy(attempts=1))

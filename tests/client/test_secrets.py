@@ -40,7 +40,7 @@ NUMBER = "+14155550123"
 KEY = "key-7c1e5a9b0d3f4e62"
 SECRET = "secret-93b8f7d2a6c14e05"
 # A piece of a key is as good as a hint; this many signs of one are too many.
-PIECES = {text[place : place + 6] for text in (KEY, SECRET) for place in range(7, len(text) - 5)}
+PIECES = {text[index : index + 6] for text in (KEY, SECRET) for index in range(7, len(text) - 5)}
 
 
 @pytest.fixture(autouse=True)
@@ -76,8 +76,8 @@ def frames(error: BaseException) -> str:
 def shown(error: BaseException) -> dict[str, str]:
     """Everything of an error that a log, a debugger or another process could get to see."""
     views = {}
-    for place, link in enumerate(chain(error)):
-        name = f"{place} {type(link).__name__}"
+    for index, link in enumerate(chain(error)):
+        name = f"{index} {type(link).__name__}"
         views |= {f"{name} str": str(link), f"{name} repr": repr(link)}
         views |= {f"{name} args": repr(link.args), f"{name} fields": repr(vars(link))}
         views[f"{name} traceback"] = frames(link)
@@ -142,7 +142,7 @@ def test_a_client_shows_no_key() -> None:
         credentials = find_credentials(None, None)
         transport.prepare()
         parts = (client, client.with_options(), vars(client), vars(inside), vars(transport))
-        check_secret({str(place): f"{part!r} {part!s}" for place, part in enumerate(parts)})
+        check_secret({str(index): f"{part!r} {part!s}" for index, part in enumerate(parts)})
         for part in (client, client.with_options(), inside, transport, credentials):
             with pytest.raises(TypeError, match="not pickled"):
                 pickle.dumps(part)

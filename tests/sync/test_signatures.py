@@ -93,7 +93,7 @@ def callables() -> dict[str, Any]:
     """Every public callable: functions, classes, and their methods and properties."""
     found: dict[str, Any] = {}
     modules = sendblue_async, models, batch, sandbox
-    for module, exported in [(place, name) for place in modules for name in place.__all__]:
+    for module, exported in [(parent, name) for parent in modules for name in parent.__all__]:
         item = getattr(module, exported)
         if not inspect.isroutine(item) and not inspect.isclass(item):
             continue

@@ -258,9 +258,9 @@ def test_a_missing_key_names_every_place(name: str, content: Any, home: Path) ->
     with pytest.raises(ConfigurationError) as caught:
         find_credentials(**arguments)
     message = str(caught.value)
-    for place in (name, "argument", *VARIABLES[name], "~/.sendblue/credentials.json",
+    for origin in (name, "argument", *VARIABLES[name], "~/.sendblue/credentials.json",
                   ENTRIES[name]):  # fmt: skip
-        assert place in message
+        assert origin in message
     assert "present" not in message
     assert caught.value.outcome == "not_sent"
 
@@ -329,23 +329,23 @@ UNSENDABLE = [
 
 # No environment can hold a NUL or a lone surrogate.
 PLACED = [
-    (place, value)
-    for place in ("argument", "environment", "file")
+    (origin, value)
+    for origin in ("argument", "environment", "file")
     for value in UNSENDABLE
-    if place != "environment" or not {"\x00", "\ud800"} & {*value}
+    if origin != "environment" or not {"\x00", "\ud800"} & {*value}
 ]
 
 
 @each_key
-@pytest.mark.parametrize(("place", "value"), PLACED, ids=ascii)
+@pytest.mark.parametrize(("origin", "value"), PLACED, ids=ascii)
 def test_a_key_that_no_header_can_hold_is_refused_without_showing_it(
-    name: str, place: str, value: str, home: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, origin: str, value: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A key with a line break, a blank around it or a non-ASCII character is named, not shown."""
     arguments: dict[str, str | None] = dict.fromkeys(VARIABLES, "present") | {name: None}
-    if place == "argument":
+    if origin == "argument":
         arguments[name] = value
-    elif place == "file":
+    elif origin == "file":
         store(home, {ENTRIES[name]: value})
     else:
         monkeypatch.setenv(VARIABLES[name][0], value)
@@ -364,17 +364,17 @@ def test_a_stored_key_that_is_no_string_is_refused(name: str, value: Any, home: 
         find_credentials(**(dict.fromkeys(VARIABLES, "present") | {name: None}))
 
 
-@pytest.mark.parametrize("place", ["argument", "environment", "file"])
+@pytest.mark.parametrize("origin", ["argument", "environment", "file"])
 def test_a_traceback_with_locals_does_not_show_the_key_that_was_found(
-    place: str, home: Path, monkeypatch: pytest.MonkeyPatch
+    origin: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If one key is missing, an error report that prints local variables hides the other."""
-    if place == "environment":
+    if origin == "environment":
         monkeypatch.setenv("SENDBLUE_API_API_KEY", HIDDEN)
-    elif place == "file":
+    elif origin == "file":
         store(home, {"apiKey": HIDDEN})
     with pytest.raises(ConfigurationError, match="No api_secret") as caught:
-        find_credentials(HIDDEN if place == "argument" else None, None)
+        find_credentials(HIDDEN if origin == "argument" else None, None)
     assert HIDDEN not in shown(caught.value)
 
 
