@@ -520,7 +520,7 @@ async def test_cancellation_in_a_look_up(serve: Any, connect: Any) -> None:
 async def test_cancellation_while_the_client_holds_back(
     serve: Any, connect: Any, standing_timer: Any, first: Any
 ) -> None:
-    """A call that waits for its slot of the rate limit, or for the end of a pause, sends nothing."""
+    """A call that waits for a slot of the rate limit, or for the end of a pause, sends nothing."""
     server = await serve(first, contact())
     client = connect(server, timer=standing_timer, max_connections=1, rate_limit=1)
     once = client.with_options(retry=RetryPolicy(attempts=1))

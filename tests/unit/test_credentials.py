@@ -328,7 +328,7 @@ UNSENDABLE = [
 
 
 # No environment can hold a NUL or a lone surrogate.
-PLACED = [
+UNSENDABLE_FROM = [
     (origin, value)
     for origin in ("argument", "environment", "file")
     for value in UNSENDABLE
@@ -337,7 +337,7 @@ PLACED = [
 
 
 @each_key
-@pytest.mark.parametrize(("origin", "value"), PLACED, ids=ascii)
+@pytest.mark.parametrize(("origin", "value"), UNSENDABLE_FROM, ids=ascii)
 def test_a_key_that_no_header_can_hold_is_refused_without_showing_it(
     name: str, origin: str, value: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
