@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -93,11 +94,13 @@ class Transport:
         )
         self._retry_budget = RetryBudget()
         self.clock = clock
-        self.rate_limiter = make_rate_limiter(rate_limit, clock=lambda: self.clock)
+        # Without a cycle, which would keep the connections of a client that is dropped.
+        this = weakref.proxy(self)
+        self.rate_limiter = make_rate_limiter(rate_limit, clock=lambda: this.clock)
         self.events = Events(
             on_event,
-            now=lambda: self.clock.monotonic(),
-            redact=lambda text: self._settings.redact(text),
+            now=lambda: this.clock.monotonic(),
+            redact=lambda text: this._settings.redact(text),
         )
 
     def __reduce_ex__(self, protocol: Any) -> Any:

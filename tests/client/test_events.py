@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import pickle
 import re
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ from attrs import fields
 from sendblue_async import (
     CallEvent,
     ConfigurationError,
+    RateLimiter,
     RetryPolicy,
+    SendblueClient,
     SendblueError,
     SyncSendblueClient,
     ValidationError,
@@ -379,3 +383,27 @@ def test_every_field_and_kind_is_documented() -> None:
         assert f"`{name}`" in page
     for kind in _events.EventKind.__args__:
         assert f'`"{kind}"`' in page
+
+
+class Unlimited(RateLimiter):
+    """A rate limiter that lets everything pass."""
+
+    def reserve_slot(self, now: float, deadline: float) -> float:
+        """Give a slot at once."""
+        return now
+
+
+async def test_a_client_with_listeners_is_gone_when_it_is_dropped(sandbox: Sandbox) -> None:
+    """No cycle keeps it, and its connections with it, until the garbage is collected."""
+    client = SendblueClient(
+        *KEYS, base_url=sandbox.base_url, on_event=print, rate_limit=Unlimited()
+    )
+    await client.count_contacts()
+    await client.close()
+    transport = weakref.ref(client._transport)
+    gc.disable()
+    try:
+        del client
+        assert transport() is None
+    finally:
+        gc.enable()
