@@ -70,7 +70,7 @@ def built_wheel(session: nox.Session) -> Path:
 def install_suite(session: nox.Session) -> None:
     """Install the built wheel and what the tests need beside it."""
     wheel = built_wheel(session)
-    session.install(f"sendblue-async[cli] @ {wheel.as_uri()}", *group("test"))
+    session.install(f"sendblue-async[cli,redis] @ {wheel.as_uri()}", *group("test"))
     # A reused environment would keep an older build of the same version.
     session.install("--force-reinstall", "--no-deps", str(wheel))
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ._converter import CLEAR, Clear
     from ._events import CallEvent
     from ._options import Timeouts
-    from ._rate_limits import RateLimiter
+    from ._rate_limits import RateLimiter, RedisRateLimiter
     from ._retry import RetryPolicy
     from .batch import ContactOutcome, ContactResult, ImportProgress, ImportReport
     from .client import SendblueClient
@@ -93,6 +93,7 @@ __all__ = [
     "RateLimitError",
     "RateLimiter",
     "RawResponse",
+    "RedisRateLimiter",
     "Response",
     "ResponseFormatError",
     "ResponseMeta",

@@ -57,8 +57,7 @@ class SendblueClient(Endpoints):
         retry: How often and how patiently a call is attempted; see :class:`RetryPolicy`.
         max_connections: Requests in flight at once, per event loop. Further calls queue.
         rate_limit: Requests per second at most, evenly spaced, or a
-                :class:`~sendblue_async.RateLimiter`. No
-            limit by default.
+            :class:`~sendblue_async.RateLimiter`. No limit by default.
         default_headers: Headers sent with every request, besides the client's own.
         proxy: URL of a forward proxy. By default ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``
             decide, as they are at the first call.
@@ -231,7 +230,7 @@ class SendblueClient(Endpoints):
         limiter = make_rate_limiter(
             rate_limit,
             parent=transport.rate_limiter,
-            clock=transport.clock,
+            clock=lambda: transport.clock,
         )
         limited = self._with_rate_limiter(limiter)
         create: Create = limited._create if read else limited._store

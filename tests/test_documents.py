@@ -21,6 +21,8 @@ from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
 from sendblue_async.sandbox import Sandbox
 
+from .rate_limits.redis_server import RedisServer
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -96,21 +98,45 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return home
 
 
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The Redis of a reader who shares a rate limit."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.kill()
+
+
 @pytest.fixture
-def environment(block: Block, homes: Callable[[str], Path], account: Sandbox) -> dict[str, str]:
+def environment(
+    block: Block,
+    homes: Callable[[str], Path],
+    account: Sandbox,
+    request: pytest.FixtureRequest,
+) -> dict[str, str]:
     """The environment of somebody whose Sendblue account is a sandbox of their own."""
     inherited = {key: value for key, value in os.environ.items() if "SENDBLUE" not in key}
     programs = Path(sys.executable).parent
-    return inherited | {
-        "HOME": str(homes(block.page.stem)),
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "SENDBLUE_API_KEY": account.api_key,
-        "SENDBLUE_API_SECRET": account.api_secret,
-        # The official SDK has its own names for the two keys, and the same one for the address.
-        "SENDBLUE_API_API_KEY": account.api_key,
-        "SENDBLUE_API_API_SECRET": account.api_secret,
-        "SENDBLUE_API_BASE_URL": account.base_url,
-    }
+    return (
+        inherited
+        | {
+            "HOME": str(homes(block.page.stem)),
+            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+            "SENDBLUE_API_KEY": account.api_key,
+            "SENDBLUE_API_SECRET": account.api_secret,
+            # The official SDK has its own names for the two keys, and the same one for the address.
+            "SENDBLUE_API_API_KEY": account.api_key,
+            "SENDBLUE_API_API_SECRET": account.api_secret,
+            "SENDBLUE_API_BASE_URL": account.base_url,
+        }
+        | (
+            {"REDIS_URL": request.getfixturevalue("redis_url")}
+            if "REDIS_URL" in block.source
+            else {}
+        )
+    )
 
 
 def run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from .._clock import Clock
@@ -9,6 +10,7 @@ from .adaptive import AdaptiveRateLimiter
 from .base import RateLimiter
 from .fixed import MAX_PAUSE, FixedRateLimiter
 from .nested import NestedRateLimiter
+from .redis import RedisRateLimiter
 
 __all__ = [
     "MAX_PAUSE",
@@ -17,6 +19,7 @@ __all__ = [
     "FixedRateLimiter",
     "NestedRateLimiter",
     "RateLimiter",
+    "RedisRateLimiter",
     "make_rate_limiter",
 ]
 
@@ -27,7 +30,7 @@ def make_rate_limiter(
     rate_limit: float | RateLimiter | None,
     *,
     parent: CountingRateLimiter | None = None,
-    clock: Clock,
+    clock: Callable[[], Clock],
 ) -> CountingRateLimiter:
     """What keeps a client, or a batch of one, to a rate limit.
 
@@ -35,7 +38,7 @@ def make_rate_limiter(
         rate_limit: Requests per second, or a rate limiter. With ``None`` a client has no limit,
             and a batch that of its client's rate limiter, or it discovers the server's.
         parent: What keeps the client to its limit, if this is for a batch.
-        clock: Tells the time, and waits.
+        clock: Gives the clock by which it waits.
 
     Raises:
         ConfigurationError: If it is neither.

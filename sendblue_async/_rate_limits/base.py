@@ -52,3 +52,10 @@ class RateLimiter(Protocol):
     def on_throttled(self, now: float) -> None:
         """Learn that the server answered 429."""
         return
+
+    async def aclose(self) -> None:
+        """Close what is open on the running event loop; it is opened again when it is needed.
+
+        A client that is closed calls this, and a batch at its end.
+        """
+        return

@@ -10,7 +10,7 @@ from .base import RateLimiter
 # Seconds that one answer may hold every caller back, whatever time it names. Then one call finds
 # out whether the server means it, and the others follow so many seconds later.
 MAX_PAUSE = 300.0
-_PROBE = 5.0
+PROBE = 5.0
 
 
 def check_rate(name: str, rate: float) -> None:
@@ -79,7 +79,7 @@ class FixedRateLimiter(RateLimiter):
             self._next = slot + self._interval
         if self._probes:
             self._probes = False
-            self._next = slot + _PROBE
+            self._next = slot + PROBE
         return slot
 
     def paused_until(self) -> float:

@@ -257,6 +257,7 @@ class WorkerPool:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self.rate_limiter.aclose()
 
     def _make_pull(self, source: Iterable[S] | AsyncIterable[S]) -> Callable[[], Awaitable[S]]:
         """Make a function that gives the next item, and that several may call at once."""

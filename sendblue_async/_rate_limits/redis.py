@@ -1,0 +1,354 @@
+"""One rate limit that many processes share, kept by a Redis server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import math
+import os
+import uuid
+from collections.abc import AsyncGenerator
+from typing import Any, NamedTuple
+
+from .._checks import check_positive_seconds
+from .._clock import SYSTEM_CLOCK
+from .._redaction import Secret, hide
+from ..exceptions import ConfigurationError
+from .base import RateLimiter
+from .fixed import MAX_PAUSE, PROBE, FixedRateLimiter, check_rate
+
+# Seconds after which Redis is asked again, if it did not answer.
+_ASK_AGAIN_AFTER = 1.0
+# Seconds for which a process counts that has sent nothing, and for which Redis keeps anything.
+_SEEN_WITHIN = 600.0
+# How many processes there are taken to be, as long as Redis has never said so.
+_SUPPOSED_PROCESSES = 10
+# Seconds to the last slot that is given to whoever waits for ever.
+_LONGEST_WAIT = 1e9
+# Seconds for which nobody asks whether there is a pause by now.
+_FRESH = 0.05
+
+# Times are microseconds of the server's clock. Lua would write them as 1.7e+15 by itself.
+_SCRIPT = """
+local command, process = ARGV[1], ARGV[2]
+local amount, time_left = tonumber(ARGV[3]), tonumber(ARGV[4])
+local seen_within, max_pause, probe_space = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local state = redis.call('HMGET', KEYS[1], 'now', 'next_slot', 'paused_until', 'probes')
+local last = tonumber(state[1]) or now
+local next_slot = tonumber(state[2]) or now
+local paused_until = tonumber(state[3]) or now
+local probes = state[4] == '1'
+if last > now then
+  -- The clock was set back, or is that of another machine: waits stay as long as they were.
+  next_slot = next_slot - (last - now)
+  paused_until = paused_until - (last - now)
+end
+
+local slot = -1
+if command == 'pause' then
+  probes = probes or amount > max_pause
+  paused_until = math.max(paused_until, now + math.min(amount, max_pause))
+elseif command == 'reserve' then
+  slot = math.max(now, next_slot, paused_until)
+  if slot - now < time_left then
+    next_slot = slot + amount
+    if probes then
+      probes = false
+      next_slot = math.max(next_slot, slot + probe_space)
+    end
+  end
+end
+
+local function text(number) return string.format('%.0f', number) end
+local kept = math.max(now, next_slot, paused_until) - now + seen_within
+redis.call('HSET', KEYS[1], 'now', text(now), 'next_slot', text(next_slot),
+  'paused_until', text(paused_until), 'probes', probes and '1' or '0')
+redis.call('PEXPIRE', KEYS[1], text(kept / 1000))
+redis.call('ZADD', KEYS[2], text(now), process)
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. text(now - seen_within))
+redis.call('PEXPIRE', KEYS[2], text(seen_within / 1000))
+return {text(slot - now), text(next_slot - now), text(paused_until - now),
+  redis.call('ZCARD', KEYS[2])}
+"""
+
+
+class _Answer(NamedTuple):
+    """What the script says: seconds from now, and how many processes were seen lately."""
+
+    wait: float
+    next_slot: float
+    pause: float
+    processes: int
+
+
+class _Connection:
+    """The connection of one event loop, on which one question follows the other."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.script = client.register_script(_SCRIPT)
+        self.turn = asyncio.Lock()
+        self.process = os.getpid()
+        self.closed = False
+        self.guard = _closing(client)
+        # An event loop alone does not keep what runs on it.
+        self.exchange: asyncio.Future[Any] | None = None
+
+
+async def _closing(client: Any) -> AsyncGenerator[None, None]:
+    """Close the client when this is closed, which an event loop does before it stops."""
+    try:
+        yield
+    finally:
+        await client.aclose()
+
+
+class RedisRateLimiter(RateLimiter):
+    """One rate limit for all processes that use the same Redis server and the same key.
+
+    Requests are evenly spaced by the clock of the Redis server, whichever process sends them, and
+    a 429 with ``Retry-After`` in one of them pauses all. Needs the extra ``redis``.
+
+    While Redis is unavailable, each process goes on at its share of the rate, and a warning is
+    logged. Its share is the rate divided by the number of processes seen in the ten minutes before
+    the last answer, or a tenth of the rate if Redis has never answered. Redis is asked again every
+    second.
+
+    Args:
+        url: Where Redis is: ``redis://``, ``rediss://`` (TLS) or ``unix://``.
+        rate: Requests per second at most, of all processes together.
+        key: Names the limit. Processes with the same key share it; give each Sendblue account a
+            key of its own. Default ``"default"``.
+        timeout: Seconds that an answer of Redis may take. Default 1.
+        fallback_rate: Requests per second of this process while Redis is unavailable. By default
+            its share, as above.
+
+    Raises:
+        ConfigurationError: If an argument is not usable, or the extra is not installed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        rate: float,
+        key: str = "default",
+        timeout: float = 1.0,
+        fallback_rate: float | None = None,
+    ) -> None:
+        self._url: Secret = hide(url)
+        url = self._url
+        check_rate("rate", rate)
+        if fallback_rate is not None:
+            check_rate("fallback_rate", fallback_rate)
+        if not isinstance(key, str) or not key:
+            raise ConfigurationError(f"key must be a text that is not empty, not {key!r}.")
+        self.rate = rate
+        self._rate = rate
+        self._key = key
+        self._timeout = check_positive_seconds("timeout", timeout)
+        self._fallback_rate = fallback_rate
+        self._errors = (_module("redis.exceptions").RedisError, OSError, asyncio.TimeoutError)
+        self._where = self._find_address()
+        self._connections: dict[asyncio.AbstractEventLoop, _Connection] = {}
+        # Those that a fork has copied. To drop one would close that of the parent.
+        self._inherited: list[_Connection] = []
+        self._identity = (0, "")
+        self._processes = 0
+        self._next_slot = self._paused_until = self._heard_at = self._ask_at = -math.inf
+        # What this process keeps to while Redis is unavailable.
+        self._fallback: FixedRateLimiter | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._where!r}, rate={self._rate!r}, key={self._key!r})"
+
+    async def aclose(self) -> None:
+        """Close the connection of the running event loop; the next call opens another one.
+
+        The end of the event loop, as in :func:`asyncio.run`, closes it, too.
+        """
+        connection = self._connections.get(asyncio.get_running_loop())
+        if connection is not None and connection.process == os.getpid():
+            async with connection.turn:
+                await self._drop(connection)
+
+    async def reserve_slot(self, now: float, before: float = math.inf) -> float:
+        """Take the next slot of all processes."""
+        began = _monotonic()
+        # What batches go by until the answer has come.
+        self._next_slot = max(self._next_slot, began) + 1 / self._rate
+        answer = await self._ask("reserve", 1 / self._rate, until=began + before - now)
+        now += _monotonic() - began
+        paused_until = now + self._paused_until - _monotonic()
+        if answer is not None:
+            return max(now + answer.wait, paused_until)
+        assert self._fallback is not None
+        return self._fallback.reserve_slot(max(now, paused_until), before)
+
+    def next_slot_at(self, now: float) -> float:
+        """The next slot, as far as it is known here."""
+        if self._fallback is not None:
+            return self._fallback.next_slot_at(now)
+        return max(now, now + max(self._next_slot, self._paused_until) - _monotonic())
+
+    async def paused_until(self) -> float:
+        """The time until which a pause lasts that any of the processes was told of."""
+        if _monotonic() - self._heard_at > _FRESH:
+            await self._ask("look", 0)
+        return self._paused_until
+
+    async def pause(self, now: float, seconds: float) -> None:
+        """Hold back the requests of every process."""
+        self._paused_until = max(self._paused_until, _monotonic() + min(seconds, MAX_PAUSE))
+        await self._ask("pause", min(seconds, 2 * MAX_PAUSE))
+
+    async def _ask(self, command: str, amount: float, *, until: float = math.inf) -> _Answer | None:
+        """What Redis answers, or nothing while it is unavailable."""
+        if self._fallback is not None:
+            if _monotonic() < self._ask_at:
+                return None
+            # The others need not wait while one finds out.
+            self._ask_at = _monotonic() + self._timeout + _ASK_AGAIN_AFTER
+        tries_again = self._fallback is not None
+        connection = await self._take_turn()
+        if self._fallback is not None and not tries_again:
+            connection.turn.release()
+            return None
+        # A caller that is cancelled leaves the connection in the midst of nothing.
+        exchange = asyncio.ensure_future(self._exchange(connection, command, amount, until))
+        connection.exchange = exchange
+        return await asyncio.shield(exchange)
+
+    async def _take_turn(self) -> _Connection:
+        """The connection of the running event loop, once nobody else asks anything on it."""
+        while True:
+            connection = await self._connect()
+            await connection.turn.acquire()
+            if not connection.closed:
+                return connection
+            connection.turn.release()
+
+    async def _exchange(
+        self, connection: _Connection, command: str, amount: float, until: float
+    ) -> _Answer | None:
+        """One question and its answer, after which the next one may be asked."""
+        try:
+            run = self._run(connection, command, amount, until)
+            answer = await asyncio.wait_for(run, self._timeout)
+        except self._errors as error:
+            self._lose(error)
+            # The next one may reach another machine.
+            await self._drop(connection)
+            return None
+        finally:
+            connection.turn.release()
+        self._learn(answer)
+        return answer
+
+    async def _drop(self, connection: _Connection) -> None:
+        connection.closed = True
+        self._connections.pop(asyncio.get_running_loop(), None)
+        with contextlib.suppress(*self._errors):
+            await asyncio.wait_for(connection.guard.aclose(), self._timeout)
+
+    async def _run(
+        self, connection: _Connection, command: str, amount: float, until: float
+    ) -> _Answer:
+        # A hash tag keeps both keys on one node of a cluster.
+        key = f"sendblue:rate-limit:{{{self._key}}}"
+        time_left = min(until - _monotonic(), _LONGEST_WAIT)
+        times = (amount, time_left, _SEEN_WITHIN, MAX_PAUSE, PROBE)
+        arguments = [command, self._process(), *(round(1e6 * time) for time in times)]
+        *waits, processes = await connection.script([key, f"{key}:processes"], arguments)
+        wait, next_slot, pause = (int(each) / 1e6 for each in waits)
+        return _Answer(wait, next_slot, pause, int(processes))
+
+    def _learn(self, answer: _Answer) -> None:
+        self._heard_at = _monotonic()
+        self._next_slot = self._heard_at + answer.next_slot
+        # A Redis that was started again may have forgotten a pause.
+        self._paused_until = max(self._paused_until, self._heard_at + answer.pause)
+        self._processes = answer.processes
+        if self._fallback is not None:
+            self._fallback = None
+            _log.warning("Redis at %s answers again: its rate limit is shared again", self._where)
+
+    def _lose(self, error: BaseException) -> None:
+        self._ask_at = _monotonic() + _ASK_AGAIN_AFTER
+        if self._fallback is not None:
+            return
+        share = self._rate / (self._processes or _SUPPOSED_PROCESSES)
+        self._fallback = FixedRateLimiter(self._fallback_rate or share)
+        _log.warning(
+            "Redis at %s is unavailable (%s): this process goes on with %.3g of the %.3g requests "
+            "per second, until Redis answers again",
+            self._where,
+            type(error).__name__,
+            self._fallback.rate,
+            self._rate,
+        )
+
+    async def _connect(self) -> _Connection:
+        """The connection of the running event loop, which is opened when something is asked."""
+        loop = asyncio.get_running_loop()
+        connection = self._connections.get(loop)
+        if connection is not None and connection.process == os.getpid():
+            return connection
+        for other, ended in list(self._connections.items()):
+            if ended.process != os.getpid():
+                self._inherited.append(ended)
+            if ended.process != os.getpid() or other.is_closed():
+                self._connections.pop(other, None)
+        connection = self._connections[loop] = _Connection(self._make_client())
+        await connection.guard.asend(None)
+        return connection
+
+    def _make_client(self) -> Any:
+        retry = _module("redis.asyncio.retry").Retry(_module("redis.backoff").NoBackoff(), 0)
+        return _module("redis.asyncio").Redis.from_url(str(self._url.reveal()), retry=retry)
+
+    def _find_address(self) -> str:
+        """The address in the URL, without what may be secret."""
+        try:
+            options = self._make_client().connection_pool.connection_kwargs
+        except (TypeError, ValueError, AttributeError):
+            # What it says may hold a piece of the password.
+            options = None
+        if options is None:
+            raise ConfigurationError(
+                "url must be the URL of a Redis server, such as redis://localhost:6379/0; what is "
+                "neither a letter nor a digit in its password must be percent-encoded."
+            )
+        if "path" in options:
+            return str(options["path"])
+        return f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
+
+    def _process(self) -> str:
+        """A name for this process, which a fork does not inherit."""
+        if self._identity[0] != os.getpid():
+            self._identity = os.getpid(), uuid.uuid4().hex
+        return self._identity[1]
+
+
+_log = logging.getLogger("sendblue_async")
+_monotonic = SYSTEM_CLOCK.monotonic
+
+
+def _module(name: str) -> Any:
+    """A module of the extra ``redis``.
+
+    Raises:
+        ConfigurationError: If it is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ConfigurationError(
+            "RedisRateLimiter needs redis, which is not installed. Run: "
+            "pip install 'sendblue-async[redis]'"
+        ) from error

@@ -1,0 +1,314 @@
+"""One limit kept by a real Redis, seen from one process; ``test_processes.py`` has several."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import gc
+import logging
+import pickle
+import time
+from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from sendblue_async import ConfigurationError, RedisRateLimiter
+
+from .redis_server import RedisServer
+
+pytestmark = pytest.mark.anyio
+
+
+Make = Callable[..., RedisRateLimiter]
+
+
+@pytest.fixture
+async def make(redis_server: RedisServer) -> AsyncIterator[Make]:
+    """Makes a limiter with a rate of 50, as another process would have it."""
+    made: list[RedisRateLimiter] = []
+
+    def make(url: str = redis_server.url, **options: Any) -> RedisRateLimiter:
+        made.append(RedisRateLimiter(url, **{"rate": 50, **options}))
+        return made[-1]
+
+    yield make
+    for each in made:
+        await each.aclose()
+
+
+async def wait_of(limiter: RedisRateLimiter, within: float = 1e6) -> float:
+    """Seconds to the slot that the limiter gives to somebody with so much time."""
+    now = time.monotonic()
+    return await limiter.reserve_slot(now, now + within) - now
+
+
+async def test_slots_are_evenly_spaced_whoever_asks(make: Make) -> None:
+    """No two are nearer than the rate has it, and none is left out; no burst after a quiet time."""
+    limiters = [make() for _ in range(3)]
+    now = time.monotonic()
+    slots = sorted(await asyncio.gather(*(each.reserve_slot(now) for each in limiters * 10)))
+    assert slots[-1] - slots[0] == pytest.approx(29 / 50, abs=0.2)
+    await asyncio.sleep(0.7)
+    waits = [await wait_of(limiters[0]) for _ in range(5)]
+    assert waits[-1] - waits[0] > 0.02
+
+
+async def test_each_key_has_a_limit_of_its_own(make: Make) -> None:
+    """Two accounts do not slow each other down."""
+    for _ in range(50):
+        await wait_of(make(rate=1, key="one"))
+    assert await wait_of(make(rate=1, key="other")) < 0.5
+    assert await wait_of(make(rate=1, key="one")) > 40
+
+
+async def test_a_slot_after_the_deadline_is_not_taken(make: Make) -> None:
+    """Whoever has no time for the next slot learns when it comes, and holds up nobody."""
+    ours = make(rate=0.1)
+    await wait_of(ours)
+    waits = [await wait_of(ours, within=5) for _ in range(20)]
+    assert all(5 < wait <= 10.5 for wait in waits)
+    assert 5 < await wait_of(ours) <= 10.5
+    assert await wait_of(ours) > 10.5
+
+
+async def test_a_pause_is_shared(make: Make) -> None:
+    """All are held back for as long as any was told, and come back evenly spaced."""
+    ours, theirs = make(), make()
+    await wait_of(theirs)
+    await ours.pause(time.monotonic(), 20)
+    await theirs.pause(time.monotonic(), 5)
+    # What was just heard is not asked for again at once.
+    await asyncio.sleep(0.1)
+    assert await theirs.paused_until() - time.monotonic() == pytest.approx(20, abs=2)
+    waits = [await wait_of(theirs) for _ in range(3)]
+    assert waits[0] == pytest.approx(20, abs=2)
+    assert waits[2] - waits[0] == pytest.approx(0.04, abs=0.02)
+    now = time.monotonic()
+    assert theirs.next_slot_at(now) - now == pytest.approx(20, abs=2)
+
+
+async def test_no_pause_lasts_for_ever(make: Make) -> None:
+    """After five minutes one caller of all finds out whether it is over, and then the others."""
+    ours, theirs = make(), make()
+    await ours.pause(time.monotonic(), 999_999_999)
+    first, second = await wait_of(theirs), await wait_of(ours)
+    assert first == pytest.approx(300, abs=2)
+    assert second - first == pytest.approx(5, abs=1)
+    assert await wait_of(theirs) - second < 1
+
+
+async def test_a_clock_that_is_set_back_stops_nobody(redis_server: RedisServer, make: Make) -> None:
+    """Waits stay as long as they were; the new clock may be that of another machine."""
+    ours = make(rate=1)
+    await wait_of(ours)
+    state = "sendblue:rate-limit:{default}"
+    hour = 3600 * 1_000_000
+    for field in ("now", "next_slot", "paused_until"):
+        redis_server.ask("HINCRBY", state, field, str(hour))
+    assert await wait_of(ours) == pytest.approx(1, abs=0.9)
+    assert await wait_of(ours) == pytest.approx(2, abs=0.9)
+
+
+async def test_what_redis_keeps_ends_by_itself(redis_server: RedisServer, make: Make) -> None:
+    """Two keys in one hash slot, without a secret, for ten minutes after the last slot."""
+    await wait_of(make(rate=0.001, key="crm"))
+    answer = redis_server.ask("KEYS", "*")
+    keys = sorted(word for word in answer.split("\r\n") if word.startswith("sendblue"))
+    assert keys == ["sendblue:rate-limit:{crm}", "sendblue:rate-limit:{crm}:processes"]
+    lives = [int(redis_server.ask("TTL", key).strip(":\r\n")) for key in keys]
+    assert lives == [pytest.approx(1600, abs=5), pytest.approx(600, abs=5)]
+
+
+async def test_it_goes_on_at_its_share_without_redis(
+    redis_server: RedisServer, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its share is by those who were seen lately; one warning says so, and one that it is over."""
+    ours, *others = [make() for _ in range(4)]
+    for each in (*others, ours):
+        await wait_of(each)
+    redis_server.kill()
+    waits = [await wait_of(ours) for _ in range(6)]
+    assert waits[-1] - waits[0] == pytest.approx(5 / 12.5, abs=0.1)
+    now = time.monotonic()
+    assert ours.next_slot_at(now) - now == pytest.approx(6 / 12.5, abs=0.2)
+    [warning] = caplog.records
+    assert (warning.name, warning.levelno) == ("sendblue_async", logging.WARNING)
+    assert "12.5 of the 50 requests per second" in caplog.text
+    # It comes back without its memory, scripts included.
+    redis_server.start()
+    await asyncio.sleep(1.1)
+    waits = [await wait_of(ours) for _ in range(6)]
+    assert waits[-1] - waits[0] == pytest.approx(5 / 50, abs=0.08)
+    assert len(caplog.records) == 2
+    assert "answers again" in caplog.records[1].getMessage()
+
+
+@pytest.mark.parametrize(("options", "rate"), [({}, 5), ({"fallback_rate": 2}, 2)])
+async def test_a_redis_that_was_never_there(
+    redis_server: RedisServer, make: Make, options: dict[str, float], rate: float
+) -> None:
+    """Nobody knows how many share the rate then: a tenth of it is used, or what the user chose."""
+    redis_server.kill()
+    ours = make(**options)
+    waits = [await wait_of(ours) for _ in range(3)]
+    assert waits[-1] - waits[0] == pytest.approx(2 / rate, abs=0.1)
+
+
+async def test_a_pause_outlives_redis(redis_server: RedisServer, make: Make) -> None:
+    """What was heard before Redis went away is kept, also when it comes back without it."""
+    ours, theirs = make(), make()
+    await theirs.pause(time.monotonic(), 30)
+    await wait_of(ours)
+    redis_server.kill()
+    assert await wait_of(ours) == pytest.approx(30, abs=2)
+    redis_server.start()
+    await asyncio.sleep(1.1)
+    assert await wait_of(ours) == pytest.approx(28.9, abs=2)
+
+
+async def test_a_redis_that_hangs_holds_up_hardly_anybody(
+    redis_server: RedisServer, make: Make
+) -> None:
+    """One question waits for its time, those behind it for the same, and later ones for none."""
+    ours = make(timeout=0.3)
+    await wait_of(ours)
+    redis_server.hang()
+    try:
+        began = time.monotonic()
+        await asyncio.gather(*(wait_of(ours) for _ in range(50)))
+        assert 0.25 < time.monotonic() - began < 5
+        began = time.monotonic()
+        for _ in range(100):
+            await wait_of(ours)
+        assert time.monotonic() - began < 0.25
+    finally:
+        redis_server.go_on()
+    await asyncio.sleep(1.4)
+    await wait_of(ours)
+    assert ours._fallback is None
+
+
+async def test_a_cancelled_caller_spoils_nothing(redis_server: RedisServer, make: Make) -> None:
+    """Neither the connection nor the answers of those who asked at the same time."""
+    ours = make()
+    await wait_of(ours)
+    connected = redis_server.ask("INFO", "stats").partition("total_connections_received:")[2]
+    for ticks in range(30):
+        asked = [asyncio.ensure_future(wait_of(ours)) for _ in range(3)]
+        for _ in range(ticks % 10):
+            await asyncio.sleep(0)
+        asked[ticks % 3].cancel()
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        given = [answer for answer in answers if isinstance(answer, float)]
+        assert len(given) >= 2
+        assert all(later - earlier > 0.01 for earlier, later in pairwise(sorted(given)))
+    again = redis_server.ask("INFO", "stats").partition("total_connections_received:")[2]
+    # The one that asks is a connection, too.
+    assert int(again.split()[0]) == int(connected.split()[0]) + 1
+
+
+async def test_those_cancelled_in_the_queue_take_no_slot(make: Make) -> None:
+    """A hundred callers that gave up before they were asked for hold up nobody."""
+    ours = make(rate=10)
+    await wait_of(ours)
+    asked = [asyncio.ensure_future(wait_of(ours)) for _ in range(100)]
+    await asyncio.sleep(0)
+    for each in asked:
+        each.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+    assert await wait_of(ours) < 1
+
+
+async def test_a_server_that_takes_no_writes_is_left(redis_server: RedisServer, make: Make) -> None:
+    """After a failover the old address may lead to another machine: the connection is not kept."""
+    ours = make()
+    await wait_of(ours)
+    redis_server.ask("REPLICAOF", "127.0.0.1", "1")
+    await wait_of(ours)
+    assert ours._fallback is not None
+    assert ours._connections == {}
+    redis_server.ask("REPLICAOF", "NO", "ONE")
+    await asyncio.sleep(1.1)
+    await wait_of(ours)
+    assert ours._fallback is None
+
+
+async def test_a_password_is_used_and_never_shown(
+    guarded_server: RedisServer, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is in no repr, message, log line or pickle; a wrong one is like no Redis."""
+    caplog.set_level(logging.DEBUG)
+    url = f"redis://:hunter2-of-redis@127.0.0.1:{guarded_server.port}/0"
+    ours = make(url)
+    await wait_of(ours)
+    assert ours._fallback is None
+    wrong = make(url.replace("hunter2", "hunter3"))
+    await wait_of(wrong)
+    assert wrong._fallback is not None
+    shown = f"{ours!r} {wrong!r} {vars(ours)} {caplog.text}"
+    assert f"127.0.0.1:{guarded_server.port}" in shown
+    assert "hunter" not in shown
+    for write in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError):
+            write(ours)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"url": "http://localhost"},
+        {"url": "redis://:hun/ter2@localhost"},
+        {"url": "redis://:pw#hunter2@localhost"},
+        {"url": "redis://localhost:6379/0?db=hunter2"},
+        {"url": 5},
+        {"rate": 0},
+        {"rate": "hunter2"},
+        {"key": ""},
+        {"key": 5},
+        {"timeout": 0},
+        {"fallback_rate": -1},
+    ],
+    ids=str,
+)
+def test_arguments_that_cannot_be_used(arguments: dict[str, Any]) -> None:
+    """Each is refused when the limiter is made, by its name, and without a piece of the URL."""
+    with pytest.raises(ConfigurationError, match=f"^{next(iter(arguments))} must ") as caught:
+        RedisRateLimiter(**{"url": "redis://localhost", "rate": 50, **arguments})
+    assert "hunter" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_several_event_loops(redis_server: RedisServer) -> None:
+    """Each has its own connection, which ends with it; the next one goes on where it stopped."""
+    ours = RedisRateLimiter(redis_server.url, rate=1)
+    waits = [asyncio.run(wait_of(ours)) for _ in range(3)]
+    assert waits == [pytest.approx(n, abs=0.9) for n in range(3)]
+
+    async def close() -> None:
+        await wait_of(ours)
+        await ours.aclose()
+        await ours.aclose()
+        # It may be closed while others use it.
+        asked = [asyncio.ensure_future(wait_of(ours)) for _ in range(5)]
+        await asyncio.sleep(0)
+        await ours.aclose()
+        assert len(await asyncio.gather(*asked)) == 5
+        assert ours._fallback is None
+
+    asyncio.run(close())
+    clients = redis_server.ask("INFO", "clients").partition("connected_clients:")[2]
+    assert clients.split()[0] == "1"
+
+
+async def test_a_limiter_that_is_dropped_closes_its_connection(redis_server: RedisServer) -> None:
+    """Nothing is left open when nobody has it any more."""
+    await wait_of(RedisRateLimiter(redis_server.url, rate=50))
+    gc.collect()
+    for _ in range(500):
+        clients = redis_server.ask("INFO", "clients").partition("connected_clients:")[2]
+        if clients.split()[0] == "1":
+            break
+        await asyncio.sleep(0.01)
+    assert clients.split()[0] == "1"
