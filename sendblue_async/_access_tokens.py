@@ -151,19 +151,21 @@ class AccessTokens:
         source: A token, or a function that is called for one whenever there is none, or the last
             one is about to expire or was refused. A function that is not async is called on a
             thread of its own, as it may block.
+        clock: Tells the time.
 
     Raises:
         ConfigurationError: If it is neither.
     """
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Any, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
         self._source: Callable[[], Any] | None = None
         self._recent: deque[Secret] = deque(maxlen=_RECENT_TOKENS)
         self._token: Secret | None = None
         self._refresh_at = self._expires_at = math.inf
         self._refreshes: dict[asyncio.AbstractEventLoop, _Refresh] = {}
         if isinstance(source, str):
-            self._store(AccessToken(source), SYSTEM_CLOCK)
+            self._store(AccessToken(source))
         elif callable(source):
             self._source = source
         else:
@@ -186,29 +188,30 @@ class AccessTokens:
         """Mask the latest tokens in a text, should a server have sent them back."""
         return make_redactor(self._recent)(text)
 
-    async def get(
-        self, timeout: float, *, clock: Clock, refused: Secret | None = None
-    ) -> Secret | NoToken:
+    async def get(self, timeout: float, *, refused: Secret | None = None) -> Secret | NoToken:
         """Return a token to send, or why there is none.
 
         Args:
             timeout: Seconds to wait for one.
-            clock: Tells the time.
             refused: A token that the server has refused. If there is no other, it is returned,
                 the very same object.
         """
         token = self._token
-        fresh = token is not None and token is not refused and clock.monotonic() < self._refresh_at
+        fresh = (
+            token is not None
+            and token is not refused
+            and self._clock.monotonic() < self._refresh_at
+        )
         if self._source is None or fresh:
             assert token is not None
             return token
-        answer = await self._wait_for_refresh(timeout, clock)
+        answer = await self._wait_for_refresh(timeout)
         if isinstance(answer, NoToken) and token is not None and token is not refused:
             # The refresh began early enough for the last token to be still valid.
-            return token if clock.monotonic() < self._expires_at else answer
+            return token if self._clock.monotonic() < self._expires_at else answer
         return answer
 
-    async def _wait_for_refresh(self, timeout: float, clock: Clock) -> Secret | NoToken:
+    async def _wait_for_refresh(self, timeout: float) -> Secret | NoToken:
         if any(each.tokens is self and not each.task.done() for each in _refreshes.get()):
             return NoToken(
                 "access_token makes a call with the client that it is to give a token to; "
@@ -219,7 +222,7 @@ class AccessTokens:
         refresh = self._refreshes.get(loop)
         if refresh is None or refresh.task.done():
             refresh = self._refreshes[loop] = _Refresh(self)
-            refresh.task = asyncio.ensure_future(self._refresh(refresh, clock))
+            refresh.task = asyncio.ensure_future(self._refresh(refresh))
         refresh.waiting += 1
         try:
             await asyncio.wait([refresh.task], timeout=timeout)
@@ -236,7 +239,7 @@ class AccessTokens:
             raise answer
         return answer
 
-    async def _refresh(self, refresh: _Refresh, clock: Clock) -> Secret | NoToken | BaseException:
+    async def _refresh(self, refresh: _Refresh) -> Secret | NoToken | BaseException:
         """Get the next token, or why there is none.
 
         What ends the program is returned, so that whoever waits can raise it.
@@ -255,11 +258,11 @@ class AccessTokens:
                 error,
             )
         try:
-            return self._store(_parse_token(result), clock)
+            return self._store(_parse_token(result))
         except ConfigurationError as error:
             return NoToken(f"{error}".rstrip("."), ConfigurationError)
 
-    def _store(self, token: AccessToken, clock: Clock) -> Secret:
+    def _store(self, token: AccessToken) -> Secret:
         """Use this token from now on; return the very same object as before if it is no other."""
         secret: Secret = hide(token.token)
         if self._token is not None and secret == self._token:
@@ -269,10 +272,10 @@ class AccessTokens:
             self._recent.append(secret)
         life = math.inf
         if token.expires_at is not None:
-            life = token.expires_at.timestamp() - clock.time()
+            life = token.expires_at.timestamp() - self._clock.time()
         # One that seems to have expired already may be good by the server's clock: let that tell.
         life = life if life > 0 else math.inf
-        self._expires_at = clock.monotonic() + life
+        self._expires_at = self._clock.monotonic() + life
         self._refresh_at = self._expires_at - min(_REFRESH_MARGIN, life / 10)
         return secret
 

@@ -14,6 +14,7 @@ from attrs import evolve
 
 from ._access_tokens import AccessTokens, TokenSource
 from ._arguments import NoOthers, hide_others, misspelling_error
+from ._clock import SYSTEM_CLOCK, Clock
 from ._converter import encode_json
 from ._credentials import check_credentials, find_credentials
 from ._event_loop import require_asyncio
@@ -78,6 +79,9 @@ class SharesConnections:
 class ApiClient(SharesConnections):
     """Sends calls with the keys, retries and errors that all endpoints share."""
 
+    # A test has a subclass that waits by another one.
+    _clock: Clock = SYSTEM_CLOCK
+
     @hide_others
     def __init__(
         self,
@@ -130,7 +134,7 @@ class ApiClient(SharesConnections):
         self._transport = Transport(
             partial(find_credentials, api_key, api_secret)
             if access_token is None
-            else AccessTokens(access_token),
+            else AccessTokens(access_token, clock=self._clock),
             base_url,
             max_connections=max_connections,
             rate_limit=rate_limit,
@@ -141,6 +145,7 @@ class ApiClient(SharesConnections):
             session=session,
             allow_http=allow_http,
             on_event=on_event,
+            clock=self._clock,
         )
 
     def __repr__(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -54,7 +53,7 @@ class Transport:
         trace_configs: aiohttp's hooks, given to the session.
         session: A session of the caller's own, used as it is and left open.
         on_event: A function that gets each :class:`CallEvent`, or several.
-        clock: Time, waiting and randomness. A test may set another one later.
+        clock: Time, waiting and randomness.
     """
 
     def __init__(
@@ -94,13 +93,11 @@ class Transport:
         )
         self._retry_budget = RetryBudget()
         self.clock = clock
-        # Without a cycle, which would keep the connections of a client that is dropped.
-        this = weakref.proxy(self)
-        self.rate_limiter = make_rate_limiter(rate_limit, clock=lambda: this.clock)
+        self.rate_limiter = make_rate_limiter(rate_limit, clock=clock)
+        # No reference to this transport, which is to be collected as soon as it is dropped.
+        source = self._settings_source
         self.events = Events(
-            on_event,
-            now=lambda: this.clock.monotonic(),
-            redact=lambda text: this._settings.redact(text),
+            on_event, now=clock.monotonic, redact=lambda text: source.resolve().redact(text)
         )
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -302,7 +299,7 @@ class Transport:
     async def _identify(self, deadline: float) -> Identity | Failure:
         """The identity by an access token, or why there is none."""
         assert self._tokens is not None
-        token = await self._tokens.get(deadline - self.clock.monotonic(), clock=self.clock)
+        token = await self._tokens.get(deadline - self.clock.monotonic())
         if isinstance(token, NoToken):
             return Failure(
                 rule=_rule_without_token(RULES[FailureKind.NO_TOKEN], token),
@@ -320,7 +317,7 @@ class Transport:
         """Ask for another token than the one refused; say whether there is one, or why not."""
         assert self._tokens is not None
         token = await self._tokens.get(
-            deadline - self.clock.monotonic(), clock=self.clock, refused=refused.refused_token
+            deadline - self.clock.monotonic(), refused=refused.refused_token
         )
         if not isinstance(token, NoToken):
             return refused, token is not refused.refused_token

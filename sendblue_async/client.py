@@ -230,7 +230,7 @@ class SendblueClient(Endpoints):
         limiter = make_rate_limiter(
             rate_limit,
             parent=transport.rate_limiter,
-            clock=lambda: transport.clock,
+            clock=transport.clock,
         )
         limited = self._with_rate_limiter(limiter)
         create: Create = limited._create if read else limited._store

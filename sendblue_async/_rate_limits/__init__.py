@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from .._clock import Clock
@@ -30,7 +29,7 @@ def make_rate_limiter(
     rate_limit: float | RateLimiter | None,
     *,
     parent: CountingRateLimiter | None = None,
-    clock: Callable[[], Clock],
+    clock: Clock,
 ) -> CountingRateLimiter:
     """What keeps a client, or a batch of one, to a rate limit.
 
@@ -38,7 +37,7 @@ def make_rate_limiter(
         rate_limit: Requests per second, or a rate limiter. With ``None`` a client has no limit,
             and a batch that of its client's rate limiter, or it discovers the server's.
         parent: What keeps the client to its limit, if this is for a batch.
-        clock: Gives the clock by which it waits.
+        clock: Tells the time, and waits.
 
     Raises:
         ConfigurationError: If it is neither.

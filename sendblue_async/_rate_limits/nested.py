@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 
 from .._clock import Clock
 from .base import RateLimiter
@@ -18,7 +18,7 @@ class NestedRateLimiter(RateLimiter):
     Args:
         inner: What this process or batch keeps to.
         outer: What it shares with others.
-        clock: Gives the clock by which it waits.
+        clock: Tells the time, and waits.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class NestedRateLimiter(RateLimiter):
         inner: RateLimiter,
         outer: RateLimiter,
         *,
-        clock: Callable[[], Clock],
+        clock: Clock,
     ) -> None:
         self.inner = inner
         self.outer = outer
@@ -52,12 +52,12 @@ class NestedRateLimiter(RateLimiter):
         while slot > now:
             if slot >= before:
                 return slot
-            await self._clock().sleep(slot - now)
-            now = self._clock().monotonic()
+            await self._clock.sleep(slot - now)
+            now = self._clock.monotonic()
             if await awaited(self.inner.paused_until()) <= now:
                 break
             slot = await awaited(self.inner.reserve_slot(now, before))
-        return await awaited(self.outer.reserve_slot(self._clock().monotonic(), before))
+        return await awaited(self.outer.reserve_slot(self._clock.monotonic(), before))
 
     def next_slot_at(self, now: float) -> float:
         """The time at which both limiters have a slot."""

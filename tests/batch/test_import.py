@@ -648,6 +648,8 @@ FULL_DISK = """
     import resource, signal, sys
     from sendblue_async import JournalError, SyncSendblueClient
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    # Python would cut what it compiles to that length, too, and leave it so for others.
+    sys.dont_write_bytecode = True
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, hard))
     client = SyncSendblueClient()

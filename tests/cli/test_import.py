@@ -243,7 +243,8 @@ def test_a_report_that_fails_leaves_the_one_before(
     path = written(home, numbers(3))
     report = path.with_name("report.json")
     report.write_text("old")
-    # Less than the report has with so many columns, and more than the journal and its log.
+    # Less than the report has with so many columns, and more than the journal and its log. With -B,
+    # as Python would cut what it compiles to that length, too, and leave it so for others.
     limits = "import resource, sys, os; hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]; "
     limits += "resource.setrlimit(resource.RLIMIT_FSIZE, (230_000, hard)); "
     code = limits + "from sendblue_async.cli import main; main()"
@@ -251,7 +252,7 @@ def test_a_report_that_fails_leaves_the_one_before(
     path.write_text(f"Mobile,{columns}\n+12015550001\n")
     options = ["import", "people.csv", "--report", "report.json", *["--dry-run"] * dry]
     done = subprocess.run(
-        [sys.executable, "-c", code, *options],
+        [sys.executable, "-Bc", code, *options],
         cwd=path.parent,
         env=home | account(sandbox),
         capture_output=True,
@@ -497,7 +498,7 @@ def test_once_contacts_were_sent_the_exit_code_is_1(
     code = limits + "from sendblue_async.cli import main; main()"
     options = ["import", "people.csv", "--rate", "9999/s", "--concurrency", "4"]
     with subprocess.Popen(
-        [sys.executable, "-c", code, *options],
+        [sys.executable, "-Bc", code, *options],
         cwd=path.parent,
         env=home | account(sandbox),
         stdout=subprocess.PIPE,

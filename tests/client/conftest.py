@@ -14,7 +14,7 @@ import trustme
 from attrs import Factory, define, frozen
 
 from sendblue_async import RetryPolicy, SendblueClient, Timeouts
-from sendblue_async._clock import Clock
+from sendblue_async._clock import SYSTEM_CLOCK, Clock
 from sendblue_async.sandbox import Sandbox
 
 from .servers import Server, Step, running
@@ -65,6 +65,15 @@ class Timer:
                 rings.set()
 
 
+def make_client(clock: Clock, *arguments: Any, **options: Any) -> SendblueClient:
+    """A client that goes by this clock."""
+
+    class TimedClient(SendblueClient):
+        _clock = clock
+
+    return TimedClient(*arguments, **options)
+
+
 @pytest.fixture
 async def stack() -> AsyncIterator[AsyncExitStack]:
     """Ends what was begun in a test, in the opposite order."""
@@ -106,15 +115,21 @@ def connect(stack: AsyncExitStack) -> Connect:
         server: Sandbox | Server | str,
         *,
         timer: Timer | None = None,
+        clock: Clock = SYSTEM_CLOCK,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
         **options: Any,
     ) -> SendblueClient:
         url = server if isinstance(server, str) else server.base_url
         keys = "sandbox-key", "sandbox-secret"
-        client = SendblueClient(*keys, base_url=url, timeouts=timeouts, retry=retry, **options)
-        if timer is not None:
-            client._transport.clock = timer.clock
+        client = make_client(
+            timer.clock if timer else clock,
+            *keys,
+            base_url=url,
+            timeouts=timeouts,
+            retry=retry,
+            **options,
+        )
         stack.push_async_callback(client.close)
         return client
 

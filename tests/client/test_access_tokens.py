@@ -27,9 +27,10 @@ from sendblue_async import (
     SyncSendblueClient,
     Timeouts,
 )
+from sendblue_async._clock import SYSTEM_CLOCK
 from sendblue_async.sandbox import Sandbox
 
-from .conftest import Timer
+from .conftest import Timer, make_client
 from .servers import contact, reply
 
 pytestmark = pytest.mark.anyio
@@ -81,11 +82,13 @@ def connect(stack: AsyncExitStack) -> Callable[..., SendblueClient]:
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
     ) -> SendblueClient:
-        client = SendblueClient(
-            access_token=source, base_url=server.base_url, timeouts=timeouts, retry=retry
+        client = make_client(
+            SYSTEM_CLOCK if timer is None else timer.clock,
+            access_token=source,
+            base_url=server.base_url,
+            timeouts=timeouts,
+            retry=retry,
         )
-        if timer is not None:
-            client._transport.clock = timer.clock
         stack.push_async_callback(client.close)
         return client
 

@@ -14,7 +14,7 @@ import anyio
 import pytest
 import trustme
 
-from sendblue_async import OutcomeUnknownError, RetryPolicy, SendblueClient, SendblueError, Timeouts
+from sendblue_async import OutcomeUnknownError, RetryPolicy, SendblueError, Timeouts
 from sendblue_async._clock import Clock
 
 from .failures import FAILURES, NUMBER, Failure, Setting, answered, ends_in
@@ -25,6 +25,8 @@ pytestmark = pytest.mark.anyio
 TOTAL = 0.3
 # A tenth of a second is promised; a machine under load takes longer.
 ROOM = 0.5
+# Takes the time of day from where a test sets it.
+WALL_CLOCK = Clock(time=lambda: time.time())
 PATIENT = Timeouts(connect=5, attempt=20, total=TOTAL)
 PERSISTENT = RetryPolicy(attempts=10_000, base=0.01, cap=0.02)
 
@@ -140,13 +142,10 @@ async def test_waits_never_pass_the_deadline(
 
 
 @contextlib.asynccontextmanager
-async def a_wall_clock_that_jumps(
-    client: SendblueClient, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[None]:
+async def a_wall_clock_that_jumps(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     """The time of day leaps an hour back and forth, all the while."""
     real, hours = time.time, [0]
     monkeypatch.setattr(time, "time", lambda: real() + 3600 * hours[0])
-    client._transport.clock = Clock(time=time.time)
 
     async def leap() -> None:
         while True:
@@ -165,8 +164,8 @@ async def test_a_jump_of_the_wall_clock_does_not_move_the_deadline(
     """Attempts time out and the call ends as if nothing had happened to the time of day."""
     server = await serve(hang)
     timeouts = Timeouts(attempt=0.1, total=2 * TOTAL)
-    client = connect(server, retry=PERSISTENT, timeouts=timeouts)
-    async with a_wall_clock_that_jumps(client, monkeypatch):
+    client = connect(server, clock=WALL_CLOCK, retry=PERSISTENT, timeouts=timeouts)
+    async with a_wall_clock_that_jumps(monkeypatch):
         began = time.monotonic()
         with pytest.raises(OutcomeUnknownError) as caught:
             await client.create_contact(NUMBER, update_if_exists=True)
@@ -180,8 +179,8 @@ async def test_a_jump_of_the_wall_clock_does_not_end_a_call(
 ) -> None:
     """Calls that fail and are repeated succeed as they always do."""
     server = await serve(*[refusal(500), contact()] * 20, contact())
-    client = connect(server, retry=RetryPolicy(base=0.01))
-    async with a_wall_clock_that_jumps(client, monkeypatch):
+    client = connect(server, clock=WALL_CLOCK, retry=RetryPolicy(base=0.01))
+    async with a_wall_clock_that_jumps(monkeypatch):
         for _ in range(20):
             response = await client.create_contact(NUMBER, update_if_exists=True)
             assert response.meta.attempts == 2

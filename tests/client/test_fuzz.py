@@ -29,6 +29,7 @@ from sendblue_async import (
 from sendblue_async._clock import Clock as SystemClock
 
 from .checks import check_cause, check_copies
+from .conftest import make_client
 from .servers import Server, contact, raw, running
 
 NUMBER = "+14155550123"
@@ -98,8 +99,8 @@ class Bench:
         """A client of the server that waits by this clock."""
         policy = RetryPolicy(attempts=ATTEMPTS, base=0)
         url = self.server.base_url
-        client = SendblueClient(*KEYS, base_url=url, timeouts=PATIENCE, retry=policy)
-        client._transport.clock = SystemClock(monotonic=lambda: clock.now, sleep=clock.sleep)
+        waits = SystemClock(monotonic=lambda: clock.now, sleep=clock.sleep)
+        client = make_client(waits, *KEYS, base_url=url, timeouts=PATIENCE, retry=policy)
         return client
 
 
