@@ -89,7 +89,12 @@ class Operation(Generic[T_co]):
     read_not_found: Callable[[ResponseMeta], T_co] | None = None
 
     def call(
-        self, body: Any = None, *, number: str = "", query: Mapping[str, Any] | None = None
+        self,
+        body: Any = None,
+        *,
+        number: str = "",
+        query: Mapping[str, Any] | None = None,
+        read: Callable[[Any, ResponseMeta], Any] | None = None,
     ) -> Call[T_co]:
         """Make a call of this endpoint.
 
@@ -98,6 +103,7 @@ class Operation(Generic[T_co]):
             number: The phone number of the one contact it is about, in E.164 form; stands in
                 the path, if that has ``{number}``.
             query: Query parameters.
+            read: Reads the answer in place of the operation's own ``read``.
         """
         path = self.path
         if "{number}" in path:
@@ -106,7 +112,7 @@ class Operation(Generic[T_co]):
             method=self.method,
             path=add_query(path, query) if query else path,
             effect=self.effect,
-            read=self.read,
+            read=read or self.read,
             read_not_found=self.read_not_found,
             body=None if body is None else encode_json(unstructure(body), "body"),
             number=number,

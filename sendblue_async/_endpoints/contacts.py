@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Coroutine, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any
 
 from attrs import evolve
 
@@ -35,8 +35,6 @@ if sys.version_info >= (3, 11):
     from typing import Unpack
 else:
     from typing_extensions import Unpack
-
-_Answer = TypeVar("_Answer", bound="ContactResponse | ResponseMeta")
 
 # Without the wrapper that explains a misspelt argument, which none here is.
 _fill = inspect.unwrap(ContactCreate.__init__)
@@ -74,11 +72,9 @@ _ONE = f"{CONTACTS}/{{number}}"
 _read_status = make_reader(StatusResponse, may_be_empty=True, may_have_no_body=True)
 _read_opt_out = make_reader(OptOutResponse, may_be_empty=True, may_have_no_body=True)
 
-# What each endpoint is, and what it does: the retries follow from that alone.
+# What each operation does to the server decides how it is retried.
 _CREATE = Operation(method="POST", path=CONTACTS, effect=Effect.VERIFIABLE, read=_read_contact)
-_UPSERT = Operation(method="POST", path=CONTACTS, effect=Effect.IDEMPOTENT, read=_read_contact)
-_CREATE_UNREAD = Operation(method="POST", path=CONTACTS, effect=Effect.VERIFIABLE, read=_read_meta)
-_UPSERT_UNREAD = Operation(method="POST", path=CONTACTS, effect=Effect.IDEMPOTENT, read=_read_meta)
+_UPSERT = evolve(_CREATE, effect=Effect.IDEMPOTENT)
 _GET = Operation(method="GET", path=_ONE, effect=Effect.SAFE, read=_read_contact)
 _LOOK_UP = evolve(_GET, read_not_found=lambda meta: ContactResponse(meta=meta))
 _UPDATE = Operation(method="PUT", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_updated)
@@ -325,33 +321,33 @@ class Contacts(ApiClient):
         )
 
     def _create(
-        self, contact: ContactCreate, *, since: float | None = None
+        self,
+        contact: ContactCreate,
+        *,
+        since: float | None = None,
+        read: Callable[[Any, ResponseMeta], Any] | None = None,
     ) -> Coroutine[Any, Any, ContactResponse]:
         """Create a contact that an earlier call, begun at ``since``, may have created."""
+        number = contact.number
         operation = _UPSERT if contact.update_if_exists else _CREATE
-        return self._created(operation, contact, since)
+
+        def settle(error: SendblueError) -> Flow[Any]:
+            look_up = _LOOK_UP.call(number=number)
+            if operation is _UPSERT:
+                return update_flow(number, contact, look_up, error)
+            return create_flow(contact, look_up, error)
+
+        # For an upsert it does not matter what an earlier call did.
+        since = None if operation is _UPSERT else since
+        call = operation.call(contact, number=number, read=read)
+        return self._send_settling(call, settle=settle, since=since)
 
     async def _store(
         self, contact: ContactCreate, *, since: float | None = None
     ) -> ContactResponse | None:
-        """Do the same for callers who make no use of the answer, which is checked and not read."""
-        operation = _UPSERT_UNREAD if contact.update_if_exists else _CREATE_UNREAD
-        answer = await self._created(operation, contact, since)
+        """Create a contact for a caller that only needs to know whether it is stored.
+
+        The answer is checked and not read; there is a response only if it was looked up.
+        """
+        answer: Any = await self._create(contact, since=since, read=_read_meta)
         return answer if isinstance(answer, ContactResponse) else None
-
-    def _created(
-        self, operation: Operation[_Answer], contact: ContactCreate, since: float | None
-    ) -> Coroutine[Any, Any, _Answer]:
-        number = contact.number
-
-        def settle(error: SendblueError) -> Flow[Any]:
-            look_up = _LOOK_UP.call(number=number)
-            if operation.effect is Effect.IDEMPOTENT:
-                return update_flow(number, contact, look_up, error)
-            return create_flow(contact, look_up, error)
-
-        # For an upsert it is all the same what an earlier call did.
-        since = None if operation.effect is Effect.IDEMPOTENT else since
-        return self._send_settling(
-            operation.call(contact, number=number), settle=settle, since=since
-        )
