@@ -8,7 +8,7 @@ import aiohttp
 from aiohttp.http_exceptions import LineTooLong
 
 from ._connect_reasons import explain_no_connection
-from ._pool import LARGEST_HEADER
+from ._pool import MAX_HEADER_SIZE
 from ._redaction import redact_numbers
 from ._retry import RULES, Failure, FailureKind
 from ._settings import Settings
@@ -69,7 +69,7 @@ def _classify(error: BaseException, was_sent: bool) -> tuple[FailureKind, str]:
         return FailureKind.UNREADABLE, "got an answer that was cut short"
     if isinstance(error, aiohttp.ClientResponseError):
         if any(isinstance(link, LineTooLong) for link in _chain(error)):
-            kilobytes = LARGEST_HEADER // 2**10
+            kilobytes = MAX_HEADER_SIZE // 2**10
             message = f"got an answer with a header of more than {kilobytes} kB"
             return FailureKind.UNREADABLE, message
         return FailureKind.UNREADABLE, "got an answer that is not HTTP"

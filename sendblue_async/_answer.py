@@ -1,4 +1,4 @@
-"""An HTTP answer as it comes in. No I/O.
+"""Take in an HTTP answer. No I/O.
 
 Its headers are joined, and its body is unpacked and kept, both up to a limit.
 """
@@ -12,10 +12,10 @@ from typing import NamedTuple
 ACCEPT_ENCODING = "gzip, deflate"
 """What a request offers: the codings that :class:`Body` undoes."""
 
-LARGEST_ANSWER = 32 * 2**20
+MAX_ANSWER_SIZE = 32 * 2**20
 """Bytes of a success that are read at most, unpacked; 1,000 contacts take some 300 kB."""
 
-LARGEST_REFUSAL = 64 * 2**10
+MAX_REFUSAL_SIZE = 64 * 2**10
 """Bytes of any other answer that are read at most: its status says what it means."""
 
 NO_CONTENT = (204, 205)
@@ -27,9 +27,9 @@ _WINDOWS = {
     "deflate": zlib.MAX_WBITS,
 }
 # Nobody packs an answer more often than this, nor into more gzip members than that.
-_MOST_CODINGS = 3
-_MOST_MEMBERS = 1000
-_STEP = 2**18
+_MAX_CODINGS = 3
+_MAX_MEMBERS = 1000
+_CHUNK = 2**18
 
 
 class Reply(NamedTuple):
@@ -49,7 +49,7 @@ class Reply(NamedTuple):
 
 
 def join_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers of an answer, their names in lower case.
+    """Join the headers of an answer, their names in lower case.
 
     The values of one that came several times are joined with commas, as RFC 9110 §5.3 has it; of
     ``Set-Cookie``, which may not be joined, the last one stands.
@@ -69,7 +69,7 @@ def join_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 class _TooLarge(Exception):
-    """There is more than the limit allows."""
+    """The body is larger than the limit allows."""
 
 
 class _Coding:
@@ -91,8 +91,8 @@ class _Coding:
         full = False
         while data or full:
             if self._inflate is None or (self._inflate.eof and data):
-                self._inflate = self._begin(data)
-            step = min(_STEP, self._room + 1)
+                self._inflate = self._make_decompressor(data)
+            step = min(_CHUNK, self._room + 1)
             piece = self._inflate.decompress(data, step)
             full = len(piece) == step and not self._inflate.eof
             data = self._inflate.unconsumed_tail or self._inflate.unused_data
@@ -101,9 +101,9 @@ class _Coding:
             if self._room < 0:
                 raise _TooLarge
 
-    def _begin(self, data: bytes) -> zlib._Decompress:
+    def _make_decompressor(self, data: bytes) -> zlib._Decompress:
         self._members += 1
-        if self._members > _MOST_MEMBERS:
+        if self._members > _MAX_MEMBERS:
             raise _TooLarge
         # Some servers leave the header of "deflate" out; its lower half is always 8.
         bare = self._window == zlib.MAX_WBITS and data[0] & 0x0F != 8
@@ -111,12 +111,12 @@ class _Coding:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all that began has come to its end."""
+        """Whether all that began has ended."""
         return self._inflate is None or self._inflate.eof
 
 
 class Body:
-    """A body as it comes in.
+    """The body of an answer, taken in piece by piece.
 
     Args:
         status: The status of the answer, which decides how much of it is read.
@@ -125,7 +125,7 @@ class Body:
     """
 
     def __init__(self, status: int, headers: Mapping[str, str]) -> None:
-        self._limit = LARGEST_ANSWER if 200 <= status < 300 else LARGEST_REFUSAL
+        self._limit = MAX_ANSWER_SIZE if 200 <= status < 300 else MAX_REFUSAL_SIZE
         self._room = self._packed_room = self._limit
         self._pieces: list[bytes] = []
         self._codings: Sequence[_Coding] = ()
@@ -133,8 +133,8 @@ class Body:
             self._codings = _find_codings(headers["content-encoding"], self._limit)
         self._fault: str | None = None
 
-    def take(self, data: bytes) -> bool:
-        """Take the next bytes of the body; return whether any more can be taken."""
+    def feed(self, data: bytes) -> bool:
+        """Take the next bytes of the body; return whether more can be taken."""
         if not self._codings and len(data) <= self._room:
             self._room -= len(data)
             self._pieces.append(data)
@@ -149,7 +149,7 @@ class Body:
                 if self._room < 0:
                     raise _TooLarge
         except _TooLarge:
-            self._fault = f"is larger than {_shown(self._limit)}, the most that is read"
+            self._fault = f"is larger than {_format_size(self._limit)}, the most that is read"
         except zlib.error:
             self._fault = "is damaged and cannot be unpacked"
         return self._fault is None
@@ -168,10 +168,10 @@ class Body:
 
 
 def _find_codings(header: str, limit: int) -> list[_Coding]:
-    """The codings to undo, the outermost first."""
+    """Find the codings to undo, the outermost first."""
     names = [name.strip().lower() for name in header.split(",")]
     names = [name for name in names if name not in ("", "identity")]
-    if len(names) > _MOST_CODINGS or not _WINDOWS.keys() >= set(names):
+    if len(names) > _MAX_CODINGS or not _WINDOWS.keys() >= set(names):
         return []
     return [_Coding(_WINDOWS[name], limit) for name in reversed(names)]
 
@@ -184,5 +184,5 @@ def _unpack(data: bytes, codings: Sequence[_Coding]) -> Iterator[bytes]:
         yield from _unpack(piece, codings[1:])
 
 
-def _shown(size: int) -> str:
+def _format_size(size: int) -> str:
     return f"{size // 2**20} MB" if size >= 2**20 else f"{size // 2**10} kB"

@@ -15,7 +15,7 @@ from ._aiohttp_errors import ERRORS, read_error
 from ._answer import ACCEPT_ENCODING, Body, Reply, join_headers
 from ._clock import Clock
 from ._pool import (
-    LARGEST_HEADER,
+    MAX_HEADER_SIZE,
     ClientSession,
     ConnectionLost,
     RequestBody,
@@ -124,8 +124,8 @@ async def exchange(
             raise_for_status=False,
             # Unpacked here, where it is known how much of it is wanted.
             auto_decompress=False,
-            max_line_size=LARGEST_HEADER,
-            max_field_size=LARGEST_HEADER,
+            max_line_size=MAX_HEADER_SIZE,
+            max_field_size=MAX_HEADER_SIZE,
             proxy=proxy.url if proxy else None,
             proxy_headers=proxy.headers if proxy else None,
             ssl=settings.ssl,
@@ -134,7 +134,7 @@ async def exchange(
     except ERRORS as error:
         cause = error.__cause__ if isinstance(error, ConnectionLost) else error
         request = single if body is None else body
-        was_sent = request is None or request.sent
+        was_sent = request is None or request.was_sent
         return read_error(
             cause or error, settings, was_sent=was_sent, connect_timeout=timeout.connect or 0.0
         )
@@ -142,7 +142,7 @@ async def exchange(
     received = Body(response.status, headers)
     try:
         content = response.content
-        while not content.at_eof() and received.take(await content.readany()):
+        while not content.at_eof() and received.feed(await content.readany()):
             pass
     except ERRORS as error:
         # Of a refusal the status alone says what it means, however little came of its body.

@@ -26,23 +26,24 @@ from ._event_loop import require_asyncio
 from ._resolver import make_resolver
 from .exceptions import ConfigurationError
 
-LARGEST_HEADER = 64 * 2**10
+MAX_HEADER_SIZE = 64 * 2**10
 """Bytes that one header of an answer may have."""
 
 # The setting is newer than the oldest aiohttp that will do; that one counts no headers.
-_MANY_HEADERS: dict[str, Any] = (
+_HEADER_COUNT: dict[str, Any] = (
     {"max_headers": 1000} if "max_headers" in signature(ClientSession).parameters else {}
 )
 
 
 @define(eq=False)
 class Pool:
-    """What belongs to one event loop.
+    """The session of one event loop, and the slots for its requests.
 
     Attributes:
         session: The session.
-        slots: One for each request that may be under way.
-        guard: Closes the session when it is closed itself; ``None`` if the session is not ours.
+        slots: One for each request that may be in flight.
+        guard: A generator that closes the session when it is closed, or ``None`` if the session
+            is not ours.
         process: The process that made it.
     """
 
@@ -57,7 +58,7 @@ class Pool:
         return self.process != os.getpid()
 
     def abandon(self) -> None:
-        """Let go of the session, and close nothing: its event loop does not run here."""
+        """Let go of the session without closing it: its event loop does not run here."""
         if self.guard is not None:
             self.session.detach()
 
@@ -66,7 +67,7 @@ class Pools:
     """The pools of one client.
 
     Args:
-        slots: Requests under way at once, per event loop.
+        slots: Requests in flight at once, per event loop.
         trace_configs: aiohttp's hooks, given to the sessions made here.
         session: A session of the caller's own, used instead of any made here and left open.
     """
@@ -81,13 +82,13 @@ class Pools:
         self._slots = slots
         self._trace_configs = trace_configs
         self._session = session
-        # The loop of that session, once it was used.
-        self._home: asyncio.AbstractEventLoop | None = None
+        # The event loop that first used that session.
+        self._session_loop: asyncio.AbstractEventLoop | None = None
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
         self._blocks = 0
         self._closed = False
-        # One for each process, as a fork may come while another thread has the parent's. Its holder
-        # may enter it again, as a signal handler does that comes in between.
+        # One for each process, as a fork may come while another thread holds the parent's. It is
+        # reentrant for signal handlers, which may interrupt its holder.
         self._locks: dict[int, threading.RLock] = {}
 
     def _lock(self) -> threading.RLock:
@@ -100,13 +101,13 @@ class Pools:
             self._closed = False
 
     def leave(self) -> bool:
-        """End a block, and tell whether it was the last one, so that it is time to close."""
+        """End a block; return whether it was the last one, so that it is time to close."""
         with self._lock():
             self._blocks = max(0, self._blocks - 1)
             return self._blocks == 0
 
-    def of_running_loop(self) -> Pool | None:
-        """The pool of the running event loop, if there is one yet.
+    def find(self) -> Pool | None:
+        """Find the pool of the running event loop, if there is one yet.
 
         Raises:
             ConfigurationError: If no asyncio task runs here.
@@ -115,7 +116,7 @@ class Pools:
         return None if pool is None or pool.is_inherited else pool
 
     async def open(self) -> Pool:
-        """The pool of the running event loop, made now; those of ended loops are dropped.
+        """Make the pool of the running event loop, and drop those of loops that ended.
 
         Raises:
             ConfigurationError: If the client, or the session given to it, is closed.
@@ -137,32 +138,32 @@ class Pools:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=self._trace_configs,
                 request_class=_Request,
-                **_MANY_HEADERS,
+                **_HEADER_COUNT,
             )
-            guard = _closing(session)
+            guard = _close_with_loop(session)
             await guard.asend(None)
         elif session.closed or session.connector is None:
             raise ConfigurationError("The aiohttp session given to this client is closed.")
-        elif self._home not in (None, asyncio.get_running_loop()):
+        elif self._session_loop not in (None, asyncio.get_running_loop()):
             raise ConfigurationError(
                 "The aiohttp session given to this client belongs to another event loop. "
                 "Leave the session out, and the client makes one for each loop."
             )
         else:
-            self._home = asyncio.get_running_loop()
+            self._session_loop = asyncio.get_running_loop()
             # Zero is no limit.
             limits = session.connector.limit, session.connector.limit_per_host
             slots = min([slots, *filter(None, limits)])
-        # A caller that finds a place free goes on without giving way to others first.
+        # A caller that finds a slot free does not yield to others first.
         pool = Pool(session, anyio.Semaphore(slots, fast_acquire=True), guard)
         self._pools[asyncio.get_running_loop()] = pool
         return pool
 
     async def close(self) -> None:
-        """Close the sessions that were made here, and open no more until a block begins."""
+        """Close the sessions that were made here, and make no more until a block begins."""
         here = require_asyncio()
         with self._lock():
-            if self._blocks and _unless_in_use.get():
+            if self._blocks and _only_if_unused.get():
                 return
             self._blocks = 0
             self._closed = True
@@ -175,7 +176,7 @@ class Pools:
             elif loop is here:
                 await pool.guard.aclose()
             else:
-                asyncio.run_coroutine_threadsafe(_finish(pool.guard), loop)
+                asyncio.run_coroutine_threadsafe(_close_guard(pool.guard), loop)
 
     def __del__(
         self,
@@ -192,7 +193,7 @@ class Pools:
             warn("unclosed Sendblue client", category, stacklevel=2, source=self)
         for loop, pool in self._pools.items():
             if pool.guard is not None and pool in own and loop.is_running() and not is_finalizing():
-                submit(_finish(pool.guard), loop)
+                submit(_close_guard(pool.guard), loop)
             else:
                 pool.abandon()
 
@@ -203,8 +204,8 @@ _connect = aiohttp.TCPConnector.connect
 class _Connector(aiohttp.TCPConnector):
     """A connector that does not complain when it is dropped, as :class:`Pools` does.
 
-    A connection on which something came while nothing was asked is not used again: aiohttp would
-    take it for the answer to the next request.
+    A connection on which something arrived while it was idle is not used again: aiohttp would
+    take that for the answer to the next request.
     """
 
     async def connect(
@@ -213,7 +214,7 @@ class _Connector(aiohttp.TCPConnector):
         traces: list[Any],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109
     ) -> aiohttp.connector.Connection:
-        """Give a connection that nothing has come on yet."""
+        """Return a connection on which nothing has arrived yet."""
         connection, closed = await _connect(self, req, traces, timeout), 0
         # There are no more idle connections than the limit, and a new one may greet, too.
         while (
@@ -232,29 +233,29 @@ class _Connector(aiohttp.TCPConnector):
 class _Request(aiohttp.ClientRequest):
     """A request that knows whether it was given to a connection."""
 
-    sent = False
+    was_sent = False
 
     def send(
         self, conn: aiohttp.connector.Connection
     ) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
-        self.sent = True
+        self.was_sent = True
         return super().send(conn)
 
 
 class RequestBody(aiohttp.BytesPayload):
     """A request body that knows whether any of it was given to a connection."""
 
-    sent = False
+    was_sent = False
 
     def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
     ) -> Coroutine[Any, Any, None]:
-        self.sent = True
+        self.was_sent = True
         return super().write_with_length(writer, content_length)
 
 
 def drop_connection(response: aiohttp.ClientResponse) -> None:
-    """Close the connection of an answer, though it has ended and others may use it by now."""
+    """Close the connection of an answer, even if it has ended and others may use it by now."""
     # There is no public way from an answer that has ended to its connection.
     protocol = getattr(response, "_protocol", None)
     transport = getattr(protocol, "transport", None)
@@ -263,21 +264,21 @@ def drop_connection(response: aiohttp.ClientResponse) -> None:
 
 
 class ConnectionLost(aiohttp.ClientConnectionError):
-    """A lost connection, under a name at which aiohttp does not send the request again.
+    """A lost connection, as a class of error after which aiohttp does not resend the request.
 
-    The error that it stands for is its cause.
+    The original error is its cause.
     """
 
 
 class SingleSend:
-    """One request under way, as a middleware of aiohttp's.
+    """A middleware that has aiohttp send a request only once.
 
-    It leaves it to the truth table whether the request is repeated. By itself, aiohttp sends a
-    GET, PUT or DELETE once more when the connection is lost before an answer, and tells nobody:
-    a DELETE that was carried out would then seem to find nothing.
+    The truth table decides what is repeated. aiohttp by itself silently resends a GET, PUT or
+    DELETE whose connection is lost before an answer: a DELETE that was carried out would then
+    seem to find nothing.
 
     Attributes:
-        middlewares: What the request is to be given: this one, and those of its session.
+        middlewares: The ``middlewares`` of the request: this one, and those of its session.
     """
 
     def __init__(self, session: ClientSession) -> None:
@@ -288,12 +289,12 @@ class SingleSend:
         self._request: aiohttp.ClientRequest | None = None
 
     @property
-    def sent(self) -> bool:
+    def was_sent(self) -> bool:
         """Whether the server may have seen the request."""
         if self._request is None:
             return self.middlewares is None
         # The requests of a session that came from outside do not know.
-        return getattr(self._request, "sent", True)
+        return getattr(self._request, "was_sent", True)
 
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -303,17 +304,17 @@ class SingleSend:
         try:
             return await handler(request)
         except aiohttp.ClientConnectorError:
-            # Not sent, and not sent again: hooks that trace requests are to see it as it is.
+            # Not sent, and not resent: hooks that trace requests see it unchanged.
             raise
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
             raise ConnectionLost from error
 
 
-async def _closing(session: ClientSession) -> AsyncGenerator[None, None]:
-    """Closes the session when it is closed itself.
+async def _close_with_loop(session: ClientSession) -> AsyncGenerator[None, None]:
+    """Close the session when this generator is closed.
 
-    An event loop closes its asynchronous generators before it stops, which is the last moment
-    at which a session can be closed, and the only sign of it that a library gets.
+    An event loop closes its asynchronous generators before it stops. That is the last moment at
+    which a session can be closed, and the only sign of it that a library gets.
     """
     try:
         yield
@@ -321,18 +322,18 @@ async def _closing(session: ClientSession) -> AsyncGenerator[None, None]:
         await session.close()
 
 
-async def _finish(guard: AsyncGenerator[None, None]) -> None:
+async def _close_guard(guard: AsyncGenerator[None, None]) -> None:
     await guard.aclose()
 
 
-_unless_in_use: ContextVar[bool] = ContextVar("_unless_in_use", default=False)
+_only_if_unused: ContextVar[bool] = ContextVar("_only_if_unused", default=False)
 
 
 @contextmanager
 def close_unless_in_use() -> Iterator[None]:
-    """Meanwhile, a close does nothing if another thread has begun a block."""
-    before = _unless_in_use.set(True)
+    """Meanwhile, :meth:`Pools.close` does nothing if another thread has begun a block."""
+    before = _only_if_unused.set(True)
     try:
         yield
     finally:
-        _unless_in_use.reset(before)
+        _only_if_unused.reset(before)

@@ -105,21 +105,21 @@ class Transport:
 
     @property
     def base_url(self) -> str:
-        """Where the API is, as far as that is known before the first call."""
+        """Where the API is; empty if only the first call finds that out."""
         return self._settings_source.base_url
 
     @property
     def account(self) -> str:
-        """A name for the server and the account there that shows neither key."""
+        """A name for the account and its server that shows neither key."""
         return self.prepare().account
 
     @property
     def allows_retry(self) -> bool:
-        """Whether one more request may be sent for a call that has failed."""
+        """Whether the retry budget allows another request for a call that has failed."""
         return self._retry_budget.allows_retry
 
     def prepare(self) -> Settings:
-        """What requests are made with; found now, if no call has been made yet.
+        """Find what requests are made with, if no call has been made yet.
 
         Raises:
             ConfigurationError: If a key is not found, or what is found is not usable.
@@ -154,7 +154,7 @@ class Transport:
             policy: How often and how patiently it is attempted.
             started: When it began, in monotonic seconds; its deadline counts from there.
             rate_limiter: When each attempt may be sent; by default the client's own.
-            maybe_applied: Whether it may have been done already.
+            maybe_applied: Whether it may have been applied already.
             attempts_before: How many attempts have been made before.
             is_look_up: Whether it looks up what became of another call. Such attempts do not count
                 for the retry budget: while writes fail, look-ups may succeed.
@@ -162,7 +162,7 @@ class Transport:
         Raises:
             SendblueError: If the last attempt failed; its ``outcome`` speaks for all of them.
         """
-        pool = self._pools.of_running_loop() or await self._open_pool()
+        pool = self._pools.find() or await self._open_pool()
         limiter = rate_limiter or self.rate_limiter
         clock = self.clock
         deadline = started + timeouts.total
@@ -171,7 +171,7 @@ class Transport:
         )
         while True:
             if state.maybe_applied and call.read_not_found and call.effect is not Effect.SAFE:
-                # Nobody knows whose work a 404 finds done now: that is for the caller to settle.
+                # A 404 does not tell whose delete it was: that is for the caller to settle.
                 call = evolve(call, read_not_found=None)
             attempt = state.attempt
             answer = await self._send_once(pool, limiter, call, timeouts, started, attempt)

@@ -24,7 +24,7 @@ from sendblue_async import (
     ServerError,
     Timeouts,
 )
-from sendblue_async._answer import LARGEST_ANSWER, LARGEST_REFUSAL
+from sendblue_async._answer import MAX_ANSWER_SIZE, MAX_REFUSAL_SIZE
 
 from ..sync.programs import Programs
 from .servers import Step, contact, hang_up, raw, refusal, reply
@@ -180,7 +180,7 @@ def padded(size: int) -> bytes:
 async def test_the_largest_answer(serve: Any, connect: Any, packing: str) -> None:
     """32 MB are read, and not a byte more, as they are after unpacking."""
     server = await serve(
-        packed(padded(LARGEST_ANSWER), packing), packed(padded(LARGEST_ANSWER + 1), packing)
+        packed(padded(MAX_ANSWER_SIZE), packing), packed(padded(MAX_ANSWER_SIZE + 1), packing)
     )
     client = connect(server, retry=ONCE)
     assert (await client.get_contact(NUMBER)).contact.phone == NUMBER
@@ -200,7 +200,7 @@ async def test_a_page_of_a_thousand_contacts_is_far_below_it(sandbox: Any, conne
         )
     page = await client.list_contacts(limit=1000)
     assert len(page) == 1000
-    assert len(json.dumps([one.to_dict() for one in page])) < LARGEST_ANSWER / 10
+    assert len(json.dumps([one.to_dict() for one in page])) < MAX_ANSWER_SIZE / 10
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ async def test_the_largest_refusal(
 ) -> None:
     """64 kB of it are read, and its status and its headers say what it means in any case."""
     short = json.dumps({"message": "It is said here", "padding": "x" * 60_000}).encode()
-    long = json.dumps({"message": "It is said here", "padding": "x" * LARGEST_REFUSAL}).encode()
+    long = json.dumps({"message": "It is said here", "padding": "x" * MAX_REFUSAL_SIZE}).encode()
     headers = {"Retry-After": "7"}
     if packing:
         headers["Content-Encoding"] = packing
@@ -235,7 +235,7 @@ async def test_too_much_counts_as_cut_short(
     serve: Any, connect: Any, timer: Any, method: str
 ) -> None:
     """It is repeated on another connection, and a create is settled."""
-    large = reply(200, padded(LARGEST_ANSWER + 1))
+    large = reply(200, padded(MAX_ANSWER_SIZE + 1))
     server = await serve(POST=[large, refusal(409)], GET=[large, contact(NUMBER)])
     response = await getattr(connect(server, timer=timer), method)(NUMBER)
     assert response.contact.phone == NUMBER

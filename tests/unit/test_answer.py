@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from sendblue_async._answer import LARGEST_ANSWER, LARGEST_REFUSAL, Body, join_headers
+from sendblue_async._answer import MAX_ANSWER_SIZE, MAX_REFUSAL_SIZE, Body, join_headers
 
 
 def deflate(data: bytes) -> bytes:
@@ -32,7 +32,7 @@ def body_of(pieces: list[bytes], coding: str, status: int = 200) -> Body:
     """A body that has come in these pieces, as far as it is taken."""
     body = Body(status, {"content-encoding": coding})
     for piece in pieces:
-        if not body.take(piece):
+        if not body.feed(piece):
             break
     return body
 
@@ -84,7 +84,12 @@ def test_what_cannot_be_unpacked_is_left_as_it_is(coding: str) -> None:
 
 @pytest.mark.parametrize(
     ("status", "limit"),
-    [(200, LARGEST_ANSWER), (299, LARGEST_ANSWER), (300, LARGEST_REFUSAL), (404, LARGEST_REFUSAL)],
+    [
+        (200, MAX_ANSWER_SIZE),
+        (299, MAX_ANSWER_SIZE),
+        (300, MAX_REFUSAL_SIZE),
+        (404, MAX_REFUSAL_SIZE),
+    ],
 )
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
 def test_no_more_is_kept_than_the_limit(status: int, limit: int, coding: str) -> None:
