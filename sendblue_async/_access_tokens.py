@@ -78,7 +78,7 @@ class AccessToken:
 
 _TokenResult: TypeAlias = str | AccessToken | Mapping[str, Any]
 TokenSource: TypeAlias = str | Callable[[], _TokenResult | Awaitable[_TokenResult]]
-"""An access token, or a function (async or not) that gives one each time it is asked."""
+"""An access token, or a function (async or not) that returns one whenever it is called."""
 
 
 def _parse_token(result: Any) -> AccessToken:
@@ -181,7 +181,7 @@ class AccessTokens:
 
     @property
     def account(self) -> str:
-        """The same for all accounts: no token that is replaced can name one."""
+        """The same for all accounts, as tokens change."""
         return "access token"
 
     def redact(self, text: str) -> str:

@@ -82,7 +82,7 @@ def find_credentials(api_key: str | None, api_secret: str | None) -> Credentials
         ConfigurationError: If a key is not found, or cannot stand in a header (one error names
             all that is wrong), or if the file is needed and cannot be read.
     """
-    # No key is to be seen in a traceback that shows the locals of this frame.
+    # Keeps the keys out of tracebacks that show the locals of this frame.
     api_key, api_secret = hide(api_key), hide(api_secret)
     given = _pair_of_arguments(api_key, api_secret)
     pairs = [_make_pair([os.environ.get(name) for name in names], names) for names in _VARIABLES]

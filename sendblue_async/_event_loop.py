@@ -73,7 +73,7 @@ def _in_notebook() -> bool:
         return True
     marimo = sys.modules.get("marimo")
     try:
-        # With pytest, its answer is "test" wherever it is asked.
+        # Under pytest it is "test" everywhere.
         return marimo is not None and marimo.app_meta().mode in ("edit", "run", "script")
     except AttributeError:
         return False

@@ -92,8 +92,8 @@ EventListener: TypeAlias = Callable[[CallEvent], object]
 class Events:
     """Tells the listeners of one client what happens to its calls.
 
-    No event is made where nobody would get it: without listeners and with the log level off, each
-    method costs one comparison of levels.
+    Without listeners and with the log level off no event is made, and each method costs one
+    comparison of levels.
 
     Args:
         on_event: A function that gets each event, several, or ``None``.
@@ -204,13 +204,13 @@ class Events:
 
     def _report(self, listener: EventListener, error: Exception) -> None:
         """Log what a listener raised; with its traceback only once, as it may raise each time."""
-        # Whether it can be hashed, and what its repr shows, is its own affair.
+        # It may be unhashable, and its repr may show anything.
         failure = id(listener), type(error)
         first = failure not in self._reported
         self._reported.add(failure)
         log.log(
             logging.ERROR if first else logging.DEBUG,
-            "on_event: the listener %s raised %s; the call goes on",
+            "on_event: the listener %s raised %s; the call continues",
             getattr(listener, "__qualname__", type(listener).__qualname__),
             type(error).__name__,
             exc_info=error if first else None,
@@ -267,7 +267,7 @@ def _is_logged(level: int) -> bool:
 def write_log(event: CallEvent) -> None:
     """Log an event under the name ``sendblue_async``, with its fields in the record.
 
-    Throttling has no line of its own, as that of the failed attempt tells of it.
+    ``"throttled"`` has no line of its own: that of the failed attempt shows it.
     """
     level, line = _LINES.get(_line_name(event), (logging.NOTSET, ""))
     if line and _is_logged(level):

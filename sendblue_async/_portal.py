@@ -53,8 +53,8 @@ class _Loop(_AsyncioLoop):
         """Run for as long as the process does."""
         while True:
             with suppress(KeyboardInterrupt, SystemExit):
-                # The task that raised it has it as well, and so has whoever waits for that; the
-                # calls of other threads go on.
+                # The task that raised it gets it too, and so does the thread that waits for it;
+                # the calls of other threads continue.
                 super().run_forever()
 
     def __del__(self) -> None:
@@ -75,7 +75,7 @@ class _Host:
     """
 
     def __init__(self) -> None:
-        # First, as whoever is forked while the loop is made shares it with the parent.
+        # First: a child that is forked while the loop is made shares it with the parent.
         self.process = os.getpid()
         self.loop = _Loop()
         self.get_ident = threading.get_ident

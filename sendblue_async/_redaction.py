@@ -49,7 +49,7 @@ class Revealed(_Hidden):
     reporters do with the locals of a frame gives stars: ``repr``, slices, iteration, formatting.
 
     Raises:
-        TypeError: If it is to be pickled, which would put it into a file or a message queue.
+        TypeError: If it is pickled, which would write it into a file or a message queue.
     """
 
     __slots__ = ()
@@ -70,7 +70,7 @@ class Secret(_Hidden):
     Two are equal if their values are, and one is equal to its value.
 
     Raises:
-        TypeError: If it is to be pickled, which would put it into a file or a message queue.
+        TypeError: If it is pickled, which would write it into a file or a message queue.
     """
 
     __slots__ = ("_value",)

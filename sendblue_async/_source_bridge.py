@@ -215,7 +215,7 @@ class _Rows(AsyncIterator[Any]):
         raise StopAsyncIteration
 
     def use(self, ask: Callable[[_Answer], object]) -> None:
-        """Ask with this from now on, also for a row that nobody was there to pull."""
+        """Use this to ask from now on, also for a row that is still wanted."""
         self._ask = ask
         if self._answer is not None and not self._answer.done():
             ask(self._answer)

@@ -197,7 +197,7 @@ class SyncSendblueClient(SharesConnections):
         allow_blocking_loop: bool = False,
         **others: Unpack[NoOthers],
     ) -> None:
-        # No key is to be seen in a traceback that shows the locals of this frame.
+        # Keeps the keys out of tracebacks that show the locals of this frame.
         api_key, api_secret = hide(api_key), hide(api_secret)
         access_token, proxy = hide(access_token), hide(proxy)
         default_headers, others = hide(default_headers), hide(others)

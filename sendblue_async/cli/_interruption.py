@@ -59,7 +59,7 @@ class Interruption:
 
 
 def _detach_from_terminal() -> None:
-    """Print into nothing from now on where the terminal is gone, as that is an error otherwise."""
+    """Discard output from now on if the terminal is gone, as printing would fail."""
     for stream in (sys.stdout, sys.stderr):
         if _is_hung_up(stream.fileno()):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

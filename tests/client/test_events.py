@@ -213,7 +213,7 @@ async def test_a_listener_that_raises_breaks_no_call(
             await client.get_contact(NUMBER)
     assert kinds(events) == ["call_ended", "call_ended", "attempt_failed", "call_ended"]
     [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert "raised ZeroDivisionError; the call goes on" in record.getMessage()
+    assert "raised ZeroDivisionError; the call continues" in record.getMessage()
     assert record.exc_info
     assert str(record.exc_info[1]) == "of call_ended"
 
@@ -233,7 +233,8 @@ async def test_any_object_may_be_the_listener_that_raises(
     await connect(sandbox, on_event=Dashboard(token="hush-5f3a9c")).count_contacts()
     [record] = caplog.records
     assert (
-        record.getMessage() == "on_event: the listener Dashboard raised KeyError; the call goes on"
+        record.getMessage()
+        == "on_event: the listener Dashboard raised KeyError; the call continues"
     )
     assert "hush" not in caplog.text
 

@@ -63,5 +63,5 @@ def test_a_listener_may_make_no_blocking_call(
 
     with client_of(sandbox, listen) as client:
         assert client.create_contact(NUMBER).contact.phone == NUMBER
-    assert "raised ConfigurationError; the call goes on" in caplog.text
+    assert "raised ConfigurationError; the call continues" in caplog.text
     assert "would block the event loop that runs on this thread" in caplog.text
