@@ -55,7 +55,11 @@ if TYPE_CHECKING:
         RawResponse,
         Response,
         ResponseMeta,
+        SharedLine,
         StatusResponse,
+        VerifiedContact,
+        VerifiedContactList,
+        VerifiedContactResponse,
     )
     from .sync import SyncSendblueClient
 
@@ -101,12 +105,16 @@ __all__ = [
     "SendblueClient",
     "SendblueError",
     "ServerError",
+    "SharedLine",
     "StatusResponse",
     "SyncSendblueClient",
     "TLSError",
     "Timeouts",
     "UnexpectedRedirectError",
     "ValidationError",
+    "VerifiedContact",
+    "VerifiedContactList",
+    "VerifiedContactResponse",
     "__version__",
 ]
 

@@ -35,7 +35,11 @@ def shows_another(document: Any, *, number: str, sent: Any) -> bool:
         sent: The document of the request, which may name others; ``None`` if it had none.
     """
     named = {digits_of(number), *_numbers_in(sent)} - {""}
-    return bool(named) and not named.issuperset(_numbers_in(document))
+    if not named:
+        return False
+    # Everything under ``/v3`` is wrapped in ``data``.
+    wrapped = document.get("data") if type(document) is dict else None
+    return not named.issuperset((*_numbers_in(document), *_numbers_in(wrapped)))
 
 
 def _numbers_in(document: Any) -> Iterator[str]:

@@ -162,7 +162,11 @@ def _quote_segment(text: str) -> str:
 
 
 def make_reader(
-    cls: type[T], *, may_be_empty: bool = False, may_have_no_body: bool = False
+    cls: type[T],
+    *,
+    may_be_empty: bool = False,
+    may_have_no_body: bool = False,
+    wrapped: bool = False,
 ) -> Callable[[Any, ResponseMeta], T]:
     """Make the ``read`` of a call whose answer is a model with an ``extra`` and a ``meta`` field.
 
@@ -170,6 +174,7 @@ def make_reader(
         cls: The model.
         may_be_empty: Whether an object without any key is an answer too.
         may_have_no_body: Whether a status that means "no content" is an answer too.
+        wrapped: Whether it is the object under ``data`` in the answer, as is the way of ``/v3``.
     """
 
     known = frozenset(spellings(cls))
@@ -177,12 +182,22 @@ def make_reader(
     def read(document: Any, meta: ResponseMeta) -> T:
         if may_have_no_body and meta.status_code in NO_CONTENT:
             return structure({}, cls, meta=meta)
+        if wrapped:
+            document = _unwrap(document)
         model = structure(document, cls, meta=meta)
         if known.isdisjoint(document) and not (may_be_empty and not document):
             raise TypeError(f"not the JSON object of a {cls.__name__}")
         return model
 
     return read
+
+
+def _unwrap(document: Any) -> Any:
+    """What is under ``data``, with the keys that stand beside that, which nobody knows."""
+    if type(document) is not dict or type(document.get("data")) is not dict:
+        raise TypeError("not a JSON object with an object under data")
+    beside = {key: value for key, value in document.items() if key != "data"}
+    return beside | document["data"]
 
 
 def read_page(document: Any, meta: ResponseMeta) -> ContactPage:

@@ -67,13 +67,15 @@ ROOMS = {
         "_contacts": {"_fields", "_responses"},
         "_lists": {"_contacts", "_fields", "_responses"},
         "_bulk": {"_contacts", "_fields", "_responses"},
-        "__init__": {"_bulk", "_contacts", "_fields", "_lists", "_responses"},
+        "_verified": {"_fields", "_responses"},
+        "__init__": {"_bulk", "_contacts", "_fields", "_lists", "_responses", "_verified"},
     },
     "_endpoints": {
         "contacts": set[str](),
         "lists": {"contacts"},
         "bulk": {"contacts", "lists"},
-        "__init__": {"bulk"},
+        "verified": {"bulk"},
+        "__init__": {"verified"},
     },
     "sandbox": {
         "_contact": set[str](),

@@ -6,6 +6,6 @@ is imported here is the last. A new one extends that, and takes its name here.
 
 from __future__ import annotations
 
-from .bulk import BulkContacts as Endpoints
+from .verified import VerifiedContacts as Endpoints
 
 __all__ = ["Endpoints"]

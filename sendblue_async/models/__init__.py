@@ -19,6 +19,12 @@ from ._contacts import (
 from ._fields import e164
 from ._lists import ContactPage, CountResponse
 from ._responses import RawResponse, Response, ResponseMeta, StatusResponse
+from ._verified import (
+    SharedLine,
+    VerifiedContact,
+    VerifiedContactList,
+    VerifiedContactResponse,
+)
 
 __all__ = [
     "BulkContact",
@@ -35,6 +41,10 @@ __all__ = [
     "RawResponse",
     "Response",
     "ResponseMeta",
+    "SharedLine",
     "StatusResponse",
+    "VerifiedContact",
+    "VerifiedContactList",
+    "VerifiedContactResponse",
     "e164",
 ]

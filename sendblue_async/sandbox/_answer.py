@@ -24,6 +24,7 @@ __all__ = [
 
 _JSON = "application/json; charset=utf-8"
 _HTML = "text/html; charset=utf-8"
+_V3 = "/v3/"
 _PROXY_STATUSES = frozenset({502, 503, 504, *range(520, 527)})
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -48,29 +49,38 @@ def json_answer(status: int, content: object) -> Answer:
     return Answer(status=status, body=body)
 
 
-def error_answer(status: int, message: str, headers: Mapping[str, str] | None = None) -> Answer:
-    """A refusal in the API's shape: ``{"status": "ERROR", "message": …}``."""
-    answer = json_answer(status, {"status": "ERROR", "message": message})
-    return Answer(status=status, body=answer.body, headers=headers or {})
+def error_answer(
+    status: int, message: str, headers: Mapping[str, str] | None = None, *, path: str = ""
+) -> Answer:
+    """A refusal in the API's shape: ``{"status": "ERROR", "message": …}``.
+
+    Under ``/v3`` it is ``{"error": {"code": …, "message": …}}``.
+    """
+    body: dict[str, object] = {"status": "ERROR", "message": message}
+    if path.startswith(_V3):
+        body = {"error": {"code": HTTPStatus(status).name.lower(), "message": message}}
+    return evolve(json_answer(status, body), headers=headers or {})
 
 
-def _server_error_answer(status: int, headers: Mapping[str, str] | None = None) -> Answer:
+def _server_error_answer(
+    status: int, headers: Mapping[str, str] | None = None, *, path: str
+) -> Answer:
     """A 5xx: a proxy's HTML page for 502 to 504 and 520 to 526, the API's JSON otherwise."""
     if status not in _PROXY_STATUSES:
-        return error_answer(status, "Internal server error", headers)
+        return error_answer(status, "Internal server error", headers, path=path)
     title = f"{status} {reason_phrase(status)}"
     page = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
     return Answer(status=status, body=page.encode(), content_type=_HTML, headers=headers or {})
 
 
-def fault_answer(fault: str, plan: Plan, faults: Faults) -> Answer:
+def fault_answer(fault: str, plan: Plan, faults: Faults, *, path: str) -> Answer:
     """The answer of a fault, for the faults that answer at all."""
     again = {} if plan.retry_after is None else {"Retry-After": plan.retry_after}
     if fault in ("rate_limit", "too_many_requests"):
-        return error_answer(429, "Too many requests", again)
+        return error_answer(429, "Too many requests", again, path=path)
     if fault == "server_error":
         status = faults.server_error_status
-        return _server_error_answer(status, again if status == 503 else None)
+        return _server_error_answer(status, again if status == 503 else None, path=path)
     if fault == "redirect":
         where = {"Location": faults.redirect_to}
         return Answer(status=faults.redirect_status, body=b"", headers=where)
@@ -79,7 +89,7 @@ def fault_answer(fault: str, plan: Plan, faults: Faults) -> Answer:
     if fault == "garbage":
         return Answer(status=200, body=b'{"contact": {"phone": "+1')
     # No Retry-After after a commit: it would promise that nothing was stored.
-    return _server_error_answer(faults.server_error_after_commit_status)
+    return _server_error_answer(faults.server_error_after_commit_status, path=path)
 
 
 def add_date(answer: Answer, seconds: int) -> Answer:

@@ -36,6 +36,7 @@ _silent = logging.Logger("sendblue_async.sandbox.silent", logging.CRITICAL + 1)
 
 _REQUESTS_KEPT = 1000
 _BACKLOG = 1024
+_WRONG_KEYS = "Invalid Credentials"
 _EMPTY = Answer(status=200, body=b"")
 # Seconds that an answer in progress gets when the sandbox closes.
 _CLOSING_GRACE = 0.05
@@ -68,7 +69,8 @@ class Sandbox:
     Attributes:
         counts: how often what happened: ``requests``; contacts ``created``, ``updated`` and
             ``deleted``; ``verifications``, messages sent to verify a contact; ``opt_outs``,
-            settings of it either way; ``tokens`` issued; and the name of each dial that struck.
+            settings of it either way; ``verified_contacts`` created; ``tokens`` issued; and the
+            name of each dial that struck.
         requests: the last 1,000 requests as they came, newest last, without keys and tokens.
 
     Raises:
@@ -111,10 +113,14 @@ class Sandbox:
         self._clock = clock
         self._tokens = Tokens(clock)
         self._store = ReplicatedStore(MemoryStore() if db is None else SqliteStore(db), clock)
+        self._verified = ReplicatedStore(
+            MemoryStore() if db is None else SqliteStore(db, "verified_contacts"), clock
+        )
         self._schedule = FaultSchedule(seed, Faults())
         self.faults = Faults() if faults is None else faults
         self._context = HandlerContext(
             store=self._store,
+            verified=self._verified,
             seed=seed,
             spelling="camel" if camel_case else spelling,
             created_status=created_status,
@@ -154,7 +160,7 @@ class Sandbox:
     @faults.setter
     def faults(self, faults: Faults) -> None:
         self._schedule.faults = faults
-        self._store.lag = faults.read_lag
+        self._store.lag = self._verified.lag = faults.read_lag
 
     async def start(self) -> None:
         """Open the store and the port, and serve until :meth:`close`.
@@ -166,7 +172,7 @@ class Sandbox:
         """
         if self._runner is not None:
             raise RuntimeError("The sandbox is running already.")
-        self._store.open()
+        self._open_stores()
         listener: socket.socket | None = None
         runner = web.ServerRunner(
             web.Server(self._serve, access_log=None, logger=_silent),
@@ -180,7 +186,7 @@ class Sandbox:
             await runner.cleanup()
             if listener is not None:
                 listener.close()
-            self._store.close()
+            self._close_stores()
             raise
         self._runner = runner
         self._bound_port = listener.getsockname()[1]
@@ -192,7 +198,19 @@ class Sandbox:
             await runner.cleanup()
             # A connection that is being closed is closed one turn of the loop later.
             await asyncio.sleep(0)
-            self._store.close()
+            self._close_stores()
+
+    def _open_stores(self) -> None:
+        try:
+            self._store.open()
+            self._verified.open()
+        except BaseException:
+            self._close_stores()
+            raise
+
+    def _close_stores(self) -> None:
+        self._store.close()
+        self._verified.close()
 
     async def __aenter__(self) -> Sandbox:
         await self.start()
@@ -233,7 +251,7 @@ class Sandbox:
             break_connection = CONNECTION_FAULTS.get(fault)
             if break_connection is not None:
                 return break_connection(request, answer)
-            answer = fault_answer(fault, plan, faults)
+            answer = fault_answer(fault, plan, faults, path=request.raw_path)
         answer = add_date(answer, int(self._clock()))
         if plan.slow:
             self.counts["slow_bytes"] += 1
@@ -253,16 +271,37 @@ class Sandbox:
             return answer_call(self._context, *found)
         except Exception as error:
             _log.exception("The sandbox could not handle %s", request.method)
-            return error_answer(500, f"The sandbox failed: {type(error).__name__}")
+            return error_answer(
+                500, f"The sandbox failed: {type(error).__name__}", path=request.raw_path
+            )
 
     def _issue_token(self, request: web.BaseRequest) -> Answer:
         """The answer to a request for a token, which the two keys alone can make."""
         if request.method != "POST":
-            return _v3_error(405, "method_not_allowed", "Method not allowed")
+            return error_answer(405, "Method not allowed", path=TOKENS_PATH)
         if KEY_HEADER not in request.headers or self._check_keys(request) is not None:
-            return _v3_error(401, "unauthorized", "Invalid Credentials")
+            return error_answer(401, _WRONG_KEYS, path=TOKENS_PATH)
         self.counts["tokens"] += 1
         return json_answer(200, {"data": self._tokens.issue(self.token_lifetime)})
+
+    def confirm_verification(self, number: str) -> None:
+        """Pretend that a person has written, which verifies the contacts with this number.
+
+        Args:
+            number: the E.164 number of a contact, of a verified contact, or of both.
+
+        Raises:
+            KeyError: there is neither.
+        """
+        found = False
+        for store in (self._store, self._verified):
+            with store.exclusive():
+                contact = store.get(number)
+                if contact is not None:
+                    store.put(contact.merge({"verified": True}))
+                    found = True
+        if not found:
+            raise KeyError(number)
 
     def revoke_tokens(self) -> None:
         """Refuse every bearer token issued so far, whenever it would have expired."""
@@ -274,19 +313,15 @@ class Sandbox:
         secret = request.headers.get(SECRET_HEADER, "")
         token = bearer_token(request.headers.get("authorization", ""))
         if token is not None and not key and not secret:
-            return None if self._tokens.accept(token) else error_answer(401, "Invalid Credentials")
-        if not key or not secret:
+            right = self._tokens.accept(token)
+        elif not key or not secret:
             return json_answer(403, {"message": "Did not get inputs for authorization"})
-        # Both are always compared, so that the time taken does not tell which one is wrong.
-        right_key = _same(key, self.api_key)
-        right_secret = _same(secret, self.api_secret)
-        if right_key and right_secret:
-            return None
-        return error_answer(401, "Invalid Credentials")
-
-
-def _v3_error(status: int, code: str, message: str) -> Answer:
-    return json_answer(status, {"error": {"code": code, "message": message}})
+        else:
+            # Both are always compared, so that the time taken does not tell which one is wrong.
+            right_key = _same(key, self.api_key)
+            right_secret = _same(secret, self.api_secret)
+            right = right_key and right_secret
+        return None if right else error_answer(401, _WRONG_KEYS, path=request.raw_path)
 
 
 def _same(given: str, wanted: str) -> bool:

@@ -21,13 +21,13 @@ _CREATED_AT = "json_extract(contact, '$.created_at')"
 # An index instead of a column of its own: files written before contacts were listed have none.
 _SCHEMA = (
     """
-    CREATE TABLE IF NOT EXISTS contacts (
+    CREATE TABLE IF NOT EXISTS {table} (
         id INTEGER PRIMARY KEY,
         phone TEXT NOT NULL UNIQUE,
         contact TEXT NOT NULL
     )
     """,
-    f"CREATE INDEX IF NOT EXISTS contacts_by_creation ON contacts ({_CREATED_AT})",
+    f"CREATE INDEX IF NOT EXISTS {{table}}_by_creation ON {{table}} ({_CREATED_AT})",
 )
 
 
@@ -113,10 +113,15 @@ class SqliteStore:
     """Contacts in a SQLite file; each write is committed before it is answered.
 
     The file may be shared with another process, and may be read from any thread.
+
+    Args:
+        path: The file.
+        table: The table; never text from outside.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], table: str = "contacts") -> None:
         self._path = os.fspath(path)
+        self._table = table
         self._open_connection: sqlite3.Connection | None = None
         self._lock = threading.RLock()
 
@@ -126,7 +131,7 @@ class SqliteStore:
         connection = None
         try:
             connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-            _prepare(connection, self._path)
+            _prepare(connection, self._path, self._table)
         except BaseException as error:
             if connection is not None:
                 connection.close()
@@ -166,36 +171,40 @@ class SqliteStore:
     def get(self, number: str) -> StoredContact | None:
         with self._lock:
             row = self._connection.execute(
-                "SELECT contact FROM contacts WHERE phone = ?", (number,)
+                f"SELECT contact FROM {self._table} WHERE phone = ?", (number,)
             ).fetchone()
         return None if row is None else _from_json(row[0])
 
     def put(self, contact: StoredContact) -> None:
         with self._lock:
             self._connection.execute(
-                "INSERT INTO contacts (phone, contact) VALUES (?, ?) "
+                f"INSERT INTO {self._table} (phone, contact) VALUES (?, ?) "
                 "ON CONFLICT (phone) DO UPDATE SET contact = excluded.contact",
                 (contact.phone, json.dumps(contact.as_dict())),
             )
 
     def remove(self, number: str) -> bool:
         with self._lock:
-            cursor = self._connection.execute("DELETE FROM contacts WHERE phone = ?", (number,))
+            cursor = self._connection.execute(
+                f"DELETE FROM {self._table} WHERE phone = ?", (number,)
+            )
             return cursor.rowcount > 0
 
     def numbers(self) -> list[str]:
         with self._lock:
-            rows = self._connection.execute("SELECT phone FROM contacts ORDER BY id").fetchall()
+            rows = self._connection.execute(
+                f"SELECT phone FROM {self._table} ORDER BY id"
+            ).fetchall()
         return [row[0] for row in rows]
 
     def page(self, query: ListQuery) -> list[StoredContact]:
         with self._lock:
-            rows = self._connection.execute(*_page_statement(query)).fetchall()
+            rows = self._connection.execute(*_page_statement(query, self._table)).fetchall()
         return [_from_json(row[0]) for row in rows]
 
     def __len__(self) -> int:
         with self._lock:
-            (count,) = self._connection.execute("SELECT COUNT(*) FROM contacts").fetchone()
+            (count,) = self._connection.execute(f"SELECT COUNT(*) FROM {self._table}").fetchone()
         return int(count)
 
 
@@ -224,7 +233,7 @@ class ContactsView(Mapping[str, dict[str, Any]]):
         return f"<{len(self)} contacts>"
 
 
-def _prepare(connection: sqlite3.Connection, path: str) -> None:
+def _prepare(connection: sqlite3.Connection, path: str, table: str) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
     if application != _APPLICATION_ID and (application or tables):
@@ -234,7 +243,7 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     for statement in _SCHEMA:
-        connection.execute(statement)
+        connection.execute(statement.format(table=table))
 
 
 def _from_json(text: str) -> StoredContact:
@@ -257,7 +266,7 @@ def _sort_key(contact: StoredContact, name: str) -> tuple[bool, Any]:
     return value is not None, value
 
 
-def _page_statement(query: ListQuery) -> tuple[str, list[str | int]]:
+def _page_statement(query: ListQuery, table: str = "contacts") -> tuple[str, list[str | int]]:
     """The SELECT for a page, and the values of its parameters."""
     conditions = {
         "phone = ?": query.number,
@@ -268,7 +277,7 @@ def _page_statement(query: ListQuery) -> tuple[str, list[str | int]]:
     where = f"WHERE {' AND '.join(given)} " if given else ""
     direction = "DESC" if query.descending else "ASC"
     statement = (
-        f"SELECT contact FROM contacts {where}"
+        f"SELECT contact FROM {table} {where}"
         # A name of the 12, never text from outside.
         f"ORDER BY json_extract(contact, '$.{query.order_by}') {direction}, id {direction} "
         "LIMIT ? OFFSET ?"

@@ -31,8 +31,12 @@ from sendblue_async import (
     RetryPolicy,
     SendblueClient,
     SendblueError,
+    SharedLine,
     StatusResponse,
     ValidationError,
+    VerifiedContact,
+    VerifiedContactList,
+    VerifiedContactResponse,
 )
 
 from .servers import Step, contact, hang_up, refusal, reply, reset
@@ -42,6 +46,7 @@ pytestmark = pytest.mark.anyio
 NUMBER = "+14155550123"
 OTHER = "+14155550124"
 ALL = "/api/v2/contacts"
+VERIFIED = "/v3/verified-contacts"
 ONE = f"{ALL}/%2B14155550123"
 OK = {"status": "OK"}
 JANUARY = datetime(2026, 1, 31, 12, tzinfo=timezone(timedelta(hours=2)))
@@ -54,6 +59,14 @@ UPDATE: dict[str, Any] = {
     "opt_out": False,
     "tags": ["vip"],
     "custom_variables": {"plan": "gold"},
+}
+LINE = {"phone_number": "+15550100001", "type": "shared"}
+PENDING = {
+    "phone_number": NUMBER,
+    "verified": False,
+    "verification_status": "pending",
+    "created_at": "2026-01-31T10:00:00Z",
+    "updated_at": "2026-01-31T10:00:00Z",
 }
 STORED = {"phone": NUMBER, "first_name": "Ada"}
 ADA = Contact(phone=NUMBER, first_name="Ada")
@@ -181,6 +194,43 @@ OPERATIONS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], Sent, Any, Any
         {"amount": 1, **OK},
         BulkDeleteResponse(amount=1, status="OK"),
     ),
+    "create verified": (
+        "create_verified_contact",
+        ("+1 (415) 555-0123",),
+        {},
+        ("POST", VERIFIED, {"phone_number": NUMBER}),
+        {"data": {"contact": PENDING, "line": LINE, "verification_instructions": "Write to us"}},
+        VerifiedContactResponse(
+            contact=VerifiedContact(
+                phone_number=NUMBER,
+                verified=False,
+                verification_status="pending",
+                created_at=JANUARY,
+                updated_at=JANUARY,
+            ),
+            line=SharedLine(phone_number="+15550100001", type="shared"),
+            verification_instructions="Write to us",
+        ),
+    ),
+    "get verified": (
+        "get_verified_contact",
+        ("+1 415 555-0123",),
+        {},
+        ("GET", f"{VERIFIED}/%2B14155550123", None),
+        {"data": {"contact": {"phone_number": NUMBER, "verified": True}}},
+        VerifiedContactResponse(contact=VerifiedContact(phone_number=NUMBER, verified=True)),
+    ),
+    "list verified": (
+        "list_verified_contacts",
+        (),
+        {},
+        ("GET", VERIFIED, None),
+        {"data": {"contacts": [{"phone_number": NUMBER}], "line": LINE}},
+        VerifiedContactList(
+            contacts=(VerifiedContact(phone_number=NUMBER),),
+            line=SharedLine(phone_number="+15550100001", type="shared"),
+        ),
+    ),
 }
 
 
@@ -202,7 +252,7 @@ async def test_a_call_is_one_request_and_its_answer_a_model(
     assert type(answer) is type(expected)
     assert (answer.meta.status_code, answer.meta.attempts, answer.meta.settled) == (200, 1, False)
     if isinstance(answer, Response):
-        assert answer.to_dict() == document
+        assert answer.to_dict() == document.get("data", document)
 
 
 def called(client: Any, operation: str) -> Any:
@@ -219,12 +269,15 @@ def called(client: Any, operation: str) -> Any:
         "opt out": lambda: client.opt_out_contact(NUMBER),
         "create many": lambda: client.create_contacts_bulk([{"number": NUMBER}]),
         "delete many": lambda: client.delete_contacts_bulk([NUMBER]),
+        "create verified": lambda: client.create_verified_contact(NUMBER),
+        "get verified": lambda: client.get_verified_contact(NUMBER),
+        "list verified": client.list_verified_contacts,
     }
     return calls[operation]()
 
 
-SAFE = ["get", "list", "count"]
-IDEMPOTENT = ["upsert", "update", "delete", "opt out", "delete many"]
+SAFE = ["get", "list", "count", "get verified", "list verified"]
+IDEMPOTENT = ["upsert", "update", "delete", "opt out", "delete many", "create verified"]
 NEITHER = ["verify", "create many"]
 SETTLED = ["upsert", "update", "delete", "opt out"]
 
@@ -302,6 +355,8 @@ NOT_EXPECTED: dict[str, list[Any]] = {
     "update": [{}, [], None, {"message": "Welcome"}, {"status": "QUEUED"}],
     "create many": [[], None, {"message": "Welcome to our network"}],
     "delete many": [[], 1, {"message": "Welcome to our network"}],
+    "create verified": [{}, [], None, {"data": None}, {"data": []}, {"data": {}}, {"contact": {}}],
+    "list verified": [[], {"data": [PENDING]}, {"data": {}}, {"data": {"message": "Welcome"}}],
 }
 
 
@@ -336,6 +391,25 @@ async def test_an_unexpected_value_fails_no_call_that_succeeded(
     answer = await called(connect(server), operation)
     assert answer.extra == extra
     assert answer.to_dict() == document
+
+
+async def test_keys_beside_data_are_kept(serve: Any, connect: Any) -> None:
+    """What stands beside ``data`` in an answer under ``/v3`` is as reachable as what is in it."""
+    document = {"data": {"contact": {"phone_number": NUMBER, "new": 1}, "more": 2}, "beside": 3}
+    server = await serve(reply(200, document))
+    answer = await connect(server).get_verified_contact(NUMBER)
+    assert answer.contact.extra == {"new": 1}
+    assert answer.extra == {"more": 2, "beside": 3}
+
+
+async def test_all_verified_contacts_are_given_one_by_one(serve: Any, connect: Any) -> None:
+    """The answer of a list is iterated over as a page of contacts is."""
+    numbers = [NUMBER, OTHER]
+    contacts = [{"phone_number": number} for number in numbers]
+    server = await serve(reply(200, {"data": {"contacts": contacts, "line": None}}))
+    answer = await connect(server).list_verified_contacts()
+    assert [each.phone_number for each in answer] == numbers
+    assert (len(answer), answer.line) == (2, None)
 
 
 async def test_camel_case_answers_are_read(serve: Any, connect: Any) -> None:
@@ -543,6 +617,8 @@ BAD_INPUT: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], str | None]] = 
     ),
     "no number to delete": ("delete_contact", ("+1",), {}, "number"),
     "no number to verify": ("verify_contact", (None,), {}, "number"),
+    "no number to create a verified contact": ("create_verified_contact", ("1",), {}, "number"),
+    "no number to get a verified contact": ("get_verified_contact", ("",), {}, "number"),
     "no number to opt out": ("opt_out_contact", (1,), {}, "number"),
     "opted out in words": ("opt_out_contact", (NUMBER, "no"), {}, "opted_out"),
     "opted out or not": ("opt_out_contact", (NUMBER, None), {}, "opted_out"),

@@ -447,3 +447,20 @@ async def test_a_server_that_greets_is_still_answered_for(serve: Any, connect: A
     listener.close()
     await client.close()
     await asyncio.gather(*greeted)
+
+
+@pytest.mark.parametrize("method", ["create_verified_contact", "get_verified_contact"])
+async def test_an_answer_under_v3_has_its_contact_within_data(
+    serve: Any, connect: Any, method: str
+) -> None:
+    """A verified contact's number counts, and that of the line beside it does not."""
+    line = {"phone_number": "+15550100001", "type": "shared"}
+    ours, theirs = (
+        reply(200, {"data": {"contact": {"phone_number": number}, "line": line}})
+        for number in (NUMBER, OTHER)
+    )
+    client = connect(await serve(theirs, ours), retry=ONCE)
+    with pytest.raises(ResponseFormatError, match="another contact"):
+        await getattr(client, method)(NUMBER)
+    response = await getattr(client, method)(NUMBER)
+    assert response.contact.phone_number == NUMBER

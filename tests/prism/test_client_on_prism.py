@@ -28,6 +28,8 @@ from sendblue_async import (
     ServerError,
     StatusResponse,
     SyncSendblueClient,
+    VerifiedContactList,
+    VerifiedContactResponse,
 )
 
 NUMBER = "+1234567890"
@@ -164,6 +166,9 @@ OPERATIONS: list[tuple[str, tuple[Any, ...], dict[str, Any], type]] = [
         BulkCreateResponse,
     ),
     ("delete_contacts_bulk", ([NUMBER, "+1987654321"],), {}, BulkDeleteResponse),
+    ("create_verified_contact", (NUMBER,), {}, VerifiedContactResponse),
+    ("get_verified_contact", (NUMBER,), {}, VerifiedContactResponse),
+    ("list_verified_contacts", (), {}, VerifiedContactList),
 ]
 
 
@@ -213,6 +218,9 @@ ERRORS: list[tuple[str, int, type[APIError]]] = [
     ("get_contact", 403, PermissionDeniedError),
     ("get_contact", 404, NotFoundError),
     ("delete_contact", 404, NotFoundError),
+    ("create_verified_contact", 400, BadRequestError),
+    ("create_verified_contact", 401, AuthenticationError),
+    ("get_verified_contact", 404, NotFoundError),
 ]
 
 

@@ -47,10 +47,14 @@ from sendblue_async import (
     RetryPolicy,
     SendblueClient,
     SendblueError,
+    SharedLine,
     StatusResponse,
     SyncSendblueClient,
     Timeouts,
     ValidationError,
+    VerifiedContact,
+    VerifiedContactList,
+    VerifiedContactResponse,
 )
 from sendblue_async._events import EventKind
 from sendblue_async._source_bridge import BlockingIterator
@@ -213,6 +217,13 @@ async def asynchronous(number: str, contact: ContactCreate) -> None:
     )
     assert_type(created, BulkCreateResponse)
     assert_type(await client.delete_contacts_bulk({number}), BulkDeleteResponse)
+    verified = await client.create_verified_contact(number)
+    assert_type(verified, VerifiedContactResponse)
+    assert_type(verified.contact, VerifiedContact)
+    assert_type(verified.line, SharedLine | None)
+    assert_type((await client.get_verified_contact(number)).contact.verified, "bool | None")
+    for each in await client.list_verified_contacts():
+        assert_type(each, VerifiedContact)
 
     await client.create_contact(1)  # type: ignore[arg-type]
     await client.create_contact(number, "Ada")  # type: ignore[call-arg]
@@ -275,7 +286,11 @@ def synchronous(number: str, contact: ContactCreate) -> None:
     assert_type(client.opt_out_contact(number), OptOutResponse)
     assert_type(client.create_contacts_bulk([contact]), BulkCreateResponse)
     assert_type(client.delete_contacts_bulk([number]).amount, "int | None")
+    assert_type(client.create_verified_contact(number), VerifiedContactResponse)
+    assert_type(client.get_verified_contact(number).contact, VerifiedContact)
+    assert_type(client.list_verified_contacts(), VerifiedContactList)
 
+    client.create_verified_contact(1)  # type: ignore[arg-type]
     client.create_contact(1)  # type: ignore[arg-type]
     client.create_contact(number, "Ada")  # type: ignore[call-arg]
     client.create_contact(number, first_name=1)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from .._answer import Answer, error_answer, json_answer
 from .._contact import Refusal
-from . import bulk, contacts, lists
+from . import bulk, contacts, lists, verified
 from ._context import Call, Handler, HandlerContext
 
 __all__ = ["Call", "Handler", "HandlerContext", "answer_call", "find_handler"]
@@ -16,6 +16,7 @@ _ROUTES: dict[str, Handler] = {
     **contacts.ROUTES,
     **lists.ROUTES,
     **bulk.ROUTES,
+    **verified.ROUTES,
 }
 
 
@@ -40,11 +41,12 @@ def find_handler(method: str, target: str, body: bytes) -> tuple[Handler, Call] 
         # What no fixed path takes goes to a contact, even to one that would be called "bulk".
         methods, number = {**methods, **_PATHS.get(f"{above}/{{number}}", {})}, unquote(last)
     if not methods:
-        return error_answer(404, "Not found")
+        return error_answer(404, "Not found", path=path)
     handler = methods.get(method)
     if handler is None:
-        return error_answer(405, "Method not allowed", {"Allow": ", ".join(sorted(methods))})
-    return handler, Call(phone_number=number, query=query, body=body)
+        allow = {"Allow": ", ".join(sorted(methods))}
+        return error_answer(405, "Method not allowed", allow, path=path)
+    return handler, Call(path=path, phone_number=number, query=query, body=body)
 
 
 def answer_call(context: HandlerContext, handler: Handler, call: Call) -> Answer:
@@ -52,5 +54,5 @@ def answer_call(context: HandlerContext, handler: Handler, call: Call) -> Answer
     try:
         answer = handler(context, call)
     except Refusal as refusal:
-        return error_answer(refusal.status, refusal.message)
+        return error_answer(refusal.status, refusal.message, path=call.path)
     return answer if isinstance(answer, Answer) else json_answer(200, answer)

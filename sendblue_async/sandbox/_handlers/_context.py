@@ -25,6 +25,8 @@ class HandlerContext:
     """What the handlers work on, and how they answer."""
 
     store: ReplicatedStore
+    verified: ReplicatedStore
+    """Verified contacts, which are not contacts of the account."""
     seed: int
     spelling: Spelling
     created_status: int
@@ -65,6 +67,8 @@ class HandlerContext:
 class Call:
     """One request, past authentication and routing."""
 
+    path: str
+    """The path as sent, without its query."""
     phone_number: str
     """The decoded last part of the path, or nothing where the path has no such part."""
     query: str
