@@ -119,24 +119,22 @@ def environment(
     """The environment of somebody whose Sendblue account is a sandbox of their own."""
     inherited = {key: value for key, value in os.environ.items() if "SENDBLUE" not in key}
     programs = Path(sys.executable).parent
-    return (
-        inherited
-        | {
-            "HOME": str(homes(block.page.stem)),
-            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-            "SENDBLUE_API_KEY": account.api_key,
-            "SENDBLUE_API_SECRET": account.api_secret,
-            # The official SDK has its own names for the two keys, and the same one for the address.
+    own = {
+        "HOME": str(homes(block.page.stem)),
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "SENDBLUE_API_KEY": account.api_key,
+        "SENDBLUE_API_SECRET": account.api_secret,
+        "SENDBLUE_API_BASE_URL": account.base_url,
+    }
+    if "sendblue_api" in block.source:
+        # The official SDK has its own names for the two keys, and the same one for the address.
+        own |= {
             "SENDBLUE_API_API_KEY": account.api_key,
             "SENDBLUE_API_API_SECRET": account.api_secret,
-            "SENDBLUE_API_BASE_URL": account.base_url,
         }
-        | (
-            {"REDIS_URL": request.getfixturevalue("redis_url")}
-            if "REDIS_URL" in block.source
-            else {}
-        )
-    )
+    if "REDIS_URL" in block.source:
+        own["REDIS_URL"] = request.getfixturevalue("redis_url")
+    return inherited | own
 
 
 def run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
