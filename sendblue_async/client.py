@@ -149,6 +149,7 @@ class SendblueClient(Endpoints):
         all_numbers: bool = False,
         encoding: str | None = None,
         delimiter: str | None = None,
+        sheet: str | int | None = None,
         concurrency: int = 32,
         rate_limit: float | RateLimiter | None = None,
         give_up_after: float = 600.0,
@@ -157,7 +158,7 @@ class SendblueClient(Endpoints):
         progress: Callable[[ImportProgress], object] | None = None,
         **others: Unpack[NoOthers],
     ) -> ImportReport:
-        """Import a file of contacts, CSV, JSON Lines or vCard, with every row accounted for.
+        """Import a file of contacts, with every row accounted for: CSV, Excel, vCard and others.
 
         The file is checked as a whole before anything is sent. A journal beside it,
         ``<path>.journal``, records what was begun and what has ended. However an import was
@@ -180,6 +181,8 @@ class SendblueClient(Endpoints):
             all_numbers: Whether each usable number of a row becomes a contact, or only the first.
             encoding: The file's encoding. Detected by default.
             delimiter: Separator of the cells of CSV. Detected by default.
+            sheet: The sheet of a workbook, by its name or its number from 1. By default the first
+                visible one that has rows.
             concurrency: As for :meth:`create_contacts`.
             rate_limit: As for :meth:`create_contacts`.
             give_up_after: As for :meth:`create_contacts`.
@@ -213,6 +216,7 @@ class SendblueClient(Endpoints):
             all_numbers=all_numbers,
             encoding=encoding,
             delimiter=delimiter,
+            sheet=sheet,
         )
         return await job.run()
 

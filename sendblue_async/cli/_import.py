@@ -15,7 +15,7 @@ from datetime import timedelta
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio.to_thread
 import typer
@@ -31,6 +31,9 @@ from ._app import InSandbox, app, command, open_client
 from ._interruption import Interruption
 from ._output import print_above_bar, print_json, print_note, print_stderr
 from ._report_file import check_report, write_report
+
+if TYPE_CHECKING:
+    from ..batch._importing._check import DryRun
 
 # How many line numbers are shown beside the count of one outcome.
 _MAX_LINES_SHOWN = 10
@@ -52,7 +55,12 @@ class OnDuplicate(str, Enum):
 @app.command("import")
 @command
 async def import_(
-    file: Annotated[Path, typer.Argument(help="A file of contacts: CSV, JSON Lines or vCard.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="A file of contacts: CSV, JSON Lines, vCard, or an Excel or OpenDocument workbook."
+        ),
+    ],
     update_if_exists: Annotated[
         bool, typer.Option("--update-if-exists", help="Update contacts that exist.")
     ] = False,
@@ -77,6 +85,12 @@ async def import_(
     delimiter: Annotated[
         str | None,
         typer.Option(help="Separator of cells: comma, semicolon or tab. Detected by default."),
+    ] = None,
+    sheet: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|N", help="Sheet of a workbook. By default the first one with rows."
+        ),
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Contacts in flight at once.")] = 32,
     rate: Annotated[
@@ -112,6 +126,7 @@ async def import_(
         "all_numbers": all_numbers,
         "encoding": encoding,
         "delimiter": delimiter,
+        "sheet": sheet,
     }
     per_second = _parse_rate(rate)
     check_report(report_path, file)
@@ -320,34 +335,49 @@ def _print_report(report: ImportReport) -> None:
     print_note(f"{report.entries} entries")
     for name in _OUTCOMES:
         if counts[name]:
-            print_note(f"{counts[name]:>8} {name}{_format_lines(report.lines.get(name, ()))}")
+            print_note(f"{counts[name]:>8} {name}{_format_lines(report, name)}")
     for code, count in sorted(report.codes.items()):
         print_note(f"         {count} {code}")
     if report.limit is not None:
         print_note(f"The server refused requests at {report.limit:.0f} a second.")
     if report.rejected_path is not None:
         print_note(f"Rejected rows are in {report.rejected_path}.")
+    _print_sheets(report)
     if report.unused_columns:
         print_note(f"Columns that were not used: {', '.join(map(ascii, report.unused_columns))}.")
 
 
-def _format_lines(lines: tuple[int, ...]) -> str:
+def _format_lines(report: ImportReport, outcome: str) -> str:
     """List the line numbers, or the first few of many; the report has more."""
+    lines = report.lines.get(outcome, ())
     if not lines:
         return ""
     shown = ", ".join(map(str, lines[:_MAX_LINES_SHOWN]))
     more = " and more" if len(lines) > _MAX_LINES_SHOWN else ""
-    return f", {'line' if len(lines) == 1 else 'lines'} {shown}{more}"
+    return f", {report.unit}{'' if len(lines) == 1 else 's'} {shown}{more}"
 
 
-def _print_dry_run(result: Any, per_second: float | None) -> None:
-    print_note(f"{result.entries} entries, read as {result.encoding}")
+def _print_sheets(result: ImportReport | DryRun) -> None:
+    """Say what is in the workbook beside the rows that are seen in its sheet."""
+    if result.hidden_rows:
+        print_note(f"Hidden rows, which are read as all others: {result.hidden_rows}.")
+    if result.other_sheets:
+        print_note(
+            f"Sheets that are not read: {', '.join(map(ascii, result.other_sheets))}. "
+            "Name one with --sheet."
+        )
+
+
+def _print_dry_run(result: DryRun, per_second: float | None) -> None:
+    origin = f"from the sheet {result.sheet!a}" if result.sheet else f"as {result.encoding}"
+    print_note(f"{result.entries} entries, read {origin}")
     print_note(f"{result.contacts:>8} contacts would be sent")
     print_note(f"{result.requests:>8} requests, if nothing goes wrong")
     if result.skipped:
         print_note(f"{result.skipped:>8} skipped, as a later row has the same number")
     for code, count in sorted(result.codes.items()):
         print_note(f"{count:>8} rejected: {code}")
+    _print_sheets(result)
     if result.unused_columns:
         print_note(
             f"Columns that would not be used: {', '.join(map(ascii, result.unused_columns))}."

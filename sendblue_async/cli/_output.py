@@ -23,7 +23,7 @@ _TERMS = {
     r"\bset base_url \(SENDBLUE_API_BASE_URL\)": "set SENDBLUE_API_BASE_URL",
     r"\bit is not an argument, not in\b": "it is not in",
     r"use https, or pass allow_http=True if that is what you want\b": "use https",
-    r"\bLeave the delimiter out\b": "Leave out --delimiter",
+    r"\bLeave the (delimiter|encoding|sheet) out\b": r"Leave out --\1",
     r"\bcolumns=\{(.+?): '([\w.]+)'\}": r"--map \1=\2",
 }
 

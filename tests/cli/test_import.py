@@ -24,6 +24,7 @@ from sendblue_async.batch._importing import _check
 from sendblue_async.cli import _import
 from sendblue_async.sandbox import Faults, Sandbox
 
+from ..batch.workbooks import SUFFIXES, Sheet, write
 from .program import PROGRAM, Run, account, run, shown_on_terminal, started
 
 
@@ -630,3 +631,52 @@ def test_an_outage_is_told_beside_the_bar(home: dict[str, str]) -> None:
     assert code == 1
     assert said.encode() in shown
     assert re.search(rb"waiting, gives up in 00:0\d", shown)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_workbook_is_imported(
+    home: dict[str, str], sandbox: Sandbox, run_here: Run, suffix: str
+) -> None:
+    """What was read of it is told, and what was not; a sheet is given by name or number."""
+    write(
+        Path(home["HOME"], f"people{suffix}"),
+        Sheet([["number", "name"], ["+12015550101", "Ada"], ["+12015550102"]], "Contacts"),
+        Sheet([["number"], ["+12015550103"]], "Others", hidden=frozenset({1})),
+    )
+    checked = run_here(home, "import", f"people{suffix}", "--dry-run", "--sheet", "2")
+    assert checked.out.splitlines()[:2] == [
+        "1 entries, read from the sheet 'Others'",
+        "       1 contacts would be sent",
+    ]
+    assert "Hidden rows, which are read as all others: 1." in checked.out
+    assert "Sheets that are not read: 'Contacts'. Name one with --sheet." in checked.out
+    done = run_here(home | account(sandbox), "import", f"people{suffix}", "--report", "r.json")
+    assert done.out.splitlines() == [
+        "2 entries",
+        "       2 created",
+        "Sheets that are not read: 'Others'. Name one with --sheet.",
+        "Columns that were not used: 'name'.",
+    ]
+    report = json.loads(Path(home["HOME"], "r.json").read_text())
+    assert (report["sheet"], report["other_sheets"]) == ("Contacts", ["Others"])
+    Path(home["HOME"], f"people{suffix}.journal").unlink()
+    again = run_here(home | account(sandbox), "import", f"people{suffix}")
+    assert "       2 existing, rows 2, 3" in again.out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--sheet", "Nobody"), "has no sheet 'Nobody'. Its sheets are 'Sheet'. Give the name"),
+        (("--delimiter", "comma"), "so it has no delimiter. Leave out --delimiter."),
+        (("--encoding", "utf-8"), "so it has no encoding. Leave out --encoding."),
+    ],
+)
+def test_options_of_a_workbook_are_told_as_options(
+    home: dict[str, str], run_here: Run, options: tuple[str, str], said: str
+) -> None:
+    """The error speaks of what was typed."""
+    write(Path(home["HOME"], "people.xlsx"), Sheet([["number"], ["+12015550101"]]))
+    done = run_here(home, "import", "people.xlsx", "--dry-run", *options)
+    assert done.code == 2
+    assert said in " ".join(done.err.split())

@@ -57,8 +57,11 @@ class DryRun:
         skipped: How many would not be sent, as a later row has the same number.
         codes: How many would be rejected, by code.
         samples: The first request bodies.
-        encoding: The encoding that the file was read in.
+        encoding: The encoding that the file was read in, or ``None`` for a workbook.
         delimiter: The separator of its cells, or ``None``.
+        sheet: The name of the sheet that was read, in a workbook.
+        other_sheets: The other visible sheets that have rows; nothing of them was read.
+        hidden_rows: How many rows of the sheet are hidden. They were read as all others.
         unused_columns: The columns that no field of a contact was taken from.
     """
 
@@ -68,8 +71,11 @@ class DryRun:
     skipped: int
     codes: Mapping[str, int]
     samples: tuple[dict[str, Any], ...]
-    encoding: str
+    encoding: str | None
     delimiter: str | None
+    sheet: str | None = None
+    other_sheets: tuple[str, ...] = ()
+    hidden_rows: int = 0
     unused_columns: tuple[str, ...]
 
 
@@ -125,5 +131,8 @@ def dry_run(
         samples=tuple(samples),
         encoding=reader.table.encoding,
         delimiter=reader.table.delimiter,
+        sheet=reader.table.sheet,
+        other_sheets=reader.table.other_sheets,
+        hidden_rows=reader.table.hidden_rows,
         unused_columns=reader.columns.unused,
     )

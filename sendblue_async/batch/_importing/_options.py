@@ -31,6 +31,8 @@ class ImportOptions:
         all_numbers: Whether each usable number of a row becomes a contact, or only the first.
         encoding: The file's encoding. Detected by default.
         delimiter: The separator of the cells of CSV. Detected by default.
+        sheet: The sheet of a workbook, by its name or its number from 1. By default the first
+            visible one that has rows.
     """
 
     update_if_exists: bool = False
@@ -40,6 +42,7 @@ class ImportOptions:
     all_numbers: bool = False
     encoding: str | None = None
     delimiter: str | None = None
+    sheet: str | int | None = None
 
     def read(self, path: Path) -> ContactReader:
         """Open the file, and map its columns.
@@ -61,7 +64,7 @@ class ImportOptions:
                 f"columns must be a mapping of column names to fields, not {columns!r}."
             )
         region = check_region(self.region)
-        table = read_table(path, encoding=self.encoding, delimiter=self.delimiter)
+        table = read_table(path, encoding=self.encoding, delimiter=self.delimiter, sheet=self.sheet)
         check_repeated(str(path), table.header)
         return ContactReader(
             table=table,
@@ -80,8 +83,9 @@ class ImportOptions:
             "columns": json.dumps(asdict(reader.columns)),
             "on_duplicate": self.on_duplicate,
             "all_numbers": str(self.all_numbers),
-            "encoding": reader.table.encoding,
+            "encoding": str(reader.table.encoding),
             "delimiter": str(reader.table.delimiter),
+            "sheet": str(reader.table.sheet),
             # Where each usable number is an entry, the library decides which index each one has.
             "phonenumbers": import_library("phonenumbers").__version__ if self.all_numbers else "",
         }

@@ -62,14 +62,18 @@ class ImportReport:
         remaining: Not yet sent. All counts from ``created`` on add up to ``entries``.
         codes: How many were rejected, by code.
         lines: Under ``"existing"`` and under ``"unknown"``, the lines of the file on which rows
-            with that outcome begin: the first 1,000 of each. The rejected ones are in a file of
-            their own.
+            with that outcome begin, or their row numbers in the sheet: the first 1,000 of each. The
+            rejected ones are in a file of their own.
+        unit: What ``lines`` counts: ``"line"``, or ``"row"`` of a sheet.
         requests_per_second: The rate limit at the end.
         limit: The rate at which the server last answered 429, or ``None`` if it never did.
         throttled: How many requests the server refused as too many.
         seconds: How long this run took.
-        encoding: The encoding that the file was read in.
+        encoding: The encoding that the file was read in, or ``None`` for a workbook.
         delimiter: The separator of its cells, or ``None``.
+        sheet: The name of the sheet that was read, in a workbook.
+        other_sheets: The other visible sheets that have rows; nothing of them was read.
+        hidden_rows: How many rows of the sheet are hidden. They were read as all others.
         unused_columns: The columns that no field of a contact was taken from.
         journal: The journal.
         rejected_path: The file of rejected rows, or ``None`` if there are none.
@@ -87,12 +91,16 @@ class ImportReport:
     remaining: int = 0
     codes: Mapping[str, int]
     lines: Mapping[str, tuple[int, ...]]
+    unit: str = "line"
     requests_per_second: float | None
     limit: float | None
     throttled: int
     seconds: float
-    encoding: str
+    encoding: str | None
     delimiter: str | None
+    sheet: str | None = None
+    other_sheets: tuple[str, ...] = ()
+    hidden_rows: int = 0
     unused_columns: tuple[str, ...]
     journal: Path
     rejected_path: Path | None

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from ...exceptions import ValidationError
 from ...models import ContactCreate
-from .._sources._row import Problem, Row
+from .._sources._row import ERRORS, Problem, Row
 from .._sources._table import Table
 from ._columns import Columns
 from ._phone_numbers import parse_phone_number
@@ -27,6 +27,10 @@ _BATCH_ROWS = 50
 MOST_CHARACTERS = 1 << 17
 """How many characters a row may have in the cells that are used."""
 
+_SPREADSHEET_ERROR = Problem(
+    "spreadsheet_error",
+    "A cell holds an error of a spreadsheet, such as #N/A. Mend the formula, or empty the cell.",
+)
 _TOO_LONG = Problem(
     "row_too_long",
     f"The row has more than {MOST_CHARACTERS:,} characters in the columns that are used.",
@@ -116,25 +120,30 @@ class ContactReader:
     def _read_fields(self, row: Row) -> dict[str, Any] | Problem:
         """What stands in the other cells; a blank one is no value, as it must wipe out none."""
         try:
-            return self._given(row)
+            return self._parse_fields(row)
         except ValidationError as error:
             return _make_problem(error)
 
-    def _given(self, row: Row) -> dict[str, Any]:
+    def _parse_fields(self, row: Row) -> dict[str, Any] | Problem:
         given = {
             field: cell
             for field, position in self.columns.fields.items()
             if (cell := row.cells[position].strip())
         }
+        labelled = {
+            label: cell
+            for label, position in self.columns.variables.items()
+            if (cell := row.cells[position].strip())
+        }
+        if not ERRORS.isdisjoint([*given.values(), *labelled.values()]):
+            return _SPREADSHEET_ERROR
         fields: dict[str, Any] = {**given}
         if "tags" in given:
             fields["tags"] = _parse_tags(given["tags"])
         variables = (
             _parse_variables(given["custom_variables"]) if "custom_variables" in given else {}
         )
-        for label, position in self.columns.variables.items():
-            if cell := row.cells[position].strip():
-                variables[label] = cell
+        variables.update(labelled)
         if variables:
             fields["custom_variables"] = variables
         if self.update_if_exists:

@@ -11,6 +11,7 @@ from ...exceptions import ConfigurationError, ValidationError
 from ._encoding import detect_text
 from ._file import SourceFile
 from ._format import Content, Format, ReadOptions
+from ._header import no_header_error
 from ._row import REPLACEMENT, Problem, Row, make_row
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
@@ -29,11 +30,13 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NUMBER = re.compile(r"'*\+[\d ().-]{7,}")
 # Not by the first sign alone: a header may begin with "[Name]".
 _JSON = re.compile(r'\s*[{\[]\s*(?:["{\[]|$)')
+# What some programs write and call .xls.
+_MARKUP = re.compile(r"\s*<(?:!|\?xml|html|head|meta|body|style|table)", re.IGNORECASE)
 _TOO_MANY_CELLS = Problem("too_many_cells", "The row has more cells than the table has columns.")
 
 
 def escape_formula(cell: str) -> str:
-    """The cell so that a spreadsheet takes it for text, by an apostrophe where it may be needed.
+    """Make a spreadsheet take the cell for text, by an apostrophe where it may be needed.
 
     What reads as a formula otherwise begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage
     return. :func:`~._table.read_table` gives the cell back as it was.
@@ -41,7 +44,8 @@ def escape_formula(cell: str) -> str:
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
-def _unescape_formula(cell: str) -> str:
+def unescape_formula(cell: str) -> str:
+    """Take the apostrophe off that :func:`escape_formula` put there."""
     return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
 
 
@@ -74,7 +78,7 @@ def read_header(
         ValidationError: If there is no header.
     """
     start = _first_lines(lines)
-    _refuse_json(name, start)
+    _refuse_others(name, start)
     candidates = [delimiter] if delimiter else list(DELIMITERS.values())
     headers = {candidate: _find_header(start, candidate) for candidate in candidates}
     usable = {each: row.cells for each, row in headers.items() if row and not row.problem}
@@ -84,12 +88,12 @@ def read_header(
         best = candidates[0]
     header = headers[best]
     if header is None:
-        raise _no_header_error(name, "It has no row at all.")
+        raise no_header_error(name, "It has no row at all.")
     if header.problem:
-        raise _no_header_error(name, header.problem.reason)
-    columns = tuple(map(_unescape_formula, header.cells))
+        raise no_header_error(name, header.problem.reason)
+    columns = tuple(map(unescape_formula, header.cells))
     if any(_NUMBER.fullmatch(column.strip()) for column in columns):
-        raise _no_header_error(name, "Its first row has a phone number in it.")
+        raise no_header_error(name, "Its first row has a phone number in it.")
     return columns, best
 
 
@@ -107,7 +111,7 @@ def read_rows(lines: Iterable[str], columns: int, delimiter: str) -> Iterator[Ro
                 cells = cells[:columns]
         elif len(cells) < columns:
             cells += ("",) * (columns - len(cells))
-        yield Row(row.line, tuple(map(_unescape_formula, cells)), problem)
+        yield Row(row.line, tuple(map(unescape_formula, cells)), problem)
 
 
 def _first_lines(lines: Iterable[str]) -> list[str]:
@@ -141,8 +145,14 @@ def _from_header(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
     return dropwhile(is_before_header, _parse_rows(lines, delimiter))
 
 
-def _refuse_json(name: str, lines: Iterable[str]) -> None:
+def _refuse_others(name: str, lines: Iterable[str]) -> None:
     first = next((line for line in lines if line.strip()), "")
+    if _MARKUP.match(first):
+        raise ValidationError(
+            f"{name} is HTML or XML, whatever its name says. Open it in a spreadsheet program and "
+            "save it as an Excel workbook or as CSV.",
+            field="path",
+        )
     if _JSON.match(first):
         what = "a JSON array" if first.lstrip().startswith("[") else "JSON"
         raise ValidationError(
@@ -150,13 +160,6 @@ def _refuse_json(name: str, lines: Iterable[str]) -> None:
             "or between them, and let its name end in .jsonl.",
             field="path",
         )
-
-
-def _no_header_error(name: str, reason: str) -> ValidationError:
-    return ValidationError(
-        f"{name} has no header that can be used. {reason} The first row must name the columns.",
-        field="path",
-    )
 
 
 class _StillOpenError(Exception):

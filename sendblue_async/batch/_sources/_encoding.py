@@ -12,6 +12,7 @@ from pathlib import Path
 from attrs import frozen
 
 from ...exceptions import ConfigurationError, ValidationError
+from ._archive import ZIP
 from ._file import BUFFER, SourceFile, open_source
 
 LONGEST_LINE = 1 << 24
@@ -25,9 +26,7 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_ZIP = b"PK\x03\x04"
 _SIGNATURES = (
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",  # Excel until 2003
     b"%PDF-",
     b"\x1f\x8b\x08",  # gzip
     b"BZh",
@@ -113,10 +112,10 @@ def detect_by_first_bytes(source: SourceFile) -> str | None:
         ValidationError: If they say that this is no text at all.
     """
     start = source.peek()
-    if start.startswith(_ZIP):
+    if start.startswith(ZIP):
         raise ValidationError(
-            f"{source.path} is an Excel workbook or another ZIP archive. Save it as "
-            '"CSV UTF-8" in Excel, or unpack it, and use that file.',
+            f"{source.path} is an Excel workbook of another kind than .xlsx, or another ZIP "
+            'archive. Save it as "CSV UTF-8" in Excel, or unpack it, and use that file.',
             field="path",
         )
     if start.startswith(_SIGNATURES):

@@ -8,8 +8,8 @@ from typing import Any
 from ...exceptions import ConfigurationError
 
 
-def import_library(name: str) -> Any:
-    """A module of the extra ``batch``.
+def import_library(name: str, *, extra: str = "batch") -> Any:
+    """Import a module of an extra.
 
     Raises:
         ConfigurationError: If it is not installed.
@@ -17,7 +17,9 @@ def import_library(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
+        files = "Workbooks" if extra == "excel" else "Files"
+        library = name.partition(".")[0].replace("_", "-")
         raise ConfigurationError(
-            f"Files are imported with {name.partition('.')[0]}, which is not installed. Run: "
-            "pip install 'sendblue-async[batch]'"
+            f"{files} are imported with {library}, which is not installed. Run: "
+            f"pip install 'sendblue-async[{extra}]'"
         ) from error

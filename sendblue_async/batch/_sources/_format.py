@@ -17,10 +17,12 @@ class ReadOptions:
     Attributes:
         encoding: Its encoding by any name that Python knows.
         delimiter: What stands between two cells, by its name or as it is.
+        sheet: The name of the sheet, or its number, from 1.
     """
 
     encoding: str | None = None
     delimiter: str | None = None
+    sheet: str | int | None = None
 
 
 @frozen(kw_only=True)
@@ -30,14 +32,20 @@ class Content:
     Attributes:
         header: The names of the columns as they stand in the file.
         read_rows: Reads all rows, one by one, from the first one on.
-        encoding: What the file is read as, as Python calls it: ``"utf-8"``, ``"cp1252"``, …
+        encoding: What a file of text is read as, as Python calls it: ``"utf-8"``, ``"cp1252"``, …
         delimiter: What stands between two cells, or ``None`` where that is nothing.
+        sheet: The name of the sheet, in a workbook.
+        other_sheets: The other visible sheets of it that have a value.
+        hidden_rows: How many rows of the sheet are hidden. They are read as all others.
     """
 
     header: tuple[str, ...]
     read_rows: Callable[[], Iterator[Row]] = field(repr=False, eq=False)
-    encoding: str
+    encoding: str | None = None
     delimiter: str | None = None
+    sheet: str | None = None
+    other_sheets: tuple[str, ...] = ()
+    hidden_rows: int = 0
 
 
 @frozen(kw_only=True)

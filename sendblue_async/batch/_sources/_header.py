@@ -1,9 +1,11 @@
-"""The names of columns, as a header gives them."""
+"""The header of a table: what is wrong with it, and the names of its columns."""
 
 from __future__ import annotations
 
 from collections import Counter
 from itertools import count
+
+from ...exceptions import ValidationError
 
 
 def number_repeated(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -20,3 +22,11 @@ def number_repeated(names: tuple[str, ...]) -> tuple[str, ...]:
         return next(candidate for candidate in candidates if candidate not in times)
 
     return tuple(add_number(name) if name in numbers else name for name in names)
+
+
+def no_header_error(name: str, reason: str) -> ValidationError:
+    """Say why the header of a file cannot be used."""
+    return ValidationError(
+        f"{name} has no header that can be used. {reason} The first row must name the columns.",
+        field="path",
+    )

@@ -10,6 +10,9 @@ from attrs import frozen
 REPLACEMENT = "\ufffd"
 """Stands for what could not be read; a row with it is rejected until somebody has mended it."""
 
+ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"})
+"""What a spreadsheet shows, and writes into CSV, where a formula has no result."""
+
 _NO_TEXT = re.compile(f"[\ud800-\udfff{REPLACEMENT}]")
 
 

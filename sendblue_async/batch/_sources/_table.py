@@ -63,7 +63,11 @@ class Table(Content):
 
 
 def read_table(
-    path: str | os.PathLike[str], *, encoding: str | None = None, delimiter: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    sheet: str | int | None = None,
 ) -> Table:
     """Read what there is to know about a file of contacts before its rows.
 
@@ -72,6 +76,8 @@ def read_table(
         encoding: Its encoding by any name that Python knows, instead of the detected one.
         delimiter: What stands between two cells, by its name or as it is, instead of the detected
             one.
+        sheet: The sheet of a workbook by its name or its number, from 1, instead of the first one
+            that has rows.
 
     Raises:
         ValidationError: If the file cannot be used at all.
@@ -79,7 +85,7 @@ def read_table(
             installed.
     """
     path = Path(path)
-    options = ReadOptions(encoding=encoding, delimiter=delimiter)
+    options = ReadOptions(encoding=encoding, delimiter=delimiter, sheet=sheet)
     with open_source(path) as source:
         if not source.peek():
             raise ValidationError(f"{path} is empty. Export the contacts again.", field="path")
