@@ -208,8 +208,8 @@ def in_turn(contacts: list[ContactCreate], on_duplicate: Any = "merge") -> list[
     """What is sent for each of these, which all have one number."""
     duplicates = Duplicates(Repeated(len(contacts)), on_duplicate)  # type: ignore[arg-type]
     return [
-        duplicates.contact(Entry(place, place + 2, contact=contact), contact)
-        for place, contact in enumerate(contacts)
+        duplicates.resolve(Entry(index, index + 2, contact=contact), contact)
+        for index, contact in enumerate(contacts)
     ]
 
 
@@ -259,7 +259,7 @@ def test_a_contact_that_waits_for_another_takes_little_memory() -> None:
             tags=["vip", f"lead {n % 7}"],
             custom_variables={"plan": f"gold {n % 5}"},
         )
-        duplicates.contact(Entry(n, n + 2, contact=contact), contact)
+        duplicates.resolve(Entry(n, n + 2, contact=contact), contact)
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held / count < 600
