@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -15,6 +16,7 @@ from sendblue_async import (
     BulkContact,
     BulkCreateResponse,
     BulkDeleteResponse,
+    CallEvent,
     Contact,
     ContactCreate,
     ContactExistsError,
@@ -238,10 +240,14 @@ OPERATIONS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any], Sent, Any, Any
 async def test_a_call_is_one_request_and_its_answer_a_model(
     serve: Any, connect: Any, name: str
 ) -> None:
-    """Method, path, query and body are those of the contract, and the answer is read whole."""
+    """Method, path, query and body are those of the contract, and the answer is read whole.
+
+    Listeners are told of its end, under a route that has no number in it.
+    """
     method, args, kwargs, sent, document, expected = OPERATIONS[name]
+    events: list[CallEvent] = []
     server = await serve(reply(200, document))
-    answer = await getattr(connect(server), method)(*args, **kwargs)
+    answer = await getattr(connect(server, on_event=events.append), method)(*args, **kwargs)
     (request,) = server.requests
     body = request.json if request.body else None
     assert (request.method, request.target, body) == sent
@@ -253,6 +259,10 @@ async def test_a_call_is_one_request_and_its_answer_a_model(
     assert (answer.meta.status_code, answer.meta.attempts, answer.meta.settled) == (200, 1, False)
     if isinstance(answer, Response):
         assert answer.to_dict() == document.get("data", document)
+    (end,) = events
+    assert (end.kind, end.method, end.status, end.attempts) == ("call_ended", sent[0], 200, 1)
+    assert end.error is None
+    assert not re.search("[0-9]{4}", end.route)
 
 
 def called(client: Any, operation: str) -> Any:
