@@ -1,4 +1,11 @@
-"""What all endpoints share: the options and the life cycle of a client, and how it sends a call."""
+"""What all endpoints share: the options and the life cycle of a client, and how it sends a call.
+
+A call runs down a chain, and each step adds one thing. ``create_contact`` checks the contact.
+``_create`` picks the operation. ``_send_settling`` drives the flow that settles an unknown outcome.
+``_send`` adds the options of this client. ``Transport.send_with_retries`` asks a ``CallState`` what
+to do after each failure. ``_send_once`` waits for a connection and for the rate limiter.
+``exchange`` sends one request and reads its answer.
+"""
 
 from __future__ import annotations
 

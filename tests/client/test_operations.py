@@ -288,11 +288,11 @@ def called(client: Any, operation: str) -> Any:
 
 SAFE = ["get", "list", "count", "get verified", "list verified"]
 IDEMPOTENT = ["upsert", "update", "delete", "opt out", "delete many", "create verified"]
-NEITHER = ["verify", "create many"]
+NON_IDEMPOTENT = ["verify", "create many"]
 SETTLED = ["upsert", "update", "delete", "opt out"]
 
 
-@pytest.mark.parametrize("operation", [*SAFE, *IDEMPOTENT, *NEITHER])
+@pytest.mark.parametrize("operation", [*SAFE, *IDEMPOTENT, *NON_IDEMPOTENT])
 @pytest.mark.parametrize("lost", [hang_up, refusal(500), refusal(503), reply(200, b"<html>")])
 async def test_an_unknown_outcome_is_repeated_where_a_repeat_is_harmless(
     serve: Any, connect: Any, timer: Any, operation: str, lost: Step
@@ -305,16 +305,16 @@ async def test_an_unknown_outcome_is_repeated_where_a_repeat_is_harmless(
     with pytest.raises(SendblueError) as caught:
         await called(connect(server, timer=timer), operation)
     error = caught.value
-    attempts = 1 if operation in NEITHER else 4
+    attempts = 1 if operation in NON_IDEMPOTENT else 4
     assert server.count(error.method) == error.attempts == attempts
     assert error.outcome == "unknown"
     assert ("could not be looked up" in str(error)) is (operation in SETTLED)
     # What changes nothing leaves nothing to look for.
-    assert ("look before you send it again" in str(caught.value)) is (operation in NEITHER)
+    assert ("look before you send it again" in str(caught.value)) is (operation in NON_IDEMPOTENT)
     assert ("to send it again does no harm" in str(caught.value)) is (operation in IDEMPOTENT)
 
 
-@pytest.mark.parametrize("operation", [*SAFE, *IDEMPOTENT, *NEITHER])
+@pytest.mark.parametrize("operation", [*SAFE, *IDEMPOTENT, *NON_IDEMPOTENT])
 @pytest.mark.parametrize("turned_away", [refusal(429), refusal(521), refusal(408)])
 async def test_what_was_not_done_is_repeated_for_every_operation(
     serve: Any, connect: Any, timer: Any, operation: str, turned_away: Step
@@ -333,7 +333,7 @@ def test_each_operation_has_its_effect() -> None:
     others |= {"iter_contacts", "request", "with_options"}
     assert {name for name in dir(SendblueClient) if not name.startswith("_")} == methods | others
     # Creating is two of them, and fetching is tested elsewhere.
-    assert len({*SAFE, *IDEMPOTENT, *NEITHER} - {"upsert", "get"}) == len(methods)
+    assert len({*SAFE, *IDEMPOTENT, *NON_IDEMPOTENT} - {"upsert", "get"}) == len(methods)
 
 
 @pytest.mark.parametrize("operation", ["update", "delete", "create many", "upsert"])
@@ -347,7 +347,7 @@ async def test_only_a_plain_create_is_told_to_update(
     assert "update_if_exists" not in str(caught.value)
 
 
-@pytest.mark.parametrize("operation", [*SAFE, *IDEMPOTENT, *NEITHER])
+@pytest.mark.parametrize("operation", [*SAFE, *IDEMPOTENT, *NON_IDEMPOTENT])
 async def test_a_refusal_in_a_200_is_an_error(serve: Any, connect: Any, operation: str) -> None:
     """A 2xx whose status is ERROR is a refusal, whatever was asked."""
     server = await serve(reply(200, {"status": "ERROR", "message": "Not today"}))

@@ -154,7 +154,7 @@ OPERATIONS = {
         "idempotent", "PUT", lambda client: client.update_contact(NUMBER, first_name="Ada")
     ),
     "delete": Operation("idempotent", "DELETE", lambda client: client.delete_contact(NUMBER)),
-    "verify": Operation("neither", "POST", lambda client: client.verify_contact(NUMBER)),
+    "verify": Operation("non-idempotent", "POST", lambda client: client.verify_contact(NUMBER)),
 }
 
 
@@ -167,7 +167,7 @@ def failure_of(ending: int | str) -> Failure:
 
 def attempts_of(row: Row, operation: Operation) -> int:
     """How many attempts out of three the table allows."""
-    if row.outcome == "unknown" and operation.kind == "neither":
+    if row.outcome == "unknown" and operation.kind == "non-idempotent":
         return 1
     return {"Y": ATTEMPTS, "once": 2, "N": 1}[row.retryable]
 
@@ -186,7 +186,7 @@ def check_error(error: SendblueError, row: Row, operation: Operation, scene: Sce
         "retry_after": 7.0 if row.heeded == "Y" else None,
         "timed_out": scene.timed_out,
         "maybe_applied": unknown,
-        "retryable": row.retryable != "N" and not (unknown and operation.kind == "neither"),
+        "retryable": row.retryable != "N" and not (unknown and operation.kind == "non-idempotent"),
         "request_id": None,
         "code": None,
     }
@@ -225,7 +225,7 @@ async def test_every_row_for_every_kind_of_operation(
     if scene.attempts is not None:
         assert scene.attempts() == attempts
     # Twice, as a 404 that is not the API's own settles nothing.
-    looks_up = row.outcome == "unknown" and operation.kind not in ("safe", "neither")
+    looks_up = row.outcome == "unknown" and operation.kind not in ("safe", "non-idempotent")
     if row.outcome == "not_sent":
         assert scene.requests == []
     elif scene.requests:
