@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from ._options import Timeouts
     from ._rate_limits import RateLimiter, RedisRateLimiter
     from ._retry import RetryPolicy
-    from .batch import ContactOutcome, ContactResult, ImportProgress, ImportReport
+    from .batch import (
+        ContactOutcome,
+        ContactResult,
+        DryRun,
+        ImportJob,
+        ImportOptions,
+        ImportProgress,
+        ImportReport,
+        SendOptions,
+    )
     from .client import SendblueClient
     from .exceptions import (
         APIError,
@@ -86,6 +95,9 @@ __all__ = [
     "ContactResult",
     "ContactUpdate",
     "CountResponse",
+    "DryRun",
+    "ImportJob",
+    "ImportOptions",
     "ImportProgress",
     "ImportReport",
     "JournalError",
@@ -102,6 +114,7 @@ __all__ = [
     "ResponseFormatError",
     "ResponseMeta",
     "RetryPolicy",
+    "SendOptions",
     "SendblueClient",
     "SendblueError",
     "ServerError",
@@ -143,6 +156,8 @@ if not TYPE_CHECKING:
         for module in [import_module(f".{module}", __name__) for module in _MODULES]:
             found = {name: value for name, value in vars(module).items() if name in __all__}
             globals().update(found)
+        if name not in globals():
+            globals()[name] = getattr(import_module(".batch", __name__), name)
         return globals()[name]
 
     # The command line is in charge of Ctrl-C before it loads the rest. Other programs load it at

@@ -22,11 +22,19 @@ from collections.abc import (
 )
 from contextlib import suppress
 from itertools import chain, islice
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from ._portal import portal
 from .batch._sending._worker_pool import Job, check_source, make_job
 from .exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from .batch import DryRun, ImportJob, ImportProgress, ImportReport
 
 R = TypeVar("R")
 # The arguments that may be any iterable, such as a query.
@@ -241,12 +249,107 @@ def _to_list(argument: Any) -> Any:
 def run_import(
     method: Callable[..., Coroutine[Any, Any, R]], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> R:
-    """Run an import, and call ``progress`` on this thread meanwhile.
-
-    The import does not wait for that: only the latest progress is shown next. If this raises, be
-    it from ``progress`` or Ctrl-C, the import has ended and its journal is free.
-    """
+    """Run an import, and call ``progress`` on this thread meanwhile."""
     progress: Any = kwargs.get("progress")
+
+    def start(show: Callable[[Any], None]) -> Coroutine[Any, Any, R]:
+        return method(*args, **(kwargs | {"progress": show} if callable(progress) else kwargs))
+
+    return _run_reporting(start, progress)
+
+
+class BlockingImportJob:
+    """The import of one file, made by :meth:`SyncSendblueClient.import_job`.
+
+    Leave it with ``with``: that stops an import that still runs on another thread, and waits for
+    its end.
+
+    Args:
+        check: Raises if the calling thread may not wait.
+        method: Makes the asynchronous job of the arguments.
+        progress: Called with the progress on the thread that runs the job.
+    """
+
+    def __init__(
+        self,
+        check: Callable[[], object],
+        method: Callable[..., ImportJob],
+        *args: Any,
+        progress: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        self._check = check
+        self._progress = progress
+        self._show: Callable[[Any], None]
+        relay = self._relay if callable(progress) else progress
+        self._job = method(*args, progress=relay, **kwargs)
+        self._process = os.getpid()
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._job.path
+
+    @property
+    def journal_path(self) -> Path:
+        """Its journal, which :meth:`run` creates."""
+        return self._job.journal_path
+
+    @property
+    def report(self) -> ImportReport | None:
+        """How it ended, however it ended; ``None`` before, and if no row was read."""
+        return self._job.report
+
+    def run(self) -> ImportReport:
+        """Import the file, once; as :meth:`ImportJob.run`."""
+        self._check()
+        return _run_reporting(self._start, self._progress)
+
+    def dry_run(self) -> DryRun | None:
+        """Find out what the import would do; as :meth:`ImportJob.dry_run`."""
+        self._check()
+        return portal.run(self._job.dry_run, (), {})
+
+    def stop(self) -> None:
+        """Send nothing more. Contacts in flight are finished, and the journal is kept.
+
+        Call it on another thread than :meth:`run`, in ``progress`` or in a signal handler.
+        """
+        self._job.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if os.getpid() == self._process:
+            self._check()
+            portal.run(self._job.__aexit__, (None, None, None), {})
+
+    def _start(self, show: Callable[[Any], None]) -> Coroutine[Any, Any, ImportReport]:
+        self._show = show
+        return self._job.run()
+
+    def _relay(self, progress: ImportProgress) -> None:
+        self._show(progress)
+
+
+def _run_reporting(
+    start: Callable[[Callable[[Any], None]], Coroutine[Any, Any, R]], progress: Any
+) -> R:
+    """Run what reports its progress, and call ``progress`` on this thread meanwhile.
+
+    What runs does not wait for that: only the latest progress is shown next. If this raises, be
+    it from ``progress`` or Ctrl-C, it has ended, and the journal of an import is free.
+
+    Args:
+        start: Starts it, given a function to report with.
+        progress: The caller's function.
+    """
     latest: deque[Any] = deque(maxlen=1)
     task: asyncio.Task[Any] | None = None
 
@@ -258,8 +361,7 @@ def run_import(
             latest.append(shown)
             ask(None)
 
-        options = kwargs if not callable(progress) else {**kwargs, "progress": keep_latest}
-        return await method(*args, **options)
+        return await start(keep_latest)
 
     def call_progress(_: None) -> None:
         if latest:

@@ -13,8 +13,8 @@ from ._arguments import NoOthers, hide_others, misspelling_error
 from ._checks import check_flags
 from ._endpoints import Endpoints
 from ._rate_limits import RateLimiter, make_rate_limiter
-from .batch import ContactResult, ImportProgress, ImportReport
-from .batch._sending._bulk import BulkCreator, check_bulk
+from .batch import ContactResult, ImportProgress, ImportReport, SendOptions
+from .batch._sending._bulk import BulkCreator
 from .batch._sending._worker_pool import Create, WorkerPool, check_source, make_job
 from .exceptions import ConfigurationError
 from .models import ContactCreate
@@ -25,7 +25,7 @@ else:
     from typing_extensions import Unpack
 
 if TYPE_CHECKING:
-    from .batch._importing._job import ContactImport
+    from .batch import ImportJob, ImportOptions
 
 __all__ = ["SendblueClient"]
 
@@ -88,6 +88,7 @@ class SendblueClient(Endpoints):
         rate_limit: float | RateLimiter | None = None,
         give_up_after: float = 600.0,
         bulk: bool = False,
+        send_options: SendOptions | None = None,
         **others: Unpack[NoOthers],
     ) -> AsyncGenerator[ContactResult[_Row], None]:
         """Create many contacts, with a result for each as it finishes; use it with ``async for``.
@@ -121,6 +122,7 @@ class SendblueClient(Endpoints):
             bulk: Whether contacts that are in flight together go into one request of
                 :meth:`create_contacts_bulk`, at most as many as ``concurrency`` says. Contacts
                 that it cannot take, or did not create, are created one by one. Default false.
+            send_options: The four options before this one as one object, in their stead.
 
         Raises:
             ValidationError: If the source is none; nothing was sent.
@@ -132,8 +134,15 @@ class SendblueClient(Endpoints):
         """
         if others:
             raise misspelling_error(SendblueClient.create_contacts, others)
-        check_bulk(bulk, update_if_exists)
-        pool = self._make_worker_pool(rate_limit, give_up_after, concurrency, bulk, read=True)
+        options = SendOptions.of(
+            send_options,
+            concurrency=concurrency,
+            rate_limit=rate_limit,
+            give_up_after=give_up_after,
+            bulk=bulk,
+        )
+        options.check_update(update_if_exists)
+        pool = self._make_worker_pool(options, read=True)
         check_source(source)
         return pool.results(source, partial(make_job, update_if_exists=update_if_exists))
 
@@ -201,14 +210,9 @@ class SendblueClient(Endpoints):
         """
         if others:
             raise misspelling_error(SendblueClient.import_contacts, others)
-        job = self._import(
-            path,
-            concurrency=concurrency,
-            rate_limit=rate_limit,
-            give_up_after=give_up_after,
-            bulk=bulk,
-            resume=resume,
-            progress=progress,
+        from .batch import ImportOptions
+
+        options = ImportOptions(
             update_if_exists=update_if_exists,
             region=region,
             columns=columns,
@@ -218,71 +222,74 @@ class SendblueClient(Endpoints):
             delimiter=delimiter,
             sheet=sheet,
         )
+        send_options = SendOptions(
+            concurrency=concurrency, rate_limit=rate_limit, give_up_after=give_up_after, bulk=bulk
+        )
+        job = self.import_job(path, options, send_options, resume=resume, progress=progress)
         return await job.run()
 
-    def _make_worker_pool(
+    @hide_others
+    def import_job(
         self,
-        rate_limit: float | RateLimiter | None,
-        give_up_after: float,
-        concurrency: int,
-        bulk: bool,
+        path: str | os.PathLike[str],
+        import_options: ImportOptions | None = None,
+        send_options: SendOptions | None = None,
         *,
-        read: bool,
-    ) -> WorkerPool:
+        resume: bool = False,
+        progress: Callable[[ImportProgress], object] | None = None,
+        **others: Unpack[NoOthers],
+    ) -> ImportJob:
+        """Prepare the import of a file as a job that you can run, stop and try out.
+
+        :meth:`import_contacts` does the same in one call.
+
+        Args:
+            path: The file, as for :meth:`import_contacts`.
+            import_options: How it is read; see :class:`~sendblue_async.batch.ImportOptions`.
+            send_options: How its contacts are sent; see
+                :class:`~sendblue_async.batch.SendOptions`.
+            resume: Whether to resume an interrupted import of this file. Default false.
+            progress: Called now and then with an :class:`~sendblue_async.batch.ImportProgress`.
+
+        Raises:
+            ConfigurationError: If the extra is not installed, or an option is not usable.
+        """
+        if others:
+            raise misspelling_error(SendblueClient.import_job, others)
+        # Only here, as it brings SQLite and more, which other programs do not wait for.
+        from .batch import ImportJob, ImportOptions
+
+        options = ImportOptions() if import_options is None else import_options
+        if not isinstance(options, ImportOptions):
+            raise ConfigurationError(f"import_options must be ImportOptions, not {options!r}.")
+        send_options = SendOptions.of(send_options)
+        send_options.check_update(options.update_if_exists)
+        check_flags(resume=resume)
+        if progress is not None and not callable(progress):
+            raise ConfigurationError(f"progress must be a function, not {progress!r}.")
+        return ImportJob(
+            path,
+            options,
+            send_options,
+            workers=self._make_worker_pool(send_options, read=False),
+            account=lambda: self._transport.account,
+            resume=resume,
+            progress=progress,
+        )
+
+    def _make_worker_pool(self, options: SendOptions, *, read: bool) -> WorkerPool:
         """Make the workers that send a batch; they read the answers only if somebody looks."""
         transport = self._transport
         limiter = make_rate_limiter(
-            rate_limit,
+            options.rate_limit,
             parent=transport.rate_limiter,
             clock=transport.clock,
         )
         limited = self._with_rate_limiter(limiter)
         create: Create = limited._create if read else limited._store
-        if bulk:
+        if options.bulk:
             create = BulkCreator(create, limited.create_contacts_bulk, clock=transport.clock)
-        return WorkerPool(
-            create,
-            rate_limiter=limiter,
-            give_up_after=give_up_after,
-            concurrency=concurrency,
-            clock=transport.clock,
-        )
-
-    def _import(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        concurrency: int,
-        rate_limit: float | RateLimiter | None,
-        give_up_after: float,
-        bulk: bool,
-        resume: bool,
-        progress: Callable[[ImportProgress], object] | None,
-        **options: Any,
-    ) -> ContactImport:
-        """The import of a file, which can be stopped on its way."""
-        check_flags(resume=resume)
-        if progress is not None and not callable(progress):
-            raise ConfigurationError(f"progress must be a function, not {progress!r}.")
-        # Only here, as it brings SQLite and more, which other programs do not wait for.
-        from .batch._importing._job import ContactImport
-        from .batch._importing._options import ImportOptions
-
-        check_bulk(bulk, options.get("update_if_exists", False))
-        return ContactImport(
-            path,
-            ImportOptions(**options),
-            self._make_worker_pool(
-                rate_limit,
-                give_up_after,
-                concurrency,
-                bulk,
-                read=False,
-            ),
-            account=self._transport.account,
-            resume=resume,
-            progress=progress,
-        )
+        return WorkerPool(create, rate_limiter=limiter, options=options, clock=transport.clock)
 
 
 for _class in SendblueClient.__mro__[:-1]:

@@ -9,7 +9,7 @@ from functools import partial, update_wrapper
 from inspect import signature
 from ssl import SSLContext
 from types import FunctionType, MethodType, TracebackType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from ._access_tokens import TokenSource
 from ._api import SharesConnections, check_types
@@ -23,7 +23,13 @@ from ._portal import portal
 from ._rate_limits import RateLimiter
 from ._redaction import hide
 from ._retry import RetryPolicy
-from ._source_bridge import BatchIterator, BlockingIterator, run_import, run_with_lists
+from ._source_bridge import (
+    BatchIterator,
+    BlockingImportJob,
+    BlockingIterator,
+    run_import,
+    run_with_lists,
+)
 from .client import SendblueClient
 from .exceptions import ConfigurationError
 
@@ -32,7 +38,10 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import Self, Unpack
 
-__all__ = ["SyncSendblueClient", "blocking", "blocking_iterator"]
+if TYPE_CHECKING:
+    from .batch import ImportJob
+
+__all__ = ["SyncSendblueClient", "blocking", "blocking_iterator", "blocking_job"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -125,26 +134,40 @@ def blocking_iterator(
         method: The method.
         items: Returns the iterator, given a check, the bound method and its arguments.
     """
-    iterate = _iterate
+    make = _make
 
     def call(
         self: SyncSendblueClient, /, *args: _P.args, **kwargs: _P.kwargs
     ) -> BlockingIterator[_R]:
-        return iterate(items, method, self, args, kwargs)
+        iterator: BlockingIterator[_R] = make(items, method, self, args, kwargs)
+        return iterator
 
     return _imitate(method, call)
 
 
-def _iterate(
-    items: Callable[..., BlockingIterator[Any]],
+def blocking_job(
+    method: Callable[Concatenate[SendblueClient, _P], ImportJob],
+) -> Callable[Concatenate[SyncSendblueClient, _P], BlockingImportJob]:
+    """Make a job blocking, with the same arguments, results and errors."""
+    make, kind = _make, BlockingImportJob
+
+    def call(self: SyncSendblueClient, /, *args: _P.args, **kwargs: _P.kwargs) -> BlockingImportJob:
+        job: BlockingImportJob = make(kind, method, self, args, kwargs)
+        return job
+
+    return _imitate(method, call)
+
+
+def _make(
+    kind: Callable[..., Any],
     method: Callable[..., Any],
     client: SyncSendblueClient,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-) -> BlockingIterator[Any]:
+) -> Any:
     check = partial(_check_may_block, client, method.__name__)
     check()
-    return items(check, MethodType(method, client._client), *args, **kwargs)
+    return kind(check, MethodType(method, client._client), *args, **kwargs)
 
 
 class SyncSendblueClient(SharesConnections):
@@ -277,6 +300,7 @@ class SyncSendblueClient(SharesConnections):
     get_contact = blocking(SendblueClient.get_contact)
     get_verified_contact = blocking(SendblueClient.get_verified_contact)
     import_contacts = blocking(SendblueClient.import_contacts, run_import)
+    import_job = blocking_job(SendblueClient.import_job)
     iter_contacts = blocking_iterator(SendblueClient.iter_contacts)
     list_contacts = blocking(SendblueClient.list_contacts)
     list_verified_contacts = blocking(SendblueClient.list_verified_contacts)

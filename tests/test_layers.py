@@ -59,7 +59,7 @@ ROOMS = {
         "_mapping": {"_sources"},
         "_sending": {"_results"},
         "_importing": {"_mapping", "_results", "_sending", "_sources"},
-        "__init__": {"_importing", "_results"},
+        "__init__": {"_importing", "_results", "_sending"},
     },
     "models": {
         "_fields": set[str](),

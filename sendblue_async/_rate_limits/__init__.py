@@ -7,7 +7,7 @@ from functools import partial
 from .._clock import Clock
 from .adaptive import AdaptiveRateLimiter
 from .base import RateLimiter
-from .fixed import MAX_PAUSE, FixedRateLimiter
+from .fixed import MAX_PAUSE, FixedRateLimiter, check_rate
 from .nested import NestedRateLimiter
 from .redis import RedisRateLimiter
 
@@ -19,6 +19,7 @@ __all__ = [
     "NestedRateLimiter",
     "RateLimiter",
     "RedisRateLimiter",
+    "check_rate",
     "make_rate_limiter",
 ]
 

@@ -1,8 +1,42 @@
-"""What a batch of contacts gives: a result for each row, or a report on a whole file."""
+"""What a batch of contacts takes and gives: options, a result for each row, a job for a file."""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from ._importing._report import ImportProgress, ImportReport
 from ._results import ContactOutcome, ContactResult
+from ._sending._options import SendOptions
 
-__all__ = ["ContactOutcome", "ContactResult", "ImportProgress", "ImportReport"]
+if TYPE_CHECKING:
+    from ._importing._check import DryRun
+    from ._importing._job import ImportJob
+    from ._importing._options import ImportOptions
+
+__all__ = [
+    "ContactOutcome",
+    "ContactResult",
+    "DryRun",
+    "ImportJob",
+    "ImportOptions",
+    "ImportProgress",
+    "ImportReport",
+    "SendOptions",
+]
+
+# Loaded when asked for: they bring SQLite and more, which most programs need not wait for.
+_LAZY = {
+    "DryRun": "_importing._check",
+    "ImportJob": "_importing._job",
+    "ImportOptions": "_importing._options",
+}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
+        globals()[name] = value
+        return value

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import math
 import shlex
-import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from enum import Enum
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import anyio.to_thread
 import typer
 from attrs import asdict
 from rich.console import Console
@@ -25,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .._rate_limits import AdaptiveRateLimiter
 from ..batch import ImportProgress, ImportReport
-from ..batch._importing._files import journal_path_of
+from ..client import SendblueClient
 from ..exceptions import ValidationError
 from ._app import InSandbox, app, command, open_client
 from ._interruption import Interruption
@@ -33,7 +29,7 @@ from ._output import print_above_bar, print_json, print_note, print_stderr
 from ._report_file import check_report, write_report
 
 if TYPE_CHECKING:
-    from ..batch._importing._check import DryRun
+    from ..batch import DryRun, ImportJob
 
 # How many line numbers are shown beside the count of one outcome.
 _MAX_LINES_SHOWN = 10
@@ -118,17 +114,25 @@ async def import_(
     sandbox: InSandbox = False,
 ) -> None:
     """Import a file of contacts, every row accounted for."""
-    options: dict[str, Any] = {
-        "update_if_exists": update_if_exists,
-        "region": region,
-        "columns": _parse_columns(columns),
-        "on_duplicate": on_duplicate.value,
-        "all_numbers": all_numbers,
-        "encoding": encoding,
-        "delimiter": delimiter,
-        "sheet": sheet,
-    }
-    per_second = _parse_rate(rate)
+    # Only here, as they bring what other commands need not wait for.
+    from ..batch import ImportOptions, SendOptions
+
+    import_options = ImportOptions(
+        update_if_exists=update_if_exists,
+        region=region,
+        columns=_parse_columns(columns),
+        on_duplicate=on_duplicate.value,
+        all_numbers=all_numbers,
+        encoding=encoding,
+        delimiter=delimiter,
+        sheet=sheet,
+    )
+    send_options = SendOptions(
+        concurrency=concurrency,
+        rate_limit=_parse_rate(rate),
+        give_up_after=give_up_after,
+        bulk=bulk,
+    )
     check_report(report_path, file)
     if sandbox and resume:
         raise ValidationError(
@@ -136,24 +140,20 @@ async def import_(
             field="resume",
         )
     if dry_run:
-        options.update(concurrency=concurrency, bulk=bulk)
-        await _run_dry(file, options, per_second, report_path)
+        async with SendblueClient() as client:
+            job = client.import_job(file, import_options, send_options)
+            await _run_dry(job, _parse_rate(rate), report_path)
         return
-    journal = journal_path_of(file)
-    if resume and not journal.exists():
-        print_stderr(f"There is no journal at {journal}, so the import begins anew.")
     async with open_client(sandbox) as client:
         with ExitStack() as shown:
-            job = client._import(
-                file,
-                concurrency=concurrency,
-                rate_limit=per_second,
-                give_up_after=give_up_after,
-                bulk=bulk,
-                resume=resume,
-                progress=shown.enter_context(_show_progress()),
-                **options,
+            progress = shown.enter_context(_show_progress())
+            job = client.import_job(
+                file, import_options, send_options, resume=resume, progress=progress
             )
+            if resume and not job.journal_path.exists():
+                print_stderr(
+                    f"There is no journal at {job.journal_path}, so the import begins anew."
+                )
 
             def stop() -> None:
                 job.stop()
@@ -172,25 +172,15 @@ async def import_(
         raise typer.Exit(1)
 
 
-async def _run_dry(
-    file: Path, options: dict[str, Any], per_second: float | None, report_path: Path | None
-) -> None:
-    from ..batch._importing._check import dry_run
-
-    interruption = Interruption(lambda: None)
-    run = partial(dry_run, file, stopped=interruption.has_come, **options)
-    try:
-        result = await anyio.to_thread.run_sync(run)
-    except asyncio.CancelledError:
-        # Tells the thread to stop, which the program waits for at its end.
-        interruption.signal = signal.SIGINT
-        raise
+async def _run_dry(job: ImportJob, per_second: float | None, report_path: Path | None) -> None:
+    interruption = Interruption(job.stop)
+    result = await job.dry_run()
     written = True
     if result is None:
         print_stderr("The file was not checked to its end.")
     else:
         _print_dry_run(result, per_second)
-        written = report_path is None or write_report(report_path, asdict(result), like=file)
+        written = report_path is None or write_report(report_path, asdict(result), like=job.path)
     interruption.exit_if_interrupted()
     if not written:
         raise typer.Exit(1)

@@ -28,7 +28,7 @@ from sendblue_async import (
     SyncSendblueClient,
     ValidationError,
 )
-from sendblue_async.batch._importing import _job, _job_batcher
+from sendblue_async.batch._importing import _job_batcher, _progress, _queue
 from sendblue_async.batch._importing._duplicates import Duplicates
 from sendblue_async.batch._importing._journal import Journal
 from sendblue_async.batch._sources._row import Row
@@ -415,7 +415,7 @@ async def test_cancelled_at_any_moment_it_ends_as_cancelled(
     quick: float,
 ) -> None:
     """Whatever the journal is doing then, nothing but the cancellation comes out."""
-    monkeypatch.setattr(_job, "_QUICK", quick)
+    monkeypatch.setattr(_queue, "_QUICK", quick)
     # So slow that it is not done before the last one is cancelled.
     server.faults = Faults(latency=0.1)
     path = written(tmp_path, [f"{number(n)},Ada," for n in range(1200)])
@@ -445,8 +445,8 @@ async def test_while_the_disk_is_slow_commits_are_made_on_a_thread(
         commit(*args)
 
     monkeypatch.setattr(Journal, "commit", slowly)
-    monkeypatch.setattr(_job, "_QUICK", 0.09)
-    monkeypatch.setattr(_job, "_ON_THREAD", 2)
+    monkeypatch.setattr(_queue, "_QUICK", 0.09)
+    monkeypatch.setattr(_queue, "_ON_THREAD", 2)
     path = written(tmp_path, [f"{number(n)},Ada," for n in range(300)])
     assert (await client.import_contacts(path, rate_limit=1e6, concurrency=8)).created == 300
     assert "".join("LT"[each] for each in elsewhere[:10]) == "LLLTTLTTLL"
@@ -562,19 +562,19 @@ async def test_429s_at_a_fixed_rate_are_counted(
     server: Sandbox, client: SendblueClient, tmp_path: Path
 ) -> None:
     """The report says how often the server answered 429, and at which rate it was asked."""
-    server.faults = Faults(rate_limit=20)
-    path = written(tmp_path, [f"{number(n)},Ada," for n in range(25)])
+    server.faults = Faults(rate_limit=3)
+    path = written(tmp_path, [f"{number(n)},Ada," for n in range(9)])
     report = await client.import_contacts(path, rate_limit=200)
     assert report.throttled > 0
-    assert (report.requests_per_second, report.created) == (200, 25)
+    assert (report.requests_per_second, report.created) == (200, 9)
 
 
 async def test_the_former_name_of_throttled_warns(
     server: Sandbox, client: SendblueClient, tmp_path: Path
 ) -> None:
     """``refused`` of the report and of progress gives what ``throttled`` does, and names it."""
-    server.faults = Faults(rate_limit=20)
-    path = written(tmp_path, [f"{number(n)},Ada," for n in range(25)])
+    server.faults = Faults(rate_limit=3)
+    path = written(tmp_path, [f"{number(n)},Ada," for n in range(9)])
     shown: list[ImportProgress] = []
     report = await client.import_contacts(path, rate_limit=200, progress=shown.append)
     for one in (report, shown[-1]):
@@ -603,7 +603,7 @@ async def test_progress_is_told_while_nothing_goes_on(
     server: Sandbox, client: SendblueClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In an outage the caller hears that it waits, for what, and for how long at the most."""
-    monkeypatch.setattr(_job, "_SHOWN_AFTER", 0.05)
+    monkeypatch.setattr(_progress, "_INTERVAL", 0.05)
     path = written(tmp_path, [f"{number(n)},Ada," for n in range(20)])
     server.faults = Faults(server_error=1)
     told: list[ImportProgress] = []

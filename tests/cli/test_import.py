@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from sendblue_async.batch import ImportProgress
-from sendblue_async.batch._importing import _check
+from sendblue_async.batch import DryRun, ImportProgress
+from sendblue_async.batch._importing import _check, _job
 from sendblue_async.cli import _import
 from sendblue_async.sandbox import Faults, Sandbox
 
@@ -318,7 +318,9 @@ def test_ctrl_c_ends_a_dry_run(
     look = _check.dry_run
     findings: SimpleQueue[object] = SimpleQueue()
 
-    def press_ctrl_c(path: Path, *, stopped: Callable[[], bool], **options: Any) -> None:
+    def press_ctrl_c(
+        path: Path, import_options: Any, send_options: Any, stopped: Callable[[], bool]
+    ) -> DryRun | None:
         asked = 0
 
         def is_stopped() -> bool:
@@ -332,12 +334,14 @@ def test_ctrl_c_ends_a_dry_run(
                         time.sleep(0.01)
             return stopped()
 
-        findings.put(look(path, stopped=is_stopped, **options))
+        result = look(path, import_options, send_options, is_stopped)
+        findings.put(result)
+        return result
 
     def have_none(*_: object) -> None:
         raise NotImplementedError
 
-    monkeypatch.setattr(_check, "dry_run", press_ctrl_c)
+    monkeypatch.setattr(_job, "dry_run", press_ctrl_c)
     if not in_second_pass:
         # Without which there is no second pass.
         monkeypatch.delattr(_check, "Duplicates")

@@ -18,6 +18,7 @@ from sendblue_async import (
     AuthenticationError,
     ImportProgress,
     JournalError,
+    SendOptions,
     SyncSendblueClient,
 )
 from sendblue_async.sandbox import Faults, Sandbox
@@ -219,3 +220,69 @@ def test_a_journal_in_use_is_still_refused(client: SyncSendblueClient, path: Pat
 
     assert client.import_contacts(path, progress=show, **QUICK).created == ROWS
     assert len(refused) == 1
+
+
+def test_a_job_is_run_by_the_thread_that_calls_it(
+    sandbox: Sandbox, client: SyncSendblueClient, path: Path
+) -> None:
+    """Its progress is shown on that thread, and it can be tried out first."""
+    threads: set[int] = set()
+
+    def show(_: ImportProgress) -> None:
+        threads.add(threading.get_ident())
+
+    with client.import_job(path, send_options=SendOptions(**QUICK), progress=show) as job:
+        found = job.dry_run()
+        assert found is not None
+        assert (found.contacts, job.report, job.journal_path.exists()) == (ROWS, None, False)
+        report = job.run()
+    assert (report.created, job.report) == (ROWS, report)
+    assert (job.path, job.journal_path) == (path, report.journal)
+    assert threads == {threading.get_ident()}
+
+
+@pytest.mark.parametrize("by", ["progress", "another thread", "a signal"])
+def test_a_job_is_stopped_while_its_thread_waits(
+    sandbox: Sandbox, client: SyncSendblueClient, path: Path, by: str
+) -> None:
+    """In ``progress``, by another thread or in a signal handler; the rest can be resumed."""
+    sandbox.faults = Faults(latency=0.05)
+
+    def show(progress: ImportProgress) -> None:
+        if not progress.counts:
+            return
+        if by == "progress":
+            job.stop()
+        elif by == "another thread":
+            threading.Thread(target=job.stop).start()
+        else:
+            signal.raise_signal(signal.SIGUSR1)
+
+    options = SendOptions(rate_limit=1e6, concurrency=2)
+    job = client.import_job(path, send_options=options, progress=show)
+    before = signal.signal(signal.SIGUSR1, lambda *_: job.stop())
+    try:
+        report = job.run()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert 0 < report.created < ROWS
+    assert report.remaining == ROWS - report.created
+    assert len(sandbox.contacts) == report.created
+
+
+def test_leaving_a_job_ends_it_on_another_thread(
+    sandbox: Sandbox, client: SyncSendblueClient, path: Path
+) -> None:
+    """Once the block is left, the journal is free."""
+    sandbox.faults = Faults(latency=0.05)
+    options = SendOptions(rate_limit=1e6, concurrency=2)
+    with client.import_job(path, send_options=options) as job:
+        thread = threading.Thread(target=job.run)
+        thread.start()
+        until(lambda: len(sandbox.contacts) > 0)
+    sandbox.faults = Faults()
+    report = client.import_contacts(path, resume=True, **QUICK)
+    assert (report.created, report.finished) == (ROWS, True)
+    thread.join()
+    assert job.report is not None
+    assert job.report.remaining > 0

@@ -38,6 +38,9 @@ from sendblue_async import (
     ContactResult,
     ContactUpdate,
     CountResponse,
+    DryRun,
+    ImportJob,
+    ImportOptions,
     ImportReport,
     OptOutResponse,
     Outcome,
@@ -47,6 +50,7 @@ from sendblue_async import (
     RetryPolicy,
     SendblueClient,
     SendblueError,
+    SendOptions,
     SharedLine,
     StatusResponse,
     SyncSendblueClient,
@@ -205,6 +209,14 @@ async def asynchronous(number: str, contact: ContactCreate) -> None:
         assert_type(result.outcome, ContactOutcome)
     report = await client.import_contacts(Path("a.csv"), region="US", columns={"Tel": "number"})
     assert_type(report, ImportReport)
+    read, send = ImportOptions(region="US", on_duplicate="last"), SendOptions(rate_limit=5)
+    client.create_contacts([contact], send_options=send)
+    async with client.import_job("a.csv", read, send, progress=print) as job:
+        assert_type(job, ImportJob)
+        assert_type(await job.dry_run(), DryRun | None)
+        assert_type(await job.run(), ImportReport)
+        assert_type(job.report, "ImportReport | None")
+        assert_type(job.stop(), None)
     changes = ContactUpdate(company_name=CLEAR, opt_out=True, tags=["vip"])
     assert_type(await client.update_contact(number, changes), ContactResponse)
     await client.update_contact(number, custom_variables={"plan": "gold"}, extra_body={"a": 1})
@@ -279,6 +291,10 @@ def synchronous(number: str, contact: ContactCreate) -> None:
     with closing(results) as closed:
         assert_type([next(closed), next(as_iterator)], list[ContactResult[ContactCreate]])
     assert_type(client.import_contacts("a.csv", progress=print, resume=True), ImportReport)
+    with client.import_job("a.csv", ImportOptions(), SendOptions(bulk=True)) as job:
+        assert_type(job.dry_run(), DryRun | None)
+        assert_type(job.run(), ImportReport)
+        assert_type(job.report, "ImportReport | None")
     assert_type(client.update_contact(number, first_name="Ada"), ContactResponse)
     assert_type(client.delete_contact(number, missing_ok=True), StatusResponse)
     assert_type(client.count_contacts(), CountResponse)
@@ -306,6 +322,9 @@ def synchronous(number: str, contact: ContactCreate) -> None:
     client.iter_contacts(page_size="all")  # type: ignore[arg-type]
     client.create_contacts([number])  # type: ignore[type-var]
     client.import_contacts("a.csv", on_duplicate="first")  # type: ignore[arg-type]
+    client.import_job("a.csv", SendOptions())  # type: ignore[arg-type]
+    SendOptions(concurrency="many")  # type: ignore[arg-type]
+    ImportOptions(on_duplicate="first")  # type: ignore[arg-type]
 
 
 async def colours_are_not_mixed_up(one: SendblueClient, other: SyncSendblueClient) -> None:

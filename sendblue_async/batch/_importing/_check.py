@@ -11,7 +11,8 @@ from typing import Any
 from attrs import frozen
 
 from .._mapping._contact_reader import ContactReader, Entry
-from .._sending._bulk import check_bulk, to_bulk
+from .._sending._bulk import to_bulk
+from .._sending._options import SendOptions
 from ._duplicates import Duplicates
 from ._journal import Journal
 from ._options import ImportOptions
@@ -80,7 +81,10 @@ class DryRun:
 
 
 def dry_run(
-    path: Path, *, concurrency: int, bulk: bool, stopped: Callable[[], bool], **given: Any
+    path: Path,
+    import_options: ImportOptions,
+    send_options: SendOptions,
+    stopped: Callable[[], bool],
 ) -> DryRun | None:
     """Find out what an import of the file would do; return ``None`` if stopped before that.
 
@@ -88,17 +92,15 @@ def dry_run(
 
     Args:
         path: The file.
-        concurrency: How many contacts would be in flight at once.
-        bulk: Whether those go into one request, where it can carry them.
+        import_options: How it would be read.
+        send_options: How its contacts would be sent.
         stopped: Called now and then; the dry run ends early when it returns true.
-        given: The fields of :class:`ImportOptions`.
 
     Raises:
-        ValidationError: If the file or an option cannot be used.
+        ValidationError: If the file cannot be used.
+        ConfigurationError: If an option cannot be used.
     """
-    options = ImportOptions(**given)
-    check_bulk(bulk, options.update_if_exists)
-    reader = options.read(path)
+    reader = import_options.read(path)
     codes: Counter[str] = Counter()
     samples: list[dict[str, Any]] = []
     contacts = in_bulk = skipped = 0
@@ -106,7 +108,7 @@ def dry_run(
         check(reader, journal, stopped)
         if not journal.checked:
             return None
-        duplicates = Duplicates(journal, options.on_duplicate)
+        duplicates = Duplicates(journal, import_options.on_duplicate)
         for entry in reader.entries():
             if entry.index % _ASK_EVERY == 0 and stopped():
                 return None
@@ -118,14 +120,14 @@ def dry_run(
                 skipped += 1
                 continue
             contacts += 1
-            in_bulk += bulk and to_bulk(contact) is not None
+            in_bulk += send_options.bulk and to_bulk(contact) is not None
             if len(samples) < _SAMPLES:
                 samples.append(contact.to_dict())
         entries = journal.entries
     return DryRun(
         entries=entries,
         contacts=contacts,
-        requests=contacts - in_bulk + math.ceil(in_bulk / concurrency),
+        requests=contacts - in_bulk + math.ceil(in_bulk / send_options.concurrency),
         skipped=skipped,
         codes=dict(codes),
         samples=tuple(samples),

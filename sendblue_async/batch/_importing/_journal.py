@@ -102,7 +102,7 @@ class Journal(JournalFile):
         journal = cls(path)
         journal.started_at = clock.time()
         try:
-            with explain_errors(journal._name):
+            with explain_errors(journal.name):
                 if journal._lock_and_check():
                     journal._resume(fingerprint, settings, resume=resume)
                 else:
@@ -132,7 +132,7 @@ class Journal(JournalFile):
             )
             execute("UPDATE about SET entries = ?", (entries,))
         self._finish(entries)
-        with explain_errors(self._name):
+        with explain_errors(self.name):
             self._execute("DETACH check_")
             # From here on the log is needed for what is sent, and for nothing before.
             self._execute("PRAGMA main.wal_checkpoint")
@@ -247,7 +247,7 @@ class Journal(JournalFile):
             raise JournalError(self._describe_earlier_run())
         if known != fingerprint:
             raise JournalError(
-                f"The input has changed since the import with the journal {self._name} was begun. "
+                f"The input has changed since the import with the journal {self.name} was begun. "
                 "Resume with the input as it was, or delete the journal to start anew."
             )
         former = dict(self._rows("SELECT name, value FROM setting"))
@@ -258,7 +258,7 @@ class Journal(JournalFile):
         ]
         if changes:
             raise JournalError(
-                f"The import with the journal {self._name} was begun with other settings: "
+                f"The import with the journal {self.name} was begun with other settings: "
                 f"{', '.join(changes)}. Resume with those, or delete the journal to start anew."
             )
         self._enable_log()
@@ -271,12 +271,12 @@ class Journal(JournalFile):
         )[0]
         if self.checked and ended >= self.entries:
             return (
-                f"This import is finished, according to its journal {self._name}. Resume {_RESUME} "
+                f"This import is finished, according to its journal {self.name}. Resume {_RESUME} "
                 "to see how it ended, or delete the journal to start anew, which sends every "
                 "contact again."
             )
         return (
-            f"This import was begun before, and its journal is {self._name}. Resume {_RESUME} to "
+            f"This import was begun before, and its journal is {self.name}. Resume {_RESUME} to "
             "go on with it, or delete the journal to start anew."
         )
 

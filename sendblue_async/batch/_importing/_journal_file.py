@@ -45,19 +45,19 @@ class JournalFile:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._name = "for this run" if path is None else str(path)
+        self.name = "for this run" if path is None else str(path)
         self._header: JournalHeader | None = None
         self._commits = 0
         self._failed = False
-        with explain_errors(self._name):
+        with explain_errors(self.name):
             # Into an empty file SQLite writes as soon as it locks it.
             if path and path.is_symlink() and not (path.exists() and path.stat().st_size):
-                raise JournalError(LINK.format(self._name))
+                raise JournalError(LINK.format(self.name))
             self._connection = _connect(path)
 
     def close(self) -> None:
         """Let go of the file. It is one file then, and what was committed is in it."""
-        with explain_errors(self._name):
+        with explain_errors(self.name):
             try:
                 self._connection.close()
             finally:
@@ -69,7 +69,7 @@ class JournalFile:
     def _abandon(self) -> None:
         """Let go of the file, and leave it and its log as they are, damaged or not."""
         aside = Path(f"{self._log_path}-{secrets.token_hex(8)}")
-        with explain_errors(self._name):
+        with explain_errors(self.name):
             # SQLite would move what is whole into the main file, and delete the log.
             self._connection.interrupt()
             if not self._log_path.exists():
@@ -106,16 +106,16 @@ class JournalFile:
             return False
         version = version_in(found)
         if application != APPLICATION_ID:
-            raise JournalError(FOREIGN.format(self._name))
+            raise JournalError(FOREIGN.format(self.name))
         if version != VERSION:
-            raise JournalError((NEWER if version > VERSION else OLDER).format(self._name))
+            raise JournalError((NEWER if version > VERSION else OLDER).format(self.name))
         ((self._commits,),) = self._execute("SELECT commits FROM about")
         self._restrict_to_owner()
         if self._header is not None and self._header.commits() > self._commits:
             self._abandon()
-            raise JournalError(LOG_DAMAGED.format(self._name))
+            raise JournalError(LOG_DAMAGED.format(self.name))
         if self._execute("PRAGMA quick_check(1)") != [("ok",)]:
-            raise JournalError(DAMAGED.format(self._name))
+            raise JournalError(DAMAGED.format(self.name))
         return True
 
     def _lock(self) -> None:
@@ -126,7 +126,7 @@ class JournalFile:
             self._execute("COMMIT")
         except sqlite3.OperationalError:
             if self._path is not None:
-                check_locks(self._name, self._path.parent)
+                check_locks(self.name, self._path.parent)
             raise
 
     def _restrict_to_owner(self) -> None:
@@ -147,7 +147,7 @@ class JournalFile:
         self._execute("PRAGMA journal_mode = WAL")
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        with explain_errors(self._name):
+        with explain_errors(self.name):
             return self._execute(query, values)
 
     def _execute(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
@@ -180,10 +180,10 @@ class JournalFile:
         """Refuse every write after one that failed."""
         if self._failed:
             raise JournalError(
-                f"The journal {self._name} takes nothing more, as an earlier commit failed. What "
+                f"The journal {self.name} takes nothing more, as an earlier commit failed. What "
                 "was committed before is safe: resume in a new run."
             )
-        with explain_errors(self._name):
+        with explain_errors(self.name):
             try:
                 yield
             except BaseException:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from attrs import asdict, frozen
+from attrs import Attribute, asdict, field, frozen
 
-from ..._checks import check_flags
+from ..._arguments import suggest_arguments
+from ..._checks import is_flag
 from ...exceptions import ConfigurationError
 from .._mapping._columns import check_repeated, find_columns
 from .._mapping._contact_reader import ContactReader
@@ -18,28 +20,50 @@ from .._sources._table import read_table
 from ._duplicates import OnDuplicate
 
 
+def _is_on_duplicate(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if value not in ("merge", "last"):
+        raise ConfigurationError(f"on_duplicate must be 'merge' or 'last', not {value!r}.")
+
+
+def _is_columns(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, Mapping) or not all(
+        isinstance(word, str) for pair in value.items() for word in pair
+    ):
+        raise ConfigurationError(
+            f"columns must be a mapping of column names to fields, not {value!r}."
+        )
+
+
+@suggest_arguments
 @frozen(kw_only=True)
 class ImportOptions:
     """How the file of an import is read; a resumed import needs the same options.
 
     Attributes:
-        update_if_exists: Whether contacts that exist are updated, or left alone.
-        region: The region of numbers without ``+``, such as ``"US"``.
+        update_if_exists: Whether contacts that exist are updated, or left alone. Default false.
+        region: The region of numbers without ``+``, such as ``"US"``. By default those are
+            rejected.
         columns: Column names and the fields they hold, where the names do not say so.
-        on_duplicate: Whether rows with one number are merged into one contact, or the last one
-            wins.
+        on_duplicate: Whether rows with one number are merged into one contact, which is the
+            default, or the ``"last"`` one wins.
         all_numbers: Whether each usable number of a row becomes a contact, or only the first.
+            Default false.
         encoding: The file's encoding. Detected by default.
         delimiter: The separator of the cells of CSV. Detected by default.
         sheet: The sheet of a workbook, by its name or its number from 1. By default the first
             visible one that has rows.
+
+    Raises:
+        ConfigurationError: If a value is not usable, or the extra for ``region`` is missing.
     """
 
-    update_if_exists: bool = False
-    region: str | None = None
-    columns: Mapping[str, str] | None = None
-    on_duplicate: OnDuplicate = "merge"
-    all_numbers: bool = False
+    update_if_exists: bool = field(default=False, validator=is_flag)
+    region: str | None = field(default=None, converter=check_region)
+    columns: Mapping[str, str] | None = field(default=None, validator=_is_columns)
+    on_duplicate: OnDuplicate = field(default="merge", validator=_is_on_duplicate)
+    all_numbers: bool = field(default=False, validator=is_flag)
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | int | None = None
@@ -49,27 +73,14 @@ class ImportOptions:
 
         Raises:
             ValidationError: If the file cannot be used.
-            ConfigurationError: If an option cannot be used.
+            ConfigurationError: If an option does not fit it.
         """
-        check_flags(update_if_exists=self.update_if_exists, all_numbers=self.all_numbers)
-        if self.on_duplicate not in ("merge", "last"):
-            raise ConfigurationError(
-                f"on_duplicate must be 'merge' or 'last', not {self.on_duplicate!r}."
-            )
-        columns = {} if self.columns is None else self.columns
-        if not isinstance(columns, Mapping) or not all(
-            isinstance(word, str) for pair in columns.items() for word in pair
-        ):
-            raise ConfigurationError(
-                f"columns must be a mapping of column names to fields, not {columns!r}."
-            )
-        region = check_region(self.region)
         table = read_table(path, encoding=self.encoding, delimiter=self.delimiter, sheet=self.sheet)
         check_repeated(str(path), table.header)
         return ContactReader(
             table=table,
-            columns=find_columns(table.columns, columns),
-            region=region,
+            columns=find_columns(table.columns, self.columns or {}),
+            region=self.region,
             all_numbers=self.all_numbers,
             update_if_exists=self.update_if_exists,
         )

@@ -8,32 +8,15 @@ from typing import Protocol
 
 from attrs import define, evolve
 
-from ..._checks import check_flags
 from ..._clock import Clock
 from ..._phone_numbers import digits_of
-from ...exceptions import ConfigurationError, SendblueError, ValidationError
+from ...exceptions import SendblueError, ValidationError
 from ...models import BulkContact, BulkCreateResponse, ContactCreate, ContactResponse
 from ._circuit_breaker import is_final_refusal
 from ._worker_pool import FATAL, Create
 
 # Seconds that a request waits for the contacts of other workers, which begin with it.
 _LINGER = 0.01
-
-
-def check_bulk(bulk: bool, update_if_exists: bool | None) -> None:
-    """Refuse what the bulk endpoint cannot do.
-
-    Raises:
-        ConfigurationError: If contacts are to be updated in bulk, or an option is neither true nor
-            false.
-    """
-    check_flags(bulk=bulk)
-    if update_if_exists is not None:
-        check_flags(update_if_exists=update_if_exists)
-    if bulk and update_if_exists:
-        raise ConfigurationError(
-            "The bulk endpoint does not update contacts: leave out bulk or update_if_exists."
-        )
 
 
 def to_bulk(contact: ContactCreate) -> BulkContact | None:

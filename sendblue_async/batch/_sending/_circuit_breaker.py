@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from ..._checks import check_positive_seconds
 from ..._clock import Clock
 from ..._retry import Retryable, rule_for
 from ...exceptions import (
@@ -70,7 +69,7 @@ class CircuitBreaker:
         *,
         clock: Clock,
     ) -> None:
-        self._give_up_after = check_positive_seconds("give_up_after", give_up_after)
+        self._give_up_after = give_up_after
         self._clock = clock
         self._lock = asyncio.Lock()
         self._open_since: float | None = None

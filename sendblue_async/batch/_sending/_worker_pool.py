@@ -18,7 +18,6 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from attrs import evolve, field, frozen
 
-from ..._checks import check_count
 from ..._clock import Clock
 from ..._event_loop import require_asyncio
 from ..._rate_limits import CountingRateLimiter
@@ -36,6 +35,7 @@ from ...models import ContactCreate, ContactResponse
 from .._results import ContactOutcome, ContactResult
 from ._circuit_breaker import CircuitBreaker, Stopped, is_transient, verification_failed
 from ._keyed_lock import KeyedLock
+from ._options import SendOptions
 from ._rate_gate import RateGate
 
 S = TypeVar("S")
@@ -126,8 +126,7 @@ class WorkerPool:
     Args:
         create: Creates one contact.
         rate_limiter: When the next call may begin.
-        give_up_after: Seconds without any success after which they stop.
-        concurrency: How many contacts are in flight at once.
+        options: How many contacts are in flight at once, and when the workers give up.
         clock: Tells the time, and waits.
 
     Attributes:
@@ -140,18 +139,17 @@ class WorkerPool:
         create: Create,
         *,
         rate_limiter: CountingRateLimiter,
-        give_up_after: float,
-        concurrency: int,
+        options: SendOptions,
         clock: Clock,
     ) -> None:
         self.rate_limiter = rate_limiter
         self.clock = clock
         self.since = clock.time()
-        self.concurrency = check_count("concurrency", concurrency)
+        self.concurrency = options.concurrency
         self._create = create
         # Waits of both end as soon as the workers are to stop.
         stoppable = evolve(clock, sleep=self._pause)
-        self.circuit_breaker = CircuitBreaker(give_up_after, clock=stoppable)
+        self.circuit_breaker = CircuitBreaker(options.give_up_after, clock=stoppable)
         self._rate_gate = RateGate(rate_limiter, clock=stoppable)
         self._number_lock = KeyedLock()
         self._stopping = asyncio.Event()

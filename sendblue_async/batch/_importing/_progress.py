@@ -1,0 +1,50 @@
+"""Reports how far an import is, also while nothing happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from ._report import ImportProgress
+
+# Seconds between two reports, at the most.
+_INTERVAL = 1.0
+
+
+class ProgressTicker:
+    """Calls a function with the progress of an import, at least once a second.
+
+    Args:
+        progress: The function, if anybody wants to know.
+        measure: Says how far the import is now.
+    """
+
+    def __init__(
+        self,
+        progress: Callable[[ImportProgress], object] | None,
+        measure: Callable[[], ImportProgress],
+    ) -> None:
+        self._progress = progress
+        self._measure = measure
+
+    def report(self) -> None:
+        """Report the progress now."""
+        if self._progress is not None:
+            self._progress(self._measure())
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Report the progress every second until the end of the block."""
+        task = asyncio.create_task(self._tick())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_INTERVAL)
+            self.report()
