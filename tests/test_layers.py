@@ -126,6 +126,8 @@ IMPORTED_ONLY_BY = {
     "phonenumbers": {"batch"},
     "sqlite3": {"batch", "sandbox"},
     "vobject": {"batch"},
+    "olefile": {"batch"},
+    "python_calamine": {"batch"},
     "rich": {"cli"},
     "typer": {"cli"},
 }

@@ -73,7 +73,7 @@ class Columns:
 
 
 def find_columns(names: Sequence[str], given: Mapping[str, str]) -> Columns:
-    """The columns of a file, recognised by their names unless they are given.
+    """Map the columns of a file to fields, by their names unless they are given.
 
     Args:
         names: The columns as the file names them.
@@ -141,7 +141,7 @@ def find_columns(names: Sequence[str], given: Mapping[str, str]) -> Columns:
 
 
 def check_repeated(name: str, header: Sequence[str]) -> None:
-    """See that no two columns of one name could be the same field.
+    """Check that no two columns of one name could be the same field.
 
     Args:
         name: What to call the file in an error.
@@ -171,7 +171,7 @@ def _recognise(names: Sequence[str], field: str) -> list[int]:
 
 
 def _find_kinds(names: Sequence[str], numbers: Iterable[int]) -> dict[int, int]:
-    """To each ``Phone 1 - Value`` its ``Phone 1 - Label``, which once was ``Phone 1 - Type``."""
+    """Find to each ``Phone 1 - Value`` its ``Phone 1 - Label``, once ``Phone 1 - Type``."""
     plain = [*map(_normalise, names)]
     return {
         position: plain.index(kind)

@@ -73,15 +73,15 @@ class ContactReader:
     update_if_exists: bool = False
 
     def entries(self) -> Iterator[Entry]:
-        """All entries in the order of the file: at least one for each row."""
+        """Read all entries in the order of the file: at least one for each row."""
         return chain.from_iterable(self.batches())
 
     def batches(self) -> Iterator[list[Entry]]:
-        """All entries, in lists with those of fifty rows each, or of fewer that are long."""
+        """Read all entries, in lists with those of fifty rows each, or of fewer that are long."""
         indices = count()
         for rows, characters in _batch_rows(self.table.rows()):
             if characters > MOST_CHARACTERS:
-                rows = [*map(self._within_limit, rows)]
+                rows = [*map(self._limit_length, rows)]
             numbers = [row.problem or self._find_numbers(row) for row in rows]
             fields = [self._read_fields(row) for row in rows]
             contacts = map(_make_contacts, numbers, fields)
@@ -91,8 +91,8 @@ class ContactReader:
                 for entry in _make_entries(indices, row.line, found)
             ]
 
-    def _within_limit(self, row: Row) -> Row:
-        """The row, or in place of one that is too long one without anything in it."""
+    def _limit_length(self, row: Row) -> Row:
+        """Return the row, or an empty one in its stead if it is too long."""
         used = {*self.columns.numbers, *self.columns.kinds.values()}
         used |= {*self.columns.fields.values(), *self.columns.variables.values()}
         if sum(len(row.cells[position]) for position in used) <= MOST_CHARACTERS:
@@ -100,7 +100,7 @@ class ContactReader:
         return Row(row.line, ("",) * len(row.cells), row.problem or _TOO_LONG)
 
     def _find_numbers(self, row: Row) -> list[str] | Problem:
-        """The first usable number, or all that are; else why the first one is not."""
+        """Find the first usable number, or all that are; else why the first one is not."""
         usable: dict[str, None] = {}
         first: Problem | None = None
         kinds = self.columns.kinds
@@ -118,7 +118,7 @@ class ContactReader:
         return list(usable) or first or Problem("missing_number", "There is no number.")
 
     def _read_fields(self, row: Row) -> dict[str, Any] | Problem:
-        """What stands in the other cells; a blank one is no value, as it must wipe out none."""
+        """Read the other fields; a blank cell is no value, as it must not delete the stored one."""
         try:
             return self._parse_fields(row)
         except ValidationError as error:
@@ -152,7 +152,7 @@ class ContactReader:
 
 
 def _batch_rows(rows: Iterable[Row]) -> Iterator[tuple[list[Row], int]]:
-    """Rows that are at hand together, and how many characters they have."""
+    """Gather rows into batches, each with how many characters it has."""
     batch: list[Row] = []
     characters = 0
     for row in rows:
@@ -168,7 +168,7 @@ def _batch_rows(rows: Iterable[Row]) -> Iterator[tuple[list[Row], int]]:
 def _make_contacts(
     numbers: list[str] | Problem, fields: dict[str, Any] | Problem
 ) -> list[ContactCreate] | Problem:
-    """A contact with each of the numbers, or why there is none."""
+    """Make a contact with each of the numbers, or say why there is none."""
     if isinstance(numbers, Problem):
         return numbers
     if isinstance(fields, Problem):
@@ -194,7 +194,7 @@ def _make_problem(error: ValidationError) -> Problem:
 
 
 def _parse_tags(cell: str) -> Any:
-    """The tags in a cell: a JSON list, or text with ``:::``, semicolons or commas in it."""
+    """Parse the tags in a cell: a JSON list, or text with ``:::``, semicolons or commas in it."""
     if cell.startswith("["):
         return _parse_json(cell, "tags")
     between = next((sign for sign in (_BETWEEN_VALUES, ";", ",") if sign in cell), ",")

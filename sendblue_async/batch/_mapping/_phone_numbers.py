@@ -22,7 +22,7 @@ def _phonenumbers() -> Any:
 
 
 def check_region(region: str | None) -> str | None:
-    """A region that numbers without ``+`` can be read in, such as ``"US"``.
+    """Check the region of numbers without ``+``, such as ``"US"``, and return it in capitals.
 
     Raises:
         ConfigurationError: If there is no such region.
@@ -49,7 +49,7 @@ def _reasons() -> dict[int, str]:
 
 
 def _is_valid(number: Any) -> bool:
-    """Whether it is a number of any region that has its country code."""
+    """Return whether it is a number of any region that has its country code."""
     phonenumbers = _phonenumbers()
     # Most are of the first of those, and to ask for that one takes half as long as to find it.
     first = phonenumbers.region_code_for_country_code(number.country_code)
@@ -60,7 +60,7 @@ def _is_valid(number: Any) -> bool:
 
 
 def parse_phone_number(text: str, region: str | None) -> str | Problem:
-    """The number in E.164 form, or why there is none.
+    """Parse a number into E.164 form, or say why there is none.
 
     Args:
         text: What stands in the cell.

@@ -64,11 +64,11 @@ def open_archive(source: SourceFile) -> Iterator[zipfile.ZipFile]:
         raise
     except RuntimeError as error:
         if isinstance(error, NotImplementedError):
-            raise damaged(source) from error
+            raise damaged_error(source) from error
         # The only one that zipfile raises otherwise.
-        raise protected(source) from error
+        raise protected_error(source) from error
     except _BROKEN as error:
-        raise damaged(source) from error
+        raise damaged_error(source) from error
 
 
 def parse_xml(
@@ -103,8 +103,8 @@ def parse_xml(
         parser.ParseFile(content)
 
 
-def damaged(source: SourceFile) -> ValidationError:
-    """Say that the file cannot be read as what it seems to be."""
+def damaged_error(source: SourceFile) -> ValidationError:
+    """Make the error of a file that is not what it seems to be."""
     return ValidationError(
         f"{source.path} is a damaged workbook. Open it in a spreadsheet program and save it again, "
         "or export the contacts as CSV.",
@@ -112,8 +112,8 @@ def damaged(source: SourceFile) -> ValidationError:
     )
 
 
-def protected(source: SourceFile) -> ValidationError:
-    """Say that the file cannot be read without its password."""
+def protected_error(source: SourceFile) -> ValidationError:
+    """Make the error of a file that cannot be read without its password."""
     return ValidationError(
         f"{source.path} is protected by a password. Save it without one, or export the contacts "
         "as CSV.",
@@ -122,7 +122,7 @@ def protected(source: SourceFile) -> ValidationError:
 
 
 def _check_size(source: SourceFile, archive: zipfile.ZipFile) -> None:
-    """See how large all members are; what they say of themselves may be a lie."""
+    """Check how large all members are; what they say of themselves may be a lie."""
     total = 0
     for member in archive.infolist():
         declared, member.file_size = member.file_size, LARGEST + 1
@@ -139,4 +139,4 @@ def _check_size(source: SourceFile, archive: zipfile.ZipFile) -> None:
                 field="path",
             )
         if size != declared:
-            raise damaged(source)
+            raise damaged_error(source)

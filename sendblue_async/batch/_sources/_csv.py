@@ -50,7 +50,7 @@ def unescape_formula(cell: str) -> str:
 
 
 def check_delimiter(name: str) -> str:
-    """Give the delimiter itself, for its name or for itself.
+    """Return the delimiter that is given by its name or as it is.
 
     Raises:
         ConfigurationError: If it is none.
@@ -67,7 +67,7 @@ def check_delimiter(name: str) -> str:
 def read_header(
     name: str, lines: Iterable[str], delimiter: str | None
 ) -> tuple[tuple[str, ...], str]:
-    """The columns, and the delimiter: the given one or that which makes the most columns.
+    """Read the names of the columns, and detect the delimiter: the one that makes most columns.
 
     Args:
         name: What to call the file in an error.
@@ -77,7 +77,7 @@ def read_header(
     Raises:
         ValidationError: If there is no header.
     """
-    start = _first_lines(lines)
+    start = _read_start(lines)
     _refuse_others(name, start)
     candidates = [delimiter] if delimiter else list(DELIMITERS.values())
     headers = {candidate: _find_header(start, candidate) for candidate in candidates}
@@ -98,8 +98,8 @@ def read_header(
 
 
 def read_rows(lines: Iterable[str], columns: int, delimiter: str) -> Iterator[Row]:
-    """The rows after the header, each with as many cells as there are columns."""
-    for row in islice(_from_header(lines, delimiter), 1, None):
+    """Read the rows after the header, each with as many cells as there are columns."""
+    for row in islice(_skip_to_header(lines, delimiter), 1, None):
         cells, problem = row.cells, row.problem
         if len(cells) > columns:
             if "".join(cells[columns:]).strip():
@@ -114,8 +114,8 @@ def read_rows(lines: Iterable[str], columns: int, delimiter: str) -> Iterator[Ro
         yield Row(row.line, tuple(map(unescape_formula, cells)), problem)
 
 
-def _first_lines(lines: Iterable[str]) -> list[str]:
-    """The first lines, of which there are fewer where they are long."""
+def _read_start(lines: Iterable[str]) -> list[str]:
+    """Read the first lines, and fewer of them where they are long."""
     start: list[str] = []
     characters = 0
     for line in islice(lines, LINES_OF_A_ROW):
@@ -127,16 +127,16 @@ def _first_lines(lines: Iterable[str]) -> list[str]:
 
 
 def _find_header(lines: Iterable[str], delimiter: str) -> Row | None:
-    """The header, if there is one, without the delimiters that Excel pads rows with."""
-    row = next(_from_header(lines, delimiter), None)
+    """Find the header, without the delimiters that Excel pads rows with."""
+    row = next(_skip_to_header(lines, delimiter), None)
     if row is None:
         return None
     last = max(n for n, cell in enumerate(row.cells) if cell.strip())
     return Row(row.line, row.cells[: last + 1], row.problem)
 
 
-def _from_header(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
-    """The header and the rows after it; a row that is blank by another delimiter is no header."""
+def _skip_to_header(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
+    """Skip what is before the header, such as rows that are blank by another delimiter."""
 
     def is_before_header(row: Row) -> bool:
         text = delimiter.join(row.cells).strip(f',; \t\r\n"{REPLACEMENT}')
@@ -146,6 +146,7 @@ def _from_header(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
 
 
 def _refuse_others(name: str, lines: Iterable[str]) -> None:
+    """Refuse text of formats that would make nonsense as CSV."""
     first = next((line for line in lines if line.strip()), "")
     if _MARKUP.match(first):
         raise ValidationError(
@@ -163,7 +164,7 @@ def _refuse_others(name: str, lines: Iterable[str]) -> None:
 
 
 class _StillOpenError(Exception):
-    """A row goes on where it may not."""
+    """A row does not end where it must."""
 
 
 class _Lines:
@@ -215,7 +216,7 @@ class _Lines:
 
 
 def _parse_rows(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
-    """All rows that are not blank, the header included, with as many cells as each one has."""
+    """Parse all rows that are not blank, the header included, with the cells that each one has."""
     feed = _Lines(lines)
     reader = csv.reader(feed, delimiter=delimiter, strict=True)
     while True:
@@ -228,7 +229,7 @@ def _parse_rows(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
             return
         except (csv.Error, _StillOpenError) as error:
             first = feed.first
-            problem = _problem(error, feed, delimiter)
+            problem = _explain(error, feed, delimiter)
             cells = feed.row[0].rstrip("\r\n").split(delimiter)
             cells = [REPLACEMENT + cell if cell.startswith('"') else cell for cell in cells]
             feed.take_back()
@@ -237,7 +238,8 @@ def _parse_rows(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
             yield make_row(first, cells, problem)
 
 
-def _problem(error: Exception, feed: _Lines, delimiter: str) -> Problem:
+def _explain(error: Exception, feed: _Lines, delimiter: str) -> Problem:
+    """Say what is wrong with the row at hand."""
     # An open quote, too, may be what makes a cell long, but then over several lines.
     if "field limit" in str(error) and len(feed.row) == 1:
         limit = csv.field_size_limit()
@@ -251,7 +253,7 @@ def _problem(error: Exception, feed: _Lines, delimiter: str) -> Problem:
 
 
 def _find_open_quote(lines: list[str], delimiter: str) -> int:
-    """In which of these lines the cell begins that has no proper end."""
+    """Find which of these lines begins the cell that has no proper end."""
     whole_cell = re.compile(
         rf'(?:"[^"]*(?:""[^"]*)*"|[^"{delimiter}\r\n][^{delimiter}\r\n]*|){delimiter}'
     )

@@ -1,4 +1,4 @@
-"""From the bytes of a file to its lines: which encoding it is in, whatever is broken in it."""
+"""Text files: the encoding of one, and its lines, whatever is broken in them."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def detect_text(source: SourceFile, encoding: str | None) -> Text:
 
 
 def check_encoding(name: str) -> str:
-    """The encoding as Python calls it.
+    """Return the encoding by the name that Python has for it.
 
     Raises:
         ConfigurationError: If Python knows no encoding of text by this name.
@@ -106,10 +106,10 @@ def check_encoding(name: str) -> str:
 
 
 def detect_by_first_bytes(source: SourceFile) -> str | None:
-    """The encoding, if the first bytes give it away; reads nothing.
+    """Detect the encoding by the first bytes, if they show it; nothing is read.
 
     Raises:
-        ValidationError: If they say that this is no text at all.
+        ValidationError: If they show that this is no text.
     """
     start = source.peek()
     if start.startswith(ZIP):
@@ -125,7 +125,7 @@ def detect_by_first_bytes(source: SourceFile) -> str | None:
 
 
 def _detect_utf16(start: bytes) -> str | None:
-    """UTF-16 without a byte order mark, as most of the first line is Latin, so every other NUL."""
+    """Detect UTF-16 without a byte order mark: in Latin script every other byte is NUL."""
     first = _FIRST_LINE.match(start[:1024])
     line = first[0] if first else b""
     even, odd = line[::2].count(0), line[1::2].count(0)
@@ -137,7 +137,7 @@ def _detect_utf16(start: bytes) -> str | None:
 
 
 def detect_by_all_bytes(source: SourceFile, *, known: str | None) -> str:
-    """The encoding of a file by all of it, which is read to the end.
+    """Detect the encoding by all bytes; the file is read to its end.
 
     UTF-8 if at least as many lines are valid beyond ASCII as are broken, else Windows-1252: text
     in that is next to never valid UTF-8, so what is valid is no accident.
@@ -171,6 +171,7 @@ def detect_by_all_bytes(source: SourceFile, *, known: str | None) -> str:
 
 
 def _count_line(line: bytes, valid: int, broken: int) -> tuple[int, int]:
+    """Add the line to the valid or the broken ones, if it shows which encoding it is in."""
     if line.isascii():
         return valid, broken
     try:
@@ -181,7 +182,7 @@ def _count_line(line: bytes, valid: int, broken: int) -> tuple[int, int]:
 
 
 def read_lines(source: SourceFile, encoding: str) -> Iterator[str]:
-    r"""The lines with their ends, ``\n``, ``\r\n`` or ``\r``, without a byte order mark.
+    r"""Read the lines with their ends, ``\n``, ``\r\n`` or ``\r``, without a byte order mark.
 
     A lone surrogate stands for what is not text in this encoding, and for each NUL. The file
     is closed in the end.

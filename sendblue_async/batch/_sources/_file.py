@@ -20,7 +20,7 @@ BUFFER = 1 << 16
 
 
 class _Hashed(io.FileIO):
-    """A file that takes the digest of what is read from it."""
+    """A file that computes the digest of what is read from it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -33,7 +33,7 @@ class _Hashed(io.FileIO):
 
 
 def file_version(status: os.stat_result) -> tuple[int, ...]:
-    """What tells a file from another one, and from what it was before a change."""
+    """Return what differs between two files, and in one file after a change."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 

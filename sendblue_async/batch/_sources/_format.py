@@ -70,5 +70,5 @@ class Format:
 
 
 def has_suffix(*suffixes: str) -> Callable[[SourceFile], bool]:
-    """Make a ``sniff`` that goes by the end of the file's name, in small or capital letters."""
+    """Make a ``sniff`` that goes by the end of the file's name, in lower or upper case."""
     return lambda source: source.path.suffix.lower() in suffixes

@@ -25,7 +25,7 @@ def number_repeated(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def no_header_error(name: str, reason: str) -> ValidationError:
-    """Say why the header of a file cannot be used."""
+    """Make the error of a file whose header cannot be used."""
     return ValidationError(
         f"{name} has no header that can be used. {reason} The first row must name the columns.",
         field="path",

@@ -10,7 +10,7 @@ from ...exceptions import ValidationError
 from ._encoding import Text, check_encoding, detect_by_first_bytes, read_lines
 from ._file import SourceFile
 from ._format import Content, Format, ReadOptions, has_suffix
-from ._row import REPLACEMENT, UNDECODABLE, Problem, Row, is_text, make_row
+from ._row import REPLACEMENT, UNDECODABLE, Problem, Row, is_readable, make_row
 
 MOST_COLUMNS = 1_000
 """How many different keys a file may have, so that they fit into memory."""
@@ -20,7 +20,7 @@ _REPEATED_KEY = Problem("repeated_key", "An object on the line has the same key 
 
 
 def read_columns(name: str, lines: Iterable[str]) -> tuple[str, ...]:
-    """All keys, in the order in which they appear first; reads to the end.
+    """Collect all keys, in the order in which they first appear; the lines are read to the end.
 
     Args:
         name: What to call the file in an error.
@@ -31,7 +31,7 @@ def read_columns(name: str, lines: Iterable[str]) -> tuple[str, ...]:
     """
     columns: dict[str, None] = {}
     for _, _, cells, _ in _parse_lines(lines):
-        columns.update((key, None) for key in cells if key not in columns and is_text(key))
+        columns.update((key, None) for key in cells if key not in columns and is_readable(key))
         if len(columns) > MOST_COLUMNS:
             raise ValidationError(
                 f"{name} has more than {MOST_COLUMNS:,} different keys. Export the contacts with "
@@ -48,7 +48,7 @@ def read_columns(name: str, lines: Iterable[str]) -> tuple[str, ...]:
 
 
 def read_rows(lines: Iterable[str], columns: tuple[str, ...]) -> Iterator[Row]:
-    """A row for each line that is not blank, with a cell for each column.
+    """Read a row from each line that is not blank, with a cell for each column.
 
     Of a line that cannot be used, all of it stands in the first cell.
     """
@@ -63,7 +63,7 @@ def read_rows(lines: Iterable[str], columns: tuple[str, ...]) -> Iterator[Row]:
 
 
 def _parse_lines(lines: Iterable[str]) -> Iterator[tuple[int, str, dict[str, str], Problem | None]]:
-    """The number of each line that is not blank, the line, and what is on it."""
+    """Parse each line that is not blank: its number, the line itself, its cells, its problem."""
     parser = _Parser()
     for number, line in enumerate(lines, 1):
         if line.strip():
@@ -71,7 +71,7 @@ def _parse_lines(lines: Iterable[str]) -> Iterator[tuple[int, str, dict[str, str
 
 
 class _Parser:
-    """Reads strictly what RFC 8259 calls JSON; Python by itself also takes NaN and Infinity."""
+    """Parses strictly what RFC 8259 calls JSON; Python by itself also takes NaN and Infinity."""
 
     def __init__(self) -> None:
         self._repeats = False
@@ -81,7 +81,7 @@ class _Parser:
         self._encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
     def parse(self, line: str) -> tuple[dict[str, str], Problem | None]:
-        """The cells of the object on this line, by key."""
+        """Parse the object on this line into cells, by key."""
         self._repeats = False
         try:
             value = self._decode(line)

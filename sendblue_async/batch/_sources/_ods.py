@@ -5,11 +5,11 @@ from __future__ import annotations
 import zipfile
 from functools import partial
 
-from ._archive import Attributes, find_members, open_archive, parse_xml, protected
+from ._archive import Attributes, find_members, open_archive, parse_xml, protected_error
 from ._file import SourceFile
 from ._format import Format
 from ._row import ERRORS, REPLACEMENT
-from ._spreadsheet import SheetNotes, error_text, has_many_digits, open_spreadsheet
+from ._spreadsheet import SheetNotes, has_many_digits, normalise_error, open_spreadsheet
 
 _CONTENT = "content.xml"
 _MANIFEST = "META-INF/manifest.xml"
@@ -17,7 +17,7 @@ _KIND = b"application/vnd.oasis.opendocument.spreadsheet"
 
 
 def sniff(source: SourceFile) -> bool:
-    """Whether this is such a spreadsheet, by the member that says so."""
+    """Return whether this is such a spreadsheet, by the member that says so."""
     if "mimetype" not in find_members(source):
         return False
     with zipfile.ZipFile(source.path) as archive, archive.open("mimetype") as kind:
@@ -25,7 +25,7 @@ def sniff(source: SourceFile) -> bool:
 
 
 def inspect(source: SourceFile) -> list[SheetNotes]:
-    """Look at each sheet."""
+    """Take notes on each sheet."""
     with open_archive(source) as archive:
         encrypted: list[str] = []
 
@@ -35,7 +35,7 @@ def inspect(source: SourceFile) -> list[SheetNotes]:
 
         parse_xml(archive, _MANIFEST, start=notice)
         if encrypted:
-            raise protected(source)
+            raise protected_error(source)
         sheets = _Sheets(source)
         parse_xml(archive, _CONTENT, start=sheets.start, end=sheets.end, text=sheets.add_text)
     # The library reads all of them at once.
@@ -95,7 +95,7 @@ class _Sheets:
             notes.wide.add((self._row, self._column))
         text = None
         if _is_error(cell, shown):
-            text = error_text(shown)
+            text = normalise_error(shown)
         elif "office:value-type" not in cell and not shown:
             if "table:formula" not in cell:
                 return
@@ -112,7 +112,7 @@ class _Sheets:
 
 
 def _is_error(cell: Attributes, shown: str) -> bool:
-    """Whether the cell shows an error, which LibreOffice says, and others leave to be seen."""
+    """Return whether the cell shows an error: LibreOffice says so, of others it can be seen."""
     if cell.get("calcext:value-type") == "error":
         return True
     return "table:formula" in cell and (shown in ERRORS or shown.startswith("Err:"))

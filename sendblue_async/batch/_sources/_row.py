@@ -51,15 +51,15 @@ UNDECODABLE = Problem(
 )
 
 
-def is_text(value: str) -> bool:
-    """Whether nothing in it stands for what could not be read: no lone surrogate, no U+FFFD."""
+def is_readable(value: str) -> bool:
+    """Return whether all of it could be read: it has no lone surrogate and no U+FFFD."""
     return value.isascii() or not _NO_TEXT.search(value)
 
 
 def make_row(line: int, cells: Iterable[str], problem: Problem | None = None) -> Row:
-    """The row, where U+FFFD stands for what is not text; that is a problem if there is no other."""
+    """Make a row, in which U+FFFD replaces what is not text; which is a problem."""
     cells = tuple(cells)
-    if is_text("".join(cells)):
+    if is_readable("".join(cells)):
         return Row(line, cells, problem)
     shown = tuple(_NO_TEXT.sub(REPLACEMENT, cell) for cell in cells)
     return Row(line, shown, problem or UNDECODABLE)

@@ -3,7 +3,7 @@
 The library python-calamine reads the cells. What it keeps to itself is found out beforehand by a
 look at the file, as :class:`SheetNotes`: errors come out of it as blank cells, as do formulas
 without a value, and it takes memory for every cell up to the last one, wherever that stands.
-A sheet of 100,000 rows and eight columns takes 3.5 s and 75 MB.
+A sheet of 100,000 rows and eight columns takes 3.6 s, of which 2.2 s are that look, and 70 MB.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from attrs import Factory, define
 
 from ...exceptions import ConfigurationError, ValidationError
-from ._archive import damaged, protected
+from ._archive import damaged_error, protected_error
 from ._csv import unescape_formula
 from ._extra import import_library
 from ._file import SourceFile, open_source
@@ -101,13 +101,13 @@ def name_cell(row: int, column: int) -> str:
     return f"{letters}{row + 1}"
 
 
-def error_text(shown: str) -> str:
-    """The error that a cell shows, by a name that :data:`ERRORS` has."""
+def normalise_error(shown: str) -> str:
+    """Return the error that a cell shows, by a name that :data:`ERRORS` has."""
     return shown if shown in ERRORS else "#VALUE!"
 
 
 def has_many_digits(number: str) -> bool:
-    """Whether the number, as the file has it, is whole and longer than its value can tell."""
+    """Return whether the number, as the file has it, is whole and longer than a value can be."""
     return len(number) > 15 and _DIGITS.fullmatch(number) is not None
 
 
@@ -130,7 +130,7 @@ def open_spreadsheet(
     every = inspect(source)
     with _load(source) as workbook:
         if len(workbook.sheet_names) != len(every):
-            raise damaged(source)
+            raise damaged_error(source)
         notes = dict(zip(workbook.sheet_names, every, strict=True))
         visible = [
             sheet.name
@@ -175,26 +175,26 @@ def open_spreadsheet(
 
 @contextmanager
 def _load(source: SourceFile) -> Iterator[Any]:
-    """The workbook as the library has it, whose errors are told in words of ours."""
+    """Load the workbook; errors of the library are raised as ours."""
     calamine = import_library("python_calamine", extra="excel")
     try:
         with calamine.load_workbook(source.path) as workbook:
             yield workbook
     except calamine.PasswordError as error:
-        raise protected(source) from error
+        raise protected_error(source) from error
     except calamine.CalamineError as error:
-        raise damaged(source) from error
+        raise damaged_error(source) from error
     except BaseException as error:
         # How the library ends where it meets what it did not foresee.
         if type(error).__name__ != "PanicException":
             raise
-        raise damaged(source) from error
+        raise damaged_error(source) from error
 
 
 def _choose_sheet(
     path: Path, wanted: str | int | None, names: list[str], visible: list[str], filled: list[str]
 ) -> str:
-    """The sheet of this name or number, or else the first one to be seen that has a value."""
+    """Choose the sheet of this name or number, or the first visible one that has a value."""
     if wanted is None:
         if not filled:
             raise no_header_error(str(path), "No sheet that is visible has a row.")
@@ -211,7 +211,7 @@ def _choose_sheet(
 
 
 def _find_header(path: Path, sheet: Any, note: SheetNotes) -> tuple[int, tuple[str, ...]]:
-    """The row of the header, below any titles, and the names in it."""
+    """Find the row of the header, below any titles, and the names in it."""
     wide = {*note.wide}
     for (top, left), (_, right) in sheet.merged_cell_ranges or ():
         if right > left:
@@ -244,7 +244,7 @@ def _is_phone(cell: str) -> bool:
 
 
 def _read_cells(sheet: Any, note: SheetNotes) -> Iterator[tuple[int, list[str]]]:
-    """All rows from the top of the sheet on, blank ones as well, as text."""
+    """Read all rows as text, from the top of the sheet on, blank ones as well."""
     left = sheet.start[1] if sheet.start else 0
     for row, values in enumerate(sheet.iter_rows()):
         cells = [""] * left + [*map(_to_text, values)]
@@ -255,22 +255,22 @@ def _read_cells(sheet: Any, note: SheetNotes) -> Iterator[tuple[int, list[str]]]
 
 
 def _to_text(value: Any) -> str:
-    """The value as text: numbers with all their digits, times as ISO 8601 writes them."""
+    """Write the value as text: numbers with all their digits, times as ISO 8601 has them."""
     if isinstance(value, str):
         return value.replace("\0", REPLACEMENT)
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, float):
-        return _number_text(value)
+        return _format_number(value)
     if isinstance(value, datetime.timedelta):
-        return _duration_text(value)
+        return _format_duration(value)
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()
     return str(value)
 
 
-def _number_text(value: float) -> str:
-    """Whole numbers in full; others with the 15 digits that spreadsheets show and keep."""
+def _format_number(value: float) -> str:
+    """Write whole numbers in full, others with the 15 digits that spreadsheets keep."""
     if value.is_integer() and abs(value) < _INEXACT:
         return str(int(value))
     digits = repr(value) if value.is_integer() else format(value, ".15g")
@@ -278,8 +278,8 @@ def _number_text(value: float) -> str:
     return text.removesuffix(".0")
 
 
-def _duration_text(value: datetime.timedelta) -> str:
-    """Hours, minutes and seconds, as spreadsheets show them: ``30:00:00``."""
+def _format_duration(value: datetime.timedelta) -> str:
+    """Write hours, minutes and seconds, as spreadsheets show them: ``30:00:00``."""
     minutes, seconds = divmod(round(value.total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{seconds:02}"

@@ -16,7 +16,7 @@ from ._encoding import detect_text
 from ._extra import import_library
 from ._file import SourceFile
 from ._format import Content, Format, ReadOptions, has_suffix
-from ._row import UNDECODABLE, Problem, Row, is_text, make_row
+from ._row import UNDECODABLE, Problem, Row, is_readable, make_row
 
 COLUMNS = ("First Name", "Last Name", "Phone", "E-mail", "Organization", "Categories")
 """The columns that every vCard file has."""
@@ -45,7 +45,7 @@ _UNREADABLE = Problem("bad_vcard", "The card has a line that is no property of a
 
 
 def load_parser() -> Any:
-    """The module of vobject that reads properties.
+    """Import the module of vobject that reads properties.
 
     Raises:
         ConfigurationError: If vobject is not installed.
@@ -54,7 +54,7 @@ def load_parser() -> Any:
 
 
 def check_has_cards(name: str, lines: Iterable[str]) -> None:
-    """See that this is a vCard file.
+    """Check that this is a vCard file.
 
     Raises:
         ValidationError: If no card begins in it.
@@ -68,7 +68,7 @@ def check_has_cards(name: str, lines: Iterable[str]) -> None:
 
 
 def read_rows(lines: Iterable[str]) -> Iterator[Row]:
-    """A row for each card, and one for each stretch of text outside of any card."""
+    """Read a row from each card, and one from each stretch of text outside of any card."""
     parser = load_parser()
     for number, text, problem in _split_cards(lines):
         cells: list[str] = [""] * len(COLUMNS)
@@ -77,12 +77,12 @@ def read_rows(lines: Iterable[str]) -> Iterator[Row]:
                 cells = _Card(parser, text).cells()
             except Exception:
                 # A parser of somebody else's, on any input: there is no telling what it raises.
-                problem = _UNREADABLE if is_text(text) else UNDECODABLE
+                problem = _UNREADABLE if is_readable(text) else UNDECODABLE
         yield make_row(number, cells, problem)
 
 
 def _split_cards(lines: Iterable[str]) -> Iterator[tuple[int, str, Problem | None]]:
-    """The first line of each card and its text, or why it is none.
+    """Split the file into cards: the first line of each and its text, or why it is none.
 
     Pictures and the like are left out, so that none has to fit into memory.
     """
@@ -142,37 +142,37 @@ class _Card:
         self._lists = not version or version[0].value.strip() != "2.1"
 
     def cells(self) -> list[str]:
-        """A cell for each column."""
-        first, last = self._name()
-        organization = [_split_at(value, ";")[0] for value in self._values("ORG")[:1]]
+        """Make a cell for each column."""
+        first, last = self._find_name()
+        organization = [_split_at(value, ";")[0] for value in self._find_values("ORG")[:1]]
         categories = [
-            part for value in self._values("CATEGORIES") for part in _split_at(value, ",")
+            part for value in self._find_values("CATEGORIES") for part in _split_at(value, ",")
         ]
         return [
             first,
             last,
-            _join(re.sub(r"^\s*tel:", "", phone, flags=re.I) for phone in self._values("TEL")),
-            _join(self._values("EMAIL")),
+            _join(re.sub(r"^\s*tel:", "", phone, flags=re.I) for phone in self._find_values("TEL")),
+            _join(self._find_values("EMAIL")),
             _join(organization),
             _join(categories),
         ]
 
-    def _values(self, name: str) -> list[str]:
-        """The values of a property as they stand in the card, the likeliest first."""
+    def _find_values(self, name: str) -> list[str]:
+        """Return the values of a property as they stand in the card, the likeliest first."""
         return [found.value for found in sorted(self._properties.get(name, []), key=_rank)]
 
-    def _name(self) -> tuple[str, str]:
-        for value in self._values("N"):
-            last, first, *_ = (self._part_of_name(part) for part in [*_split_at(value, ";"), ""])
+    def _find_name(self) -> tuple[str, str]:
+        for value in self._find_values("N"):
+            last, first, *_ = (self._parse_names(part) for part in [*_split_at(value, ";"), ""])
             if first or last:
                 return first, last
-        for value in self._values("FN"):
+        for value in self._find_values("FN"):
             first, _, last = _unescape(value).rpartition(" ")
             return (first.rstrip(), last) if first else (last, "")
         return "", ""
 
-    def _part_of_name(self, part: str) -> str:
-        """A list of names since version 3.0; before that, a comma is a comma."""
+    def _parse_names(self, part: str) -> str:
+        """Parse a list of names, as it is since version 3.0; before, a comma is a comma."""
         return (
             " ".join(map(_unescape, _split_at(part, ","))).strip()
             if self._lists
@@ -186,19 +186,19 @@ def _phone_types(found: Any) -> list[str]:
 
 
 def _rank(found: Any) -> tuple[int, bool]:
-    """From 1, the best, to 100, as version 4.0 writes it, and 101 for none; then mobiles first."""
+    """Rank a value from 1, the best, to 100, as version 4.0 does, 101 for none; mobiles first."""
     types = _phone_types(found)
     numbers = [int(rank) for rank in found.params.get("PREF", []) if rank.isdecimal()]
     return min([*numbers, 1 if "PREF" in types else 101]), "CELL" not in types
 
 
 def _split_at(value: str, separator: str) -> list[str]:
-    """The parts between those separators that no backslash stands before."""
+    """Split at those separators that no backslash stands before."""
     return re.findall(rf"(?:^|{separator})((?:[^{separator}\\]|\\.|\\\Z)*)", value, re.DOTALL)
 
 
 def _unescape(value: str) -> str:
-    """The value without backslashes that stand before something."""
+    """Remove the backslashes that escape what follows them."""
     plain = re.sub(r"\\(.)", lambda m: "\n" if m[1] in "nN" else m[1], value, flags=re.DOTALL)
     return plain.strip()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from ...exceptions import ValidationError
-from ._archive import damaged, protected
+from ._archive import damaged_error, protected_error
 from ._extra import import_library
 from ._file import SourceFile
 from ._format import Format
@@ -33,40 +33,40 @@ _ERRORS = {
 
 
 def inspect(source: SourceFile) -> list[SheetNotes]:
-    """Look at each sheet."""
+    """Take notes on each sheet."""
     stream = _read_stream(source)
     every = []
     try:
-        for kind, record in _records(stream, 0):
+        for kind, record in _iterate_records(stream, 0):
             if kind == _ENCRYPTION:
-                raise protected(source)
+                raise protected_error(source)
             if kind == _SHEET:
                 (start,) = struct.unpack_from("<I", record)
                 every.append(_take_notes(stream, start))
     except (struct.error, IndexError) as error:
-        raise damaged(source) from error
+        raise damaged_error(source) from error
     for notes in every:
         notes.check_extent(source)
     return every
 
 
 def _read_stream(source: SourceFile) -> bytes:
-    """The stream with the workbook, of the several that such a file consists of."""
+    """Read the stream with the workbook, one of several in such a file."""
     olefile = import_library("olefile", extra="excel")
     try:
         with olefile.OleFileIO(source.path) as file:
             if file.exists("EncryptedPackage"):
-                raise protected(source)
+                raise protected_error(source)
             stream = file.openstream("Workbook" if file.exists("Workbook") else "Book")
             return bytes(stream.read())
     except ValidationError:
         raise
     except (OSError, ValueError, IndexError, struct.error, RecursionError) as error:
-        raise damaged(source) from error
+        raise damaged_error(source) from error
 
 
-def _records(stream: bytes, start: int) -> Iterator[tuple[int, bytes]]:
-    """The records of one part of the workbook, but for those of charts inside of it."""
+def _iterate_records(stream: bytes, start: int) -> Iterator[tuple[int, bytes]]:
+    """Iterate over the records of one part of the workbook, without those of charts inside it."""
     depth = 0
     while True:
         kind, size = struct.unpack_from("<HH", stream, start)
@@ -83,9 +83,10 @@ def _records(stream: bytes, start: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _take_notes(stream: bytes, start: int) -> SheetNotes:
+    """Take notes on the sheet that begins there."""
     notes = SheetNotes()
     hidden = set()
-    for kind, record in _records(stream, start):
+    for kind, record in _iterate_records(stream, start):
         if kind == _ROW:
             row, *_, flags = struct.unpack_from("<7H", record)
             if flags & _HIDDEN:
@@ -99,6 +100,7 @@ def _take_notes(stream: bytes, start: int) -> SheetNotes:
 
 
 def _find_error(kind: int, record: bytes) -> str | None:
+    """Find the error that a cell holds, if it holds one."""
     code = None
     if kind == _ERROR_OR_FLAG and record[7]:
         code = record[6]

@@ -19,13 +19,13 @@ _CELL = re.compile(r"([A-Z]{1,3})([0-9]+)")
 
 
 def inspect(source: SourceFile) -> list[SheetNotes]:
-    """Look at each sheet."""
+    """Take notes on each sheet."""
     with open_archive(source) as archive:
         return [_Sheet().read(archive, part) for part in _find_parts(archive)]
 
 
 def _find_parts(archive: zipfile.ZipFile) -> list[str | None]:
-    """The member with the cells of each sheet, in the order of the sheets; a chart has none."""
+    """Find the member with the cells of each sheet, in their order; a chart has none."""
     identifiers: list[str] = []
     parts: dict[str, str] = {}
 
