@@ -1,7 +1,7 @@
-"""The endpoints by family: each family is a client that can do what the ones before it can.
+"""The endpoints, a module for each family of them.
 
-They stand on one another: each extends the one that was the last before it, and the one that
-is imported here is the last. A new one extends that, and takes its name here.
+Families stand on one another: each is a client that extends the one below it. The topmost is
+imported here. A new family extends that one, and is imported in its place.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""How the query string of a list request is read."""
+"""How the parameters of a list request are read."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from urllib.parse import parse_qsl
 
 from attrs import frozen
 
@@ -47,13 +47,12 @@ class ListQuery:
     """Only contacts created at this time or later, in the form in which times are stored."""
 
 
-def read_list_query(query: str) -> ListQuery:
-    """Read a query string; names that are not known are ignored, the last of equal names counts.
+def read_list_query(given: Mapping[str, str]) -> ListQuery:
+    """Read the parameters of a list; names that are not known are ignored.
 
     Raises:
         Refusal: 400, for a value out of range or of the wrong form; the message names it.
     """
-    given = dict(parse_qsl(query, keep_blank_values=True))
     direction = given.get("order_direction", "desc")
     if direction not in ("asc", "desc"):
         raise Refusal(400, "order_direction must be asc or desc")
@@ -70,7 +69,7 @@ def read_list_query(query: str) -> ListQuery:
     )
 
 
-def _whole_number(given: dict[str, str], name: str, least: int, most: int, default: int) -> int:
+def _whole_number(given: Mapping[str, str], name: str, least: int, most: int, default: int) -> int:
     text = given.get(name)
     if text is None:
         return default

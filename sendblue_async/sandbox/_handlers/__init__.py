@@ -1,4 +1,7 @@
-"""What each endpoint does, by family. A family is a module with its routes, and a line here."""
+"""What each endpoint does, by family: a module with its routes, and a line in the table here.
+
+An endpoint that keeps nothing and needs one expression is a line in the table itself.
+"""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qsl
 
 from attrs import field, frozen
 
@@ -74,6 +75,11 @@ class Call:
     query: str
     """The query string as sent, without its question mark."""
     body: bytes
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The parameters in the query; the last of equal names counts."""
+        return dict(parse_qsl(self.query, keep_blank_values=True))
 
     @property
     def number(self) -> str:

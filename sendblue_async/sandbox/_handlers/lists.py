@@ -12,7 +12,7 @@ __all__ = ["ROUTES"]
 
 def list_contacts(context: HandlerContext, call: Call) -> list[Any]:
     """Return the contacts that the query asks for, as a bare array."""
-    page = context.store.read_view().page(read_list_query(call.query))
+    page = context.store.read_view().page(read_list_query(call.parameters))
     return [context.show(contact) for contact in page]
 
 
