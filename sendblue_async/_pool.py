@@ -235,7 +235,7 @@ class _Request(aiohttp.ClientRequest):
 
     was_sent = False
 
-    def send(
+    def send(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, conn: aiohttp.connector.Connection
     ) -> Coroutine[Any, Any, aiohttp.ClientResponse]:
         self.was_sent = True
@@ -247,7 +247,7 @@ class RequestBody(aiohttp.BytesPayload):
 
     was_sent = False
 
-    def write_with_length(
+    def write_with_length(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, writer: AbstractStreamWriter, content_length: int | None
     ) -> Coroutine[Any, Any, None]:
         self.was_sent = True

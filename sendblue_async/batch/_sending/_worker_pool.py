@@ -9,6 +9,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Coroutine,
     Iterable,
     Mapping,
 )
@@ -56,9 +57,9 @@ _MAX_FAILURES = 10
 class Create(Protocol):
     """Creates one contact, as :meth:`SendblueClient.create_contact` does."""
 
-    async def __call__(
+    def __call__(
         self, contact: ContactCreate, *, since: float | None
-    ) -> ContactResponse | None:
+    ) -> Coroutine[Any, Any, ContactResponse | None]:
         """Create the contact, and return it if the results are looked at.
 
         Args:
