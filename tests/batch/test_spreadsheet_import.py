@@ -10,12 +10,12 @@ import pytest
 
 from sendblue_async import (
     AuthenticationError,
+    ImportOptions,
     JournalError,
     SendblueClient,
     SyncSendblueClient,
     ValidationError,
 )
-from sendblue_async.batch._importing._check import dry_run
 from sendblue_async.sandbox import Sandbox
 
 from .workbooks import SUFFIXES, Sheet, text_cell, write, write_cells
@@ -150,7 +150,8 @@ async def test_what_cannot_be_used_sends_nothing(
 def test_a_dry_run_tells_the_sheet(tmp_path: Path, suffix: str) -> None:
     """It reads all and sends nothing."""
     path = write(tmp_path / f"people{suffix}", CONTACTS, OTHER)
-    found = dry_run(path, concurrency=1, bulk=False, stopped=lambda: False, region="US")
+    with SyncSendblueClient().import_job(path, ImportOptions(region="US")) as job:
+        found = job.dry_run()
     assert found is not None
     assert (found.entries, found.contacts, found.encoding) == (5, 2, None)
     assert (found.sheet, found.other_sheets, found.hidden_rows) == ("Contacts", ("Other",), 1)
