@@ -25,7 +25,6 @@ from sendblue_async._retry import (
     Failure,
     FailureKind,
     RetryPolicy,
-    Rule,
     rule_for,
 )
 from sendblue_async._wire import (
@@ -517,129 +516,6 @@ def test_keys_that_come_back_are_masked(secret: str, shape: str, status: int) ->
         for text in (str(made), repr(made), made.snippet or "", made.cause or ""):
             assert secret[:4] not in text, before
         assert len(made.snippet or "") <= 200
-
-
-STATUS_FAILURE = Failure(
-    rule=rule_for(429, has_retry_after=True),
-    message="was answered with 429: Slow down",
-    status=429,
-    retry_after=7.0,
-    snippet="slow",
-)
-
-
-def test_an_error_has_every_field() -> None:
-    """An error carries the call, the answer, the attempts and the cause as plain values."""
-    failure = Failure(
-        rule=RULES[FailureKind.TIMED_OUT],
-        message="got no answer in time",
-        cause=OSError("gone, and may hold anything"),
-        cause_text="OSError: gone",
-        timed_out=True,
-    )
-    assert vars(error(failure, attempts=3, maybe_applied=True)) == {
-        "outcome": "unknown",
-        "method": "POST",
-        "url": "https://api.sendblue.co/api/v2/contacts",
-        "status": None,
-        "attempts": 3,
-        "retry_after": None,
-        "snippet": None,
-        "cause": "OSError: gone",
-        "timed_out": True,
-        "maybe_applied": True,
-        "retryable": True,
-        "request_id": None,
-        "code": None,
-    }
-    assert vars(error(STATUS_FAILURE, call=RAW)) == {
-        "outcome": "rejected",
-        "method": "GET",
-        "url": "https://api.sendblue.co/api/v2/x",
-        "status": 429,
-        "attempts": 1,
-        "retry_after": 7.0,
-        "snippet": "slow",
-        "cause": None,
-        "timed_out": False,
-        "maybe_applied": False,
-        "retryable": True,
-        "request_id": None,
-        "code": None,
-    }
-
-
-def show_rule(rule: Rule) -> str:
-    """What a test of a rule is called by."""
-    return f"{rule.outcome}-{rule.retryable.name}"
-
-
-ALL_RULES = [
-    *dict.fromkeys(rule_for(s, has_retry_after=t) for s in range(300, 600) for t in (True, False)),
-    *dict.fromkeys(RULES[ending] for ending in FailureKind),
-]
-
-
-@pytest.mark.parametrize("rule", ALL_RULES, ids=show_rule)
-def test_doubt_about_one_attempt_is_doubt_about_the_call(rule: Rule) -> None:
-    """An earlier attempt that may have been applied makes the outcome of the call unknown."""
-    failure = Failure(rule=rule, message="failed")
-    sure = error(failure, maybe_applied=rule.outcome == "unknown")
-    assert type(sure) is rule.error
-    assert sure.outcome == rule.outcome
-    assert sure.maybe_applied is (rule.outcome == "unknown")
-    maybe_applied = error(failure, attempts=2, maybe_applied=True)
-    assert maybe_applied.outcome == "unknown"
-    assert maybe_applied.maybe_applied is True
-    assert "may have been done" in str(maybe_applied)
-    assert "Nothing was sent" not in str(maybe_applied)
-    if rule.outcome == "not_sent":
-        assert type(maybe_applied) is exceptions.OutcomeUnknownError
-    else:
-        assert type(maybe_applied) is rule.error
-
-
-@pytest.mark.parametrize("rule", ALL_RULES, ids=show_rule)
-def test_what_an_earlier_attempt_reached_the_server_with_was_sent(rule: Rule) -> None:
-    """A call that was refused and then found no server was rejected, and its error says no more."""
-    told = error(Failure(rule=rule, message="failed"), attempts=2, reached_server=True)
-    assert type(told) is rule.error
-    assert told.outcome == ("rejected" if rule.outcome == "not_sent" else rule.outcome)
-    if rule.error is exceptions.ConnectError:
-        words = "Failed" if rule.outcome == "not_sent" else "POST /api/v2/contacts failed"
-        assert str(told) == f"{words} (2 attempts)."
-
-
-@pytest.mark.parametrize(
-    ("failure", "attempts", "message"),
-    [
-        (STATUS_FAILURE, 1, "POST /api/v2/contacts was answered with 429: Slow down."),
-        (STATUS_FAILURE, 0, "POST /api/v2/contacts was answered with 429: Slow down."),
-        (STATUS_FAILURE, 2, "POST /api/v2/contacts was answered with 429: Slow down (2 attempts)."),
-        (STATUS_FAILURE, 4, "POST /api/v2/contacts was answered with 429: Slow down (4 attempts)."),
-        (failed(409, b'{"message": "Contact already exists"}'), 1,
-         "POST /api/v2/contacts was answered with 409: Contact already exists. "
-         "Pass update_if_exists=True to update it."),
-        (failed(401, b""), 1, "POST /api/v2/contacts was answered with 401: Unauthorized. "
-         "Check the API key and secret."),
-        (failed(302, b""), 1, "POST /api/v2/contacts was redirected with 302: Found. "
-         "Redirects are not followed; check the base URL."),
-        (failed(500, HTML), 1, "POST /api/v2/contacts was answered with 500: "
-         "Internal Server Error. It may have been done all the same; look before you send it "
-         "again."),
-        (Failure(rule=RULES[FailureKind.NO_CONNECTION], message="cannot connect to a:443: why"), 1,
-         "Cannot connect to a:443: why (1 attempt). Nothing was sent."),
-        (Failure(rule=RULES[FailureKind.BAD_TLS], message="cannot connect to a:443: why"), 1,
-         "Cannot connect to a:443: why (1 attempt). Nothing was sent; check the base URL, "
-         "the certificates and any proxy."),
-    ],
-)  # fmt: skip
-def test_a_message_says_what_happened_and_what_to_do(
-    failure: Failure, attempts: int, message: str
-) -> None:
-    """A message names the call, what became of it, and the next step, in one or two sentences."""
-    maybe_applied = failure.rule.outcome == "unknown"
-    assert str(error(failure, attempts=attempts, maybe_applied=maybe_applied)) == message
 
 
 @pytest.mark.parametrize(
