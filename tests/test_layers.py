@@ -70,6 +70,14 @@ ROOMS = {
         "_verified": {"_fields", "_responses"},
         "__init__": {"_bulk", "_contacts", "_fields", "_lists", "_responses", "_verified"},
     },
+    "_rate_limits": {
+        "base": set[str](),
+        "fixed": {"base"},
+        "adaptive": {"fixed"},
+        "nested": {"base"},
+        "redis": {"base", "fixed"},
+        "__init__": {"adaptive", "base", "fixed", "nested", "redis"},
+    },
     "_endpoints": {
         "contacts": set[str](),
         "lists": {"contacts"},
@@ -124,6 +132,7 @@ IMPORTED_ONLY_BY = {
     "yarl": {"_exchange", "sandbox"},
     "cattrs": {"_converter"},
     "phonenumbers": {"batch"},
+    "redis": {"_rate_limits"},
     "sqlite3": {"batch", "sandbox"},
     "vobject": {"batch"},
     "olefile": {"batch"},

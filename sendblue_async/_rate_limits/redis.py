@@ -93,7 +93,6 @@ class _Connection:
         self.client = client
         self.script = client.register_script(_SCRIPT)
         self.turn = asyncio.Lock()
-        self.process = os.getpid()
         self.closed = False
         self.guard = _closing(client)
         # An event loop alone does not keep what runs on it.
@@ -156,8 +155,6 @@ class RedisRateLimiter(RateLimiter):
         self._errors = (_module("redis.exceptions").RedisError, OSError, asyncio.TimeoutError)
         self._where = self._find_address()
         self._connections: dict[asyncio.AbstractEventLoop, _Connection] = {}
-        # Those that a fork has copied. To drop one would close that of the parent.
-        self._inherited: list[_Connection] = []
         self._identity = (0, "")
         self._processes = 0
         self._next_slot = self._paused_until = self._heard_at = self._ask_at = -math.inf
@@ -173,7 +170,7 @@ class RedisRateLimiter(RateLimiter):
         The end of the event loop, as in :func:`asyncio.run`, closes it, too.
         """
         connection = self._connections.get(asyncio.get_running_loop())
-        if connection is not None and connection.process == os.getpid():
+        if connection is not None:
             async with connection.turn:
                 await self._drop(connection)
 
@@ -297,12 +294,11 @@ class RedisRateLimiter(RateLimiter):
         """The connection of the running event loop, which is opened when something is asked."""
         loop = asyncio.get_running_loop()
         connection = self._connections.get(loop)
-        if connection is not None and connection.process == os.getpid():
+        if connection is not None:
             return connection
-        for other, ended in list(self._connections.items()):
-            if ended.process != os.getpid():
-                self._inherited.append(ended)
-            if ended.process != os.getpid() or other.is_closed():
+        # After a fork, that of the parent stays: to drop it would close it for the parent, too.
+        for other in list(self._connections):
+            if other.is_closed():
                 self._connections.pop(other, None)
         connection = self._connections[loop] = _Connection(self._make_client())
         await connection.guard.asend(None)

@@ -224,6 +224,20 @@ async def test_a_429_is_told_and_pauses_the_client(
         assert spaced.told == [("throttled", None), ("pause", 10), ("accepted", None)]
 
 
+async def test_a_pause_beyond_the_deadline_takes_no_slot(
+    serve: Any, connect: Any, timer: Any
+) -> None:
+    """The call fails at once, as with a number, and the limiter is not asked."""
+    spaced = Spaced(1.0)
+    server = await serve(refusal(429, Retry_After="100"), echo())
+    client = connect(server, timer=timer, rate_limit=Remote(spaced))
+    for _ in range(2):
+        with pytest.raises(RateLimitError) as caught:
+            await upsert(client)
+        assert caught.value.retry_after == 100
+    assert (timer.waits, spaced.given) == ([], [1000])
+
+
 async def test_whole_numbers_are_times_too(serve: Any, connect: Any) -> None:
     """A limiter may return an int."""
 

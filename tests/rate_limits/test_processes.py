@@ -51,7 +51,7 @@ asyncio.run(main())
 
 # Forks after its first call, as the worker processes of a web server do.
 FORKS = """
-import os, sys
+import gc, os, sys
 from sendblue_async import RedisRateLimiter, SyncSendblueClient
 
 url, rate = sys.argv[1:]
@@ -66,6 +66,7 @@ if child:
 else:
     rows = [{"number": f"+1415555{n:04}"} for n in range(30)]
     assert len(list(client.create_contacts(rows))) == 30
+    gc.collect()
 client.close()
 """
 
@@ -186,3 +187,21 @@ def test_forked_processes_share_a_limit(
     assert time.monotonic() - began > 61 / 30
     members = "sendblue:rate-limit:{default}:processes"
     assert redis_server.ask("ZCARD", members) == ":2\r\n"
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    """The package itself works; only making the limiter needs the library."""
+    program = """
+import sys
+sys.modules["redis"] = None
+from sendblue_async import ConfigurationError, RedisRateLimiter
+try:
+    RedisRateLimiter("redis://:hunter2@localhost", rate=50)
+except ConfigurationError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [*PYTHON, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "pip install 'sendblue-async[redis]'" in done.stdout
+    assert "hunter2" not in done.stdout

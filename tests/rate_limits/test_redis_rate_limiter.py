@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from sendblue_async import ConfigurationError, RedisRateLimiter
+from sendblue_async import ConfigurationError, RedisRateLimiter, SendblueClient
+from sendblue_async.sandbox import Sandbox
 
 from .redis_server import RedisServer
 
@@ -87,6 +88,20 @@ async def test_a_pause_is_shared(make: Make) -> None:
     assert waits[2] - waits[0] == pytest.approx(0.04, abs=0.02)
     now = time.monotonic()
     assert theirs.next_slot_at(now) - now == pytest.approx(20, abs=2)
+
+
+async def test_whoever_waits_learns_of_a_pause(sandbox: Sandbox, make: Make) -> None:
+    """A call that waits for its slot takes a later one, if others were told to pause meanwhile."""
+    async with SendblueClient(
+        sandbox.api_key, sandbox.api_secret, base_url=sandbox.base_url, rate_limit=make(rate=1)
+    ) as client:
+        began = time.monotonic()
+        await client.create_contact("+14155550123")
+        waiting = asyncio.ensure_future(client.create_contact("+14155550124"))
+        await asyncio.sleep(0.3)
+        await make(rate=1).pause(time.monotonic(), 3)
+        await waiting
+    assert 3.25 < time.monotonic() - began < 8
 
 
 async def test_no_pause_lasts_for_ever(make: Make) -> None:
@@ -291,10 +306,8 @@ def test_several_event_loops(redis_server: RedisServer) -> None:
         await ours.aclose()
         await ours.aclose()
         # It may be closed while others use it.
-        asked = [asyncio.ensure_future(wait_of(ours)) for _ in range(5)]
-        await asyncio.sleep(0)
-        await ours.aclose()
-        assert len(await asyncio.gather(*asked)) == 5
+        calls = [ours.aclose() if n == 2 else wait_of(ours) for n in range(5)]
+        await asyncio.gather(*calls)
         assert ours._fallback is None
 
     asyncio.run(close())
@@ -312,3 +325,23 @@ async def test_a_limiter_that_is_dropped_closes_its_connection(redis_server: Red
             break
         await asyncio.sleep(0.01)
     assert clients.split()[0] == "1"
+
+
+async def test_two_batches_share_a_limit(sandbox: Sandbox, make: Make) -> None:
+    """Each of two clients sends at what the other leaves, and its report has the rate of both."""
+
+    async def work(limiter: RedisRateLimiter, start: int) -> float:
+        async with SendblueClient(
+            sandbox.api_key, sandbox.api_secret, base_url=sandbox.base_url, rate_limit=limiter
+        ) as client:
+            rows = [{"number": f"+1415555{n:04}"} for n in range(start, start + 50)]
+            results = [result async for result in client.create_contacts(rows)]
+        assert [result.outcome for result in results] == ["created"] * 50
+        return time.monotonic()
+
+    began = time.monotonic()
+    ends = await asyncio.gather(work(make(), 0), work(make(), 100))
+    assert max(ends) - began == pytest.approx(99 / 50, abs=0.8)
+    assert max(ends) - began > 99 / 50
+    # Neither waits for the other to finish.
+    assert min(ends) - began > 1.2
