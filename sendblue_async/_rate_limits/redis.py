@@ -179,18 +179,23 @@ class RedisRateLimiter(RateLimiter):
         began = _monotonic()
         # What batches go by until the answer has come.
         self._next_slot = max(self._next_slot, began) + 1 / self._rate
-        answer = await self._ask("reserve", 1 / self._rate, until=began + before - now)
+        answer = fallback = None
+        # Redis may have come back between no answer and here.
+        while answer is None and fallback is None:
+            answer = await self._ask("reserve", 1 / self._rate, until=began + before - now)
+            fallback = self._fallback
         now += _monotonic() - began
         paused_until = now + self._paused_until - _monotonic()
         if answer is not None:
             return max(now + answer.wait, paused_until)
-        assert self._fallback is not None
-        return self._fallback.reserve_slot(max(now, paused_until), before)
+        assert fallback is not None
+        return fallback.reserve_slot(max(now, paused_until), before)
 
     def next_slot_at(self, now: float) -> float:
         """The next slot, as far as it is known here."""
-        if self._fallback is not None:
-            return self._fallback.next_slot_at(now)
+        fallback = self._fallback
+        if fallback is not None:
+            return fallback.next_slot_at(now)
         return max(now, now + max(self._next_slot, self._paused_until) - _monotonic())
 
     async def paused_until(self) -> float:
