@@ -260,6 +260,6 @@ def _explain_unsettled(error: SendblueError, look: LookUpResult, looks: int) -> 
             context = NotFoundError("The look-up found no contact.", status=404)
     else:
         why = "It could not be looked up."
-    error.args = (f"{error} {why}", *error.args[1:])
+    error.args = (f"{error} {why}",)
     error.__context__ = context
     return error

@@ -90,13 +90,3 @@ def test_the_page_tells_of_nothing_else() -> None:
     """No row of the page is without a rule, and each says what to do."""
     assert {*on_the_page()} == {*RULES}
     assert all(row[-1] for row in rows())
-
-
-@pytest.mark.parametrize("effect", Effect)
-@pytest.mark.parametrize("rule", [*RULES.values()])
-def test_what_is_transient_and_harmless_is_retryable(rule: Rule, effect: Effect) -> None:
-    """What may do its work twice is not retryable once an attempt may have been applied."""
-    transient = rule.retryable is not Retryable.NO
-    assert is_retryable(rule, effect, maybe_applied=False) == transient
-    harmless = effect is not Effect.NON_IDEMPOTENT
-    assert is_retryable(rule, effect, maybe_applied=True) == (transient and harmless)

@@ -22,6 +22,7 @@ from sendblue_async._retry import (
     RetryBudget,
     RetryPolicy,
     Rule,
+    is_retryable,
     rule_for,
 )
 from sendblue_async.exceptions import ConfigurationError
@@ -311,6 +312,16 @@ def test_below_half_failures_the_budget_does_not_bite() -> None:
         budget.on_failure()
         assert budget.allows_retry
         budget.on_success()
+
+
+@pytest.mark.parametrize("effect", Effect)
+def test_what_may_do_its_work_twice_is_not_retryable_after_doubt(effect: Effect) -> None:
+    """A later call is safe unless an attempt may have been applied that must not be repeated."""
+    for rule in ALL_RULES:
+        transient = rule.retryable is not Retryable.NO
+        assert is_retryable(rule, effect, maybe_applied=False) is transient
+        harmless = effect is not Effect.NON_IDEMPOTENT
+        assert is_retryable(rule, effect, maybe_applied=True) is (transient and harmless)
 
 
 NOT_ATTEMPTED = RULES[FailureKind.NO_TIME_LEFT]

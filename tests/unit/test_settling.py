@@ -12,7 +12,6 @@ import pytest
 from sendblue_async._retry import Effect
 from sendblue_async._settling import (
     LOOK_UP_WAITS,
-    READ_LAG,
     Flow,
     LookUp,
     LookUpResult,
@@ -46,12 +45,21 @@ ADA = ContactCreate(number=NUMBER, first_name="Ada")
 LOOK_UP: Call[ContactResponse] = Call(
     method="GET", path="/x", effect=Effect.SAFE, read=make_reader(ContactResponse)
 )
-EARLY, LATE = 0.1, READ_LAG
+# Reads lag behind writes by up to three seconds.
+EARLY, LATE = 0.1, 3.0
 
 
 def unknown(attempts: int = 4) -> OutcomeUnknownError:
     """What the call ended in."""
-    return OutcomeUnknownError("Lost.", outcome="unknown", attempts=attempts, maybe_applied=True)
+    return OutcomeUnknownError(
+        "Lost.",
+        outcome="unknown",
+        attempts=attempts,
+        retry_after=7.0,
+        timed_out=True,
+        maybe_applied=True,
+        retryable=True,
+    )
 
 
 def result(
@@ -97,6 +105,9 @@ def at(seconds_ago: float) -> datetime:
     return datetime.fromtimestamp(NOW - seconds_ago, timezone.utc)
 
 
+MIDNIGHT = datetime(2023, 11, 12, tzinfo=timezone.utc)
+
+
 def run(flow: Flow[Any], answers: Iterable[Any]) -> tuple[list[Any], Any]:
     """The steps that a flow asks for, answered one after another, and what it comes to."""
     steps: list[Any] = []
@@ -135,6 +146,7 @@ def test_a_create_that_is_not_shown_is_sent_once_more_and_looked_up_until_the_en
     assert (type(error), error.attempts, error.maybe_applied) == (OutcomeUnknownError, 5, True)
     assert "looked up 5 times" in str(error)
     assert isinstance(error.__context__, NotFoundError)
+    assert error.__context__.status == 404
 
 
 def test_an_attempt_beyond_the_policy_may_be_answered() -> None:
@@ -168,6 +180,8 @@ def test_a_create_that_met_409_is_not_sent_again() -> None:
         (at(86_401), None, False),
         (None, NOW, True),
         # Midnight may stand for any time of that day, in any zone.
+        (MIDNIGHT, MIDNIGHT.timestamp() + 36 * 3600 + 300, True),
+        (MIDNIGHT, MIDNIGHT.timestamp() + 36 * 3600 + 301, False),
         (datetime(2023, 11, 14, tzinfo=timezone.utc), NOW, True),
         (datetime(2023, 11, 13, tzinfo=timezone.utc), NOW, False),
     ],
@@ -190,6 +204,7 @@ def test_a_contact_from_before_is_believed_once_reads_have_caught_up() -> None:
     _, error = create([shown(**old), shown(**old, elapsed=LATE)])
     assert type(error) is ContactExistsError
     assert (error.outcome, error.maybe_applied, error.retryable) == ("rejected", False, False)
+    assert (error.timed_out, error.retry_after, error.attempts) == (False, None, 4)
     assert "existed before" in str(error)
 
 
