@@ -1,4 +1,4 @@
-"""What aiohttp's errors mean for an attempt."""
+"""Read aiohttp's errors: what each means for an attempt."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def read_error(
 
 
 def _classify(error: BaseException, was_sent: bool) -> tuple[FailureKind, str]:
-    """The kind of an error, and words for it; none if it is about connecting.
+    """Find the kind of an error, and words for it; none if it is about connecting.
 
     The order matters, as aiohttp's classes overlap.
     """

@@ -197,7 +197,7 @@ class ApiClient(SharesConnections):
         retry: RetryPolicy | None = None,
         **others: Unpack[NoOthers],
     ) -> Self:
-        """A view of this client with other timeouts or another retry policy.
+        """Make a view of this client with other timeouts or another retry policy.
 
         It shares the connections, keys and rate limit; closing one closes the other.
 
@@ -214,7 +214,7 @@ class ApiClient(SharesConnections):
         return view
 
     def _with_rate_limiter(self, limiter: RateLimiter) -> Self:
-        """A view of this client with a rate limiter of its own."""
+        """Make a view of this client with a rate limiter of its own."""
         view = copy.copy(self)
         view._rate_limiter = limiter
         return view

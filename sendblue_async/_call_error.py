@@ -52,7 +52,7 @@ def make_error(
         message += f" ({attempts} attempt{'s' if attempts > 1 else ''})"
     message += "."
     return cls(
-        " ".join([message, *_advice(call, failure, cls, outcome, base_url)]),
+        " ".join([message, *_advise(call, failure, cls, outcome, base_url)]),
         outcome=outcome,
         method=call.method,
         url=base_url + redact_path(call.path),
@@ -69,18 +69,18 @@ def make_error(
     )
 
 
-def _advice(
+def _advise(
     call: Call[Any], failure: Failure, cls: type[SendblueError], outcome: Outcome, base_url: str
 ) -> list[str]:
-    """What there is to do about a failure, in sentences."""
+    """Say what to do about a failure, in sentences."""
     advice = []
     if failure.meaning is Meaning.PLAN_LIMIT:
-        advice.append(_CAPPED)
+        advice.append(_PLAN_LIMIT_ADVICE)
     elif failure.meaning is Meaning.NO_KEYS:
         other = DEFAULT_BASE_URL if base_url == _OTHER_BASE_URL else _OTHER_BASE_URL
-        advice.append(_NO_KEYS.format(other))
+        advice.append(_NO_KEYS_ADVICE.format(other))
     if outcome == "unknown" and call.effect is not Effect.SAFE:
-        advice.append(_REPEAT if call.effect is Effect.IDEMPOTENT else _LOOK_FIRST)
+        advice.append(_REPEAT_ADVICE if call.effect is Effect.IDEMPOTENT else _LOOK_FIRST_ADVICE)
     elif cls is ContactExistsError and call.effect is Effect.VERIFIABLE:
         advice.append("Pass update_if_exists=True to update it.")
     elif not advice and cls is AuthenticationError and failure.refused_token is not None:
@@ -91,16 +91,16 @@ def _advice(
 
 
 _OTHER_BASE_URL = "https://api.sendblue.com"
-_NO_KEYS = (
+_NO_KEYS_ADVICE = (
     "The headers with the keys did not arrive: a proxy dropped them, or the host is the wrong "
     "one. Have the proxy let them through, or set base_url (SENDBLUE_API_BASE_URL) to {}."
 )
-_CAPPED = (
+_PLAN_LIMIT_ADVICE = (
     "This is a cap of the account's plan and no rate limit, so waiting does not help: make room, "
     "or have the plan extended."
 )
-_LOOK_FIRST = "It may have been done all the same; look before you send it again."
-_REPEAT = "It may have been done all the same; to send it again does no harm."
+_LOOK_FIRST_ADVICE = "It may have been done all the same; look before you send it again."
+_REPEAT_ADVICE = "It may have been done all the same; to send it again does no harm."
 _ADVICE: Mapping[type[SendblueError], str] = {
     AuthenticationError: "Check the API key and secret.",
     ConnectError: "Nothing was sent.",

@@ -58,7 +58,7 @@ class Identity:
 
     @classmethod
     def of(cls, settings: Settings, token: Secret | None = None) -> Identity:
-        """The identity of whoever has the keys in the settings, or this token."""
+        """Make the identity of whoever has the keys in the settings, or this token."""
         headers = CIMultiDict(settings.headers)
         if token is not None:
             headers["authorization"] = Revealed("Bearer " + token.reveal())

@@ -123,7 +123,7 @@ RULES: Mapping[FailureKind | int | str, Rule] = {
 
 
 def rule_for(status: int, *, has_retry_after: bool) -> Rule:
-    """The row for an HTTP status that is not 2xx.
+    """Find the row for an HTTP status that is not 2xx.
 
     Args:
         status: The status.

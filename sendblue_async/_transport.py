@@ -240,7 +240,7 @@ class Transport:
             with anyio.move_on_after(deadline - clock.monotonic()) as scope:
                 await pool.slots.acquire()
             if scope.cancelled_caught:
-                return _no_time("waited for a free connection until its time was over")
+                return _fail_no_time("waited for a free connection until its time was over")
         try:
             identity = self._identity or await self._identify(deadline)
             if isinstance(identity, Failure):
@@ -254,7 +254,7 @@ class Transport:
                 now = waited
             left = deadline - now
             if left <= 0:
-                return _no_time("had no time left")
+                return _fail_no_time("had no time left")
             return await exchange(
                 pool.session,
                 self._settings,
@@ -273,23 +273,23 @@ class Transport:
     ) -> float | Failure:
         """Wait for a slot of the rate limiter; return the time at which it has come."""
         while True:
-            slot = await self._in_time(reserved, deadline)
+            slot = await self._await(reserved, deadline)
             now = self.clock.monotonic()
             if slot is None:
-                return _no_time("waited for the rate limiter until its time was over")
+                return _fail_no_time("waited for the rate limiter until its time was over")
             if slot <= now:
                 return now
             if slot >= deadline:
-                return _slot_too_late(slot - now)
+                return _fail_slot_too_late(slot - now)
             await self.clock.sleep(slot - now)
-            paused_until = await self._in_time(limiter.paused_until(), deadline)
+            paused_until = await self._await(limiter.paused_until(), deadline)
             now = self.clock.monotonic()
             if paused_until is None or paused_until <= now:
                 return now
             reserved = limiter.reserve_slot(now, deadline)
 
-    async def _in_time(self, answer: float | Awaitable[float], deadline: float) -> float | None:
-        """What a rate limiter answers, or ``None`` if the deadline comes first."""
+    async def _await(self, answer: float | Awaitable[float], deadline: float) -> float | None:
+        """Wait for what a rate limiter answers; ``None`` if the deadline comes first."""
         if not isinstance(answer, Awaitable):
             return answer
         with anyio.move_on_after(deadline - self.clock.monotonic()):
@@ -297,16 +297,16 @@ class Transport:
         return None
 
     async def _identify(self, deadline: float) -> Identity | Failure:
-        """The identity by an access token, or why there is none."""
+        """Get an access token for the request, or say why there is none."""
         assert self._tokens is not None
         token = await self._tokens.get(deadline - self.clock.monotonic())
         if isinstance(token, NoToken):
             return Failure(
-                rule=_rule_without_token(RULES[FailureKind.NO_TOKEN], token),
+                rule=_adapt_rule(RULES[FailureKind.NO_TOKEN], token),
                 message=f"was not sent: {token.reason}",
                 timed_out=token.timed_out,
                 was_attempted=False,
-                **self._cause_of(token),
+                **self._describe_cause(token),
             )
         identity = self._token_identity
         if identity is None or identity.token is not token:
@@ -323,14 +323,14 @@ class Transport:
             return refused, token is not refused.refused_token
         failure = evolve(
             refused,
-            rule=_rule_without_token(refused.rule, token),
+            rule=_adapt_rule(refused.rule, token),
             message=f"{refused.message}, and {token.reason}",
             timed_out=token.timed_out,
-            **self._cause_of(token),
+            **self._describe_cause(token),
         )
         return failure, False
 
-    def _cause_of(self, token: NoToken) -> dict[str, Any]:
+    def _describe_cause(self, token: NoToken) -> dict[str, Any]:
         if token.cause is None:
             return {}
         text = f"{type(token.cause).__name__}: {token.cause}"
@@ -351,17 +351,17 @@ class Transport:
         await self.rate_limiter.aclose()
 
 
-def _rule_without_token(rule: Rule, token: NoToken) -> Rule:
+def _adapt_rule(rule: Rule, token: NoToken) -> Rule:
     retryable = Retryable.LATER if token.error is ConnectError else Retryable.NO
     return rule._replace(error=token.error, retryable=retryable)
 
 
-def _no_time(message: str) -> Failure:
+def _fail_no_time(message: str) -> Failure:
     rule = RULES[FailureKind.NO_TIME_LEFT]
     return Failure(rule=rule, message=message, timed_out=True, was_attempted=False)
 
 
-def _slot_too_late(seconds: float) -> Failure:
+def _fail_slot_too_late(seconds: float) -> Failure:
     return Failure(
         rule=RULES[FailureKind.SLOT_TOO_LATE],
         message=f"was not sent, as the next request is due only in {seconds:.1f} s",

@@ -193,7 +193,7 @@ def make_reader(
 
 
 def _unwrap(document: Any) -> Any:
-    """What is under ``data``, with the keys that stand beside that, which nobody knows."""
+    """Take out what is under ``data``, and add the unknown keys beside it."""
     if type(document) is not dict or type(document.get("data")) is not dict:
         raise TypeError("not a JSON object with an object under data")
     beside = {key: value for key, value in document.items() if key != "data"}
