@@ -13,7 +13,7 @@ _T = TypeVar("_T")
 
 
 class NoOthers(TypedDict):
-    """No further keyword arguments: type checkers refuse each, and so does what takes them."""
+    """No further keyword arguments: type checkers refuse each, and so do functions that take it."""
 
 
 # What other libraries call an argument, and what it is here: an argument, and how to give it.
@@ -106,7 +106,7 @@ def _suggest(wrong: str, value: object, known: list[str]) -> str | None:
 
 
 def hide_others(function: _F) -> _F:
-    """Leave ``**others`` out of the signature that is shown, and that web frameworks go by."""
+    """Hide ``**others`` in the signature, which readers and web frameworks go by."""
     whole = signature(function)
     kept = [each for each in whole.parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
     function.__signature__ = whole.replace(parameters=kept)  # type: ignore[attr-defined]
@@ -114,7 +114,7 @@ def hide_others(function: _F) -> _F:
 
 
 def suggest_arguments(cls: type[_T]) -> type[_T]:
-    """Have a class say which argument was meant where it is made with one that it has not."""
+    """Have a class suggest the argument that was meant when it is given an unknown one."""
     init = cls.__init__
 
     @wraps(init)

@@ -10,7 +10,7 @@ from .exceptions import ConfigurationError
 
 
 def check_count(name: str, value: Any) -> int:
-    """A whole number of 1 or more.
+    """Check that a value is a whole number of 1 or more, and return it.
 
     Raises:
         ConfigurationError: If it is not; names the option.
@@ -26,7 +26,7 @@ def is_count(instance: object, attribute: Attribute[Any], value: Any) -> None:
 
 
 def check_flags(**flags: Any) -> None:
-    """Refuse options that are neither true nor false, but merely count as such.
+    """Check that options are true or false, and not what merely counts as such.
 
     Raises:
         ConfigurationError: If one is; names it.
@@ -50,7 +50,7 @@ def is_duration(instance: object, attribute: Attribute[Any], value: Any) -> None
 
 
 def check_positive_seconds(name: str, value: Any) -> float:
-    """A number of seconds above 0.
+    """Check that a value is a number of seconds above 0, and return it.
 
     Raises:
         ConfigurationError: If it is not; names the option.

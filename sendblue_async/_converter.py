@@ -47,7 +47,7 @@ That the server clears a field on ``null`` is an assumption of this package.
 
 
 def _refuse(value: object, kind: type) -> Any:
-    """The structure hook of a plain type for a value of another; cattrs' own would coerce it."""
+    """Refuse a value of another type than a plain one; cattrs' own hook would coerce it."""
     raise TypeError(f"not of type {kind.__name__}")
 
 
@@ -58,7 +58,7 @@ def _read_strings(value: object, _: Any) -> tuple[str, ...]:
 
 
 def _read_models(value: object, hint: Any) -> tuple[Any, ...]:
-    """A list of objects; one that is no object makes the whole list unreadable."""
+    """Read a list of objects; one that is no object makes the whole list unreadable."""
     if type(value) is not list:
         raise TypeError("not a list")
     kind = get_args(hint)[0]
@@ -81,7 +81,7 @@ def _read_string_mapping(value: object, _: Any) -> dict[str, str]:
 
 
 def _read_or_none(value: object, hint: Any, hook: Callable[[Any, Any], Any]) -> Any:
-    """The value of a field, or ``None`` if it is not of the field's type."""
+    """Read the value of a field, or ``None`` if it is not of the field's type."""
     if type(value) is hint:
         return value
     try:
@@ -95,7 +95,7 @@ _Field = tuple[str, Any, Callable[[Any, Any], Any], str | None]
 
 
 def _make_reader(cls: type) -> Callable[..., Any]:
-    """The structure hook of one model, compiled once."""
+    """Make the structure hook of a model."""
     (extra_name,) = fields_of(cls, "extra")
     preferred, hints = wire_names(cls), fields_of(cls)
     fields: dict[str, _Field] = {}
@@ -140,7 +140,7 @@ def _make_reader(cls: type) -> Callable[..., Any]:
 
 
 def _make_writer(cls: type) -> Callable[[Any], dict[str, Any]]:
-    """The unstructure hook of one model, compiled once."""
+    """Make the unstructure hook of a model."""
     names = tuple(wire_names(cls).items())
     extra_names = tuple(fields_of(cls, "extra"))
     plain = (str, bool, int)
@@ -190,7 +190,7 @@ converter = _make_converter()
 
 
 def structure(payload: object, cls: type[T], **local: Any) -> T:
-    """The model of this type that a JSON object stands for.
+    """Make a model of this type from a JSON object.
 
     Args:
         payload: What ``json.loads`` gave.
@@ -206,13 +206,13 @@ def structure(payload: object, cls: type[T], **local: Any) -> T:
 
 
 def unstructure(model: Any) -> dict[str, Any]:
-    """The JSON object of a model: preferred spellings, no key for what was not given."""
+    """Make the JSON object of a model: preferred spellings, no key for what was not given."""
     body: dict[str, Any] = converter.unstructure(model)
     return body
 
 
 def encode_json(document: Any, field: str) -> bytes:
-    """A JSON document as UTF-8 bytes.
+    """Encode a JSON document as UTF-8 bytes.
 
     Raises:
         ValidationError: If it holds something JSON has no form for, such as NaN, a set, a lone

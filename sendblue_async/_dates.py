@@ -11,7 +11,7 @@ _FRACTION = re.compile(r"\.([0-9]+)")
 
 
 def parse_datetime(value: object) -> datetime:
-    """An aware datetime from an ISO 8601 string; one without an offset is taken as UTC.
+    """Parse an ISO 8601 string into an aware datetime; without an offset it is taken as UTC.
 
     Raises:
         TypeError: If it is no string.
@@ -31,7 +31,7 @@ def parse_datetime(value: object) -> datetime:
 
 
 def format_datetime(value: datetime) -> str:
-    """The wire form of an aware datetime: ISO 8601 in UTC with a ``Z``."""
+    """Format an aware datetime for the wire: ISO 8601 in UTC with a ``Z``."""
     # In the first and the last hours of the calendar the offset stays.
     with suppress(OverflowError):
         value = value.astimezone(timezone.utc)

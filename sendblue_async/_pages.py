@@ -28,7 +28,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
 
 @define
 class Walk:
-    """Where a walk over all contacts stands. No I/O.
+    """The state of a walk over all contacts. No I/O.
 
     Attributes:
         page_size: How many contacts to ask for at once, 10 to 1,000. Of fewer than ten, a page
@@ -57,8 +57,8 @@ class Walk:
     # The index of each contact, from ``created_at_gte`` on, when a page showed it.
     _indexes: dict[Any, int] = field(factory=dict, init=False)
 
-    def query(self) -> ContactQuery:
-        """What to ask for next.
+    def next_query(self) -> ContactQuery:
+        """Make the query for the next page.
 
         Raises:
             APIError: If the API cannot show what comes next.
@@ -80,7 +80,7 @@ class Walk:
         )
 
     def take_page(self, page: Sequence[Contact]) -> list[Contact]:
-        """The contacts of the page just asked for that were not given before; moves on.
+        """Take the page just asked for, and return its contacts that were not given before.
 
         Raises:
             APIError: If the API shows the same contacts whatever it is asked for.
@@ -164,7 +164,7 @@ def _occurrence(contact: Contact) -> Any:
 async def iterate_contacts(
     walk: Walk, fetch: Callable[[ContactQuery], Awaitable[ContactPage]]
 ) -> AsyncGenerator[Contact, None]:
-    """Each contact once; while those of one page are given, the next page is fetched.
+    """Give each contact once; fetch the next page while those of one are given.
 
     Raises:
         APIError: If the API cannot show all of them, after those that it did show.
@@ -173,7 +173,7 @@ async def iterate_contacts(
     require_asyncio()
 
     async def fetch_next() -> ContactPage:
-        return await fetch(walk.query())
+        return await fetch(walk.next_query())
 
     page: asyncio.Task[ContactPage] | None = asyncio.create_task(fetch_next())
     try:

@@ -1,4 +1,4 @@
-"""Whose an answer is, by the phone numbers that it shows in whatever spelling."""
+"""Whom an answer is about, by the phone numbers that it shows in whatever spelling."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def spellings(cls: type) -> dict[str, str]:
 
 
 def preferred_spellings(given: Mapping[str, Any], cls: type) -> dict[str, Any]:
-    """The same values under their fields' preferred names; ``None`` counts as not given.
+    """Put values under their fields' preferred names; ``None`` counts as not given.
 
     Raises:
         ValidationError: If a name is no field, or if two spellings of one field differ.

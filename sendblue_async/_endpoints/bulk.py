@@ -49,7 +49,7 @@ class BulkContacts(ContactLists):
         return await self._send_settling(_CREATE_BULK.call(BulkCreate(contacts=contacts)))
 
     async def delete_contacts_bulk(self, numbers: Iterable[str]) -> BulkDeleteResponse:
-        """Remove the contacts with these numbers in one request; says how many there were.
+        """Delete the contacts with these numbers in one request, and return how many there were.
 
         Args:
             numbers: Phone numbers, each as for :meth:`create_contact`; at least one.

@@ -257,7 +257,7 @@ class Contacts(ApiClient):
     async def delete_contact(
         self, number: str, *, missing_ok: bool = False, **others: Unpack[NoOthers]
     ) -> StatusResponse:
-        """Remove the contact with this number.
+        """Delete the contact with this number.
 
         If an attempt ended without a usable answer, the contact is looked up. The call succeeds,
         with ``meta.settled`` true, if it is gone, and that can be believed some seconds later.

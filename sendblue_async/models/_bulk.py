@@ -69,7 +69,7 @@ class BulkContact:
 
     @classmethod
     def of(cls, contact: BulkContact | ContactCreate | Mapping[str, Any]) -> BulkContact:
-        """The same contact as an entry of a bulk create.
+        """Make an entry of a bulk create for a contact.
 
         Args:
             contact: An entry, a contact to be created, or a mapping of an entry's fields. Of
@@ -157,7 +157,7 @@ class BulkDelete:
 
 @frozen(kw_only=True, slots=False, repr=False)
 class BulkCreateResponse(Response):
-    """The contacts that a bulk create made.
+    """The contacts that a bulk create created.
 
     Attributes:
         contacts: The contacts created, or ``None`` if the answer did not show them.

@@ -94,7 +94,7 @@ class ContactCreate:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> ContactCreate:
-        """The contact that a mapping describes.
+        """Make the contact that a mapping describes.
 
         Args:
             fields: Field names and values. Sendblue's deprecated spellings (``phone_number``,

@@ -1,4 +1,4 @@
-"""What a field of a request may hold: the checks that models make when they are made."""
+"""What a field of a request may hold: the checks when a model is made."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def e164(value: object, field: str = "number") -> str:
 
 
 def show(value: object) -> str:
-    """A value as an error message shows it: typed if it is no string, and never long.
+    """Show a value in an error message: with its type if it is no string, and never long.
 
     Phone numbers in it, and what was meant as one, are cut to their last four digits.
     """
@@ -190,7 +190,7 @@ def list_items(value: Iterable[T], name: str) -> list[T]:
 
 
 def number_in(low: int, high: int) -> Callable[[Any, Attribute[Any], object], None]:
-    """A validator for a whole number from ``low`` to ``high``."""
+    """Make a validator for a whole number from ``low`` to ``high``."""
 
     def check(instance: object, attribute: Attribute[Any], value: object) -> None:
         if type(value) is not int or not low <= value <= high:
@@ -203,7 +203,7 @@ def number_in(low: int, high: int) -> Callable[[Any, Attribute[Any], object], No
 
 
 def one_of(*choices: str) -> Callable[[Any, Attribute[Any], object], None]:
-    """A validator for one of these words."""
+    """Make a validator for one of these words."""
 
     def check(instance: object, attribute: Attribute[Any], value: object) -> None:
         if value not in choices:
@@ -246,7 +246,7 @@ def is_aware(instance: object, attribute: Attribute[Any], value: object) -> None
 
 
 def show_fields(model: Any) -> str:
-    """The model with the fields that have a value, its own first; also one not whole yet."""
+    """Show a model by the fields that have a value, its own first; also one not whole yet."""
     names = sorted(fields(type(model)), key=lambda field: "role" in field.metadata)
     values = {field.name: getattr(model, field.name, None) for field in names}
     given = (f"{name}={value!r}" for name, value in values.items() if value not in (None, {}))

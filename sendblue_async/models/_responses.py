@@ -34,7 +34,7 @@ class ResponseMeta:
 
     @property
     def request_id(self) -> str | None:
-        """What the server calls the request, for its support; ``None`` if it did not say.
+        """The server's identifier of the request, for its support; ``None`` if it sent none.
 
         From the first of these headers that the answer has: ``X-Request-Id``, ``Request-Id``,
         ``X-Correlation-Id``, ``X-Amzn-RequestId``, ``X-Amzn-Trace-Id`` and ``CF-Ray``.

@@ -93,7 +93,7 @@ def fault_answer(fault: str, plan: Plan, faults: Faults, *, path: str) -> Answer
 
 
 def add_date(answer: Answer, seconds: int) -> Answer:
-    """The answer with the time at which it was given, in seconds since the epoch."""
+    """Add the time at which an answer was given, in seconds since the epoch."""
     return evolve(answer, headers={"Date": _http_date(seconds), **answer.headers})
 
 
@@ -104,7 +104,7 @@ def _http_date(seconds: int) -> str:
 
 
 def reason_phrase(status: int) -> str:
-    """The words that go with a status, also for those that only proxies use."""
+    """The words of a status, also of those that only proxies use."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:

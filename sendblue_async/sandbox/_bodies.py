@@ -49,9 +49,9 @@ def require_list(given: dict[str, object], name: str, content: str) -> list[obje
 def read_changes(given: dict[str, object], spellings: Mapping[str, str]) -> dict[str, Any]:
     changes: dict[str, Any] = read_texts(given, spellings)
     if "tags" in given:
-        changes["tags"] = _tags(given["tags"])
+        changes["tags"] = _read_tags(given["tags"])
     if "custom_variables" in given:
-        changes["custom_variables"] = _variables(given["custom_variables"])
+        changes["custom_variables"] = _read_variables(given["custom_variables"])
     return changes
 
 
@@ -77,7 +77,7 @@ def read_flags(given: dict[str, object], spellings: Mapping[str, str]) -> dict[s
     return flags
 
 
-def _tags(value: object) -> tuple[str, ...]:
+def _read_tags(value: object) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or not _all_text(cast("list[object]", value)):
@@ -85,7 +85,7 @@ def _tags(value: object) -> tuple[str, ...]:
     return tuple(cast("list[str]", value))
 
 
-def _variables(value: object) -> dict[str, str] | None:
+def _read_variables(value: object) -> dict[str, str] | None:
     if value is None:
         return None
     if not isinstance(value, dict) or not _all_text(cast("dict[str, object]", value).values()):

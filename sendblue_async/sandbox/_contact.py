@@ -79,13 +79,13 @@ class StoredContact:
         return {**fields, **{_CAMEL[name]: fields[name] for name in _DOUBLED}}
 
     def show(self, spelling: Spelling) -> dict[str, Any]:
-        """The 12 fields as answers with this spelling show them."""
+        """Show the 12 fields as answers with this spelling do."""
         if spelling == "both":
             return self.as_doubled_dict()
         return self.as_dict() if spelling == "snake" else self.as_camel_dict()
 
     def merge(self, changes: dict[str, Any]) -> StoredContact:
-        """This contact after an update: absent fields stay, None clears, variables are merged."""
+        """Apply an update: absent fields stay, None clears, variables are merged."""
         variables = changes.get("custom_variables")
         if variables is not None:
             changes = {**changes, "custom_variables": {**self.custom_variables, **variables}}
@@ -113,7 +113,7 @@ _DOUBLED = (
 
 
 def normalize_number(text: str) -> str:
-    """The E.164 form of a number, without its spaces, dashes, dots and parentheses.
+    """Bring a number into E.164 form, without its spaces, dashes, dots and parentheses.
 
     Raises:
         Refusal: 400, if the rest is not ``+`` and 7 to 15 digits, the first one not zero.

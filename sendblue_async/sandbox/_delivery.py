@@ -17,14 +17,14 @@ _NOT_HTTP = b"220 mail.example.com ESMTP\r\n\x00\x01\x02\xff\r\n"
 
 
 def send(answer: Answer) -> web.StreamResponse:
-    """The whole answer at once, as HTTP wants it."""
+    """Send the whole answer at once, as HTTP wants it."""
     return web.Response(status=answer.status, body=answer.body, headers=_headers(answer))
 
 
 async def send_slowly(
     request: web.BaseRequest, answer: Answer, interval: float
 ) -> web.StreamResponse:
-    """The head at once, then the body one byte every ``interval`` seconds."""
+    """Send the head at once, then the body one byte every ``interval`` seconds."""
     response = web.StreamResponse(status=answer.status, headers=_headers(answer))
     response.content_length = len(answer.body)
     await response.prepare(request)
@@ -35,7 +35,7 @@ async def send_slowly(
 
 
 def _send_short(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
-    """A head that announces the whole body, half of the body, and a closed connection."""
+    """Send a head that announces the whole body and half of the body, and close the connection."""
     head = (
         f"HTTP/1.1 {answer.status} {reason_phrase(answer.status)}\r\n"
         f"Content-Type: {answer.content_type}\r\n"
@@ -45,17 +45,17 @@ def _send_short(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
 
 
 def _send_not_http(request: web.BaseRequest) -> web.StreamResponse:
-    """Bytes of another protocol, and a closed connection."""
+    """Send bytes of another protocol, and close the connection."""
     return _write_and_close(request, _NOT_HTTP)
 
 
 def _hang_up(request: web.BaseRequest) -> web.StreamResponse:
-    """No answer: the connection is closed in the orderly way."""
+    """Close the connection in the orderly way, without an answer."""
     return _write_and_close(request, b"")
 
 
 def _reset_connection(request: web.BaseRequest) -> web.StreamResponse:
-    """No answer: the connection is reset (TCP RST)."""
+    """Reset the connection (TCP RST), without an answer."""
     transport = request.transport
     if transport is not None:
         connection = transport.get_extra_info("socket")

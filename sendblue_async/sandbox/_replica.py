@@ -58,7 +58,7 @@ class ReplicatedStore:
         return replica
 
     def _start_replica(self) -> MemoryStore | None:
-        """The replica, if reads lag; it begins with what is stored when it is first needed."""
+        """Start the replica, if reads lag and it is needed for the first time, and return it."""
         if self._lag and self._replica is None:
             self._replica = MemoryStore()
             for number in self._store.numbers():

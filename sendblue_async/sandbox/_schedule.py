@@ -73,7 +73,7 @@ class FaultSchedule:
         self._after = _select_dials(faults, _AFTER_COMMIT)
 
     def next_plan(self) -> Plan:
-        """The plan for the request that has just arrived."""
+        """Make the plan for the request that has just arrived."""
         faults = self._faults
         draw = self._random.random
         draws = [draw() for _ in _DRAWS]

@@ -276,7 +276,7 @@ class Sandbox:
             )
 
     def _issue_token(self, request: web.BaseRequest) -> Answer:
-        """The answer to a request for a token, which the two keys alone can make."""
+        """Issue a token, for which a request needs the two keys."""
         if request.method != "POST":
             return error_answer(405, "Method not allowed", path=TOKENS_PATH)
         if KEY_HEADER not in request.headers or self._check_keys(request) is not None:
@@ -308,12 +308,12 @@ class Sandbox:
         self._tokens.revoke_all()
 
     def _check_keys(self, request: web.BaseRequest) -> Answer | None:
-        """The answer to a request with the wrong keys or token, or ``None`` if they are right."""
+        """Check the keys or the token of a request, and return the answer if they are wrong."""
         key = request.headers.get(KEY_HEADER, "")
         secret = request.headers.get(SECRET_HEADER, "")
         token = bearer_token(request.headers.get("authorization", ""))
         if token is not None and not key and not secret:
-            right = self._tokens.accept(token)
+            right = self._tokens.accepts(token)
         elif not key or not secret:
             return json_answer(403, {"message": "Did not get inputs for authorization"})
         else:

@@ -39,7 +39,7 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of what ``open`` took; safe to call twice."""
+        """Release what ``open`` took; safe to call twice."""
         ...
 
     def exclusive(self) -> AbstractContextManager[None]:
@@ -47,23 +47,23 @@ class Store(Protocol):
         ...
 
     def get(self, number: str) -> StoredContact | None:
-        """The contact with this number, or None."""
+        """Get the contact with this number, or None."""
         ...
 
     def put(self, contact: StoredContact) -> None:
-        """Store a contact in place of the one with the same number."""
+        """Store a contact, and replace the one with the same number."""
         ...
 
     def remove(self, number: str) -> bool:
-        """Forget a contact; says whether there was one."""
+        """Remove a contact, and return whether there was one."""
         ...
 
     def numbers(self) -> list[str]:
-        """Every number, in the order of creation."""
+        """List every number, in the order of creation."""
         ...
 
     def page(self, query: ListQuery) -> list[StoredContact]:
-        """The contacts that a list query asks for; nulls come first in ascending order."""
+        """List the contacts that a query asks for; nulls come first in ascending order."""
         ...
 
     def __len__(self) -> int: ...

@@ -30,7 +30,7 @@ class Tokens:
         self._expiry: dict[str, float] = {}
 
     def issue(self, lifetime: float) -> dict[str, Any]:
-        """A new token, valid for so many seconds, as the API tells of one."""
+        """Issue a token that is valid for so many seconds, and return it as the API does."""
         now = self._clock()
         self._expiry = {token: end for token, end in self._expiry.items() if end > now}
         token = f"sbt_{secrets.token_urlsafe(32)}"
@@ -43,7 +43,7 @@ class Tokens:
             "phone_numbers": [],
         }
 
-    def accept(self, token: str) -> bool:
+    def accepts(self, token: str) -> bool:
         """Whether it was issued here and has not expired."""
         return self._clock() < self._expiry.get(token, 0.0)
 

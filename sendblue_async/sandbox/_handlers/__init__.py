@@ -35,7 +35,7 @@ _PATHS = _by_path()
 
 
 def find_handler(method: str, target: str, body: bytes) -> tuple[Handler, Call] | Answer:
-    """The handler for a request, and the call to give it; or the 404 or 405 to answer."""
+    """Find the handler for a request and the call to give it, or the 404 or 405 to answer."""
     path, _, query = target.partition("?")
     methods = _PATHS.get(path, {})
     number = ""

@@ -35,7 +35,7 @@ class HandlerContext:
     counts: Counter[str] = field(repr=False)
 
     def show(self, contact: StoredContact) -> dict[str, Any]:
-        """A contact as answers show it."""
+        """Show a contact as answers do."""
         return contact.show(self.spelling)
 
     def envelope(self, contact: StoredContact) -> dict[str, Any]:
@@ -43,7 +43,7 @@ class HandlerContext:
         return {"contact": self.show(contact), "status": "OK"}
 
     def new_contact(self, number: str, changes: dict[str, Any]) -> StoredContact:
-        """A contact made now; it is not stored yet."""
+        """Make a contact now, without storing it."""
         return StoredContact(
             phone=number,
             created_at=_utc_text(int(self.clock())),
@@ -52,7 +52,7 @@ class HandlerContext:
         )
 
     def find(self, number: str, store: Store | None = None) -> StoredContact:
-        """The contact with this number, by default as it is stored and not as reads see it.
+        """Find the contact with this number, by default as it is stored and not as reads see it.
 
         Raises:
             Refusal: 404, if there is none.

@@ -58,7 +58,7 @@ def delete_contacts_bulk(context: HandlerContext, call: Call) -> dict[str, Any]:
 
 
 def read_bulk_create(body: bytes) -> list[BulkEntry]:
-    """The contacts to create, in the order given.
+    """Read the contacts to create, in the order given.
 
     Raises:
         Refusal: 400, for what is not a JSON object, no list, or an entry with no number, a bad
@@ -69,7 +69,7 @@ def read_bulk_create(body: bytes) -> list[BulkEntry]:
 
 
 def read_bulk_delete(body: bytes) -> list[str]:
-    """The numbers to delete, in the order given.
+    """Read the numbers to delete, in the order given.
 
     Raises:
         Refusal: 400, for what is not a JSON object, no list, or an item that is not a number;

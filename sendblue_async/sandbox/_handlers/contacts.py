@@ -126,7 +126,7 @@ def read_create(body: bytes) -> CreateRequest:
 
 
 def read_update(body: bytes) -> dict[str, Any]:
-    """The fields that an update gives, under their preferred names; other keys are ignored.
+    """Read the fields that an update gives, under their preferred names; other keys are ignored.
 
     Raises:
         Refusal: 400, for what is not a JSON object, or a wrong type.
@@ -140,7 +140,7 @@ def read_update(body: bytes) -> dict[str, Any]:
 
 
 def read_verify(body: bytes) -> str:
-    """The number to verify.
+    """Read the number to verify.
 
     Raises:
         Refusal: 400, for what is not a JSON object, no number, or a bad number.
@@ -149,7 +149,7 @@ def read_verify(body: bytes) -> str:
 
 
 def read_opt_out(body: bytes) -> OptOut:
-    """The number to opt out, or back in where ``opted_out`` is false.
+    """Read the number to opt out, or back in where ``opted_out`` is false.
 
     Raises:
         Refusal: 400, for what is not a JSON object, no number, a bad number, or a wrong type.
