@@ -29,14 +29,19 @@ class Sheet:
         name: Its name.
         visible: Whether it is to be seen.
         hidden: The rows that are hidden, from 0.
-        wide: The rows whose first cell is merged with so many after it.
+        wide: How many cells are merged into each from the left on, in the rows where any are.
     """
 
     rows: Sequence[Sequence[Any]]
     name: str = "Sheet"
     visible: bool = True
     hidden: frozenset[int] = frozenset()
-    wide: Mapping[int, int] = field(factory=dict)
+    wide: Mapping[int, Sequence[int]] = field(factory=dict)
+
+    def merged(self, row: int) -> dict[int, int]:
+        """The columns where cells of the row are merged, and over how many columns."""
+        widths = self.wide.get(row, ())
+        return {sum(widths[:n]): width for n, width in enumerate(widths)}
 
 
 def write(path: Path, *sheets: Sheet) -> Path:
@@ -56,10 +61,14 @@ def _write_xlsx(path: Path, sheets: Sequence[Sheet]) -> None:
                 written.cell(row, column, value)
         for row in sheet.hidden:
             written.row_dimensions[row + 1].hidden = True
-        for row, columns in sheet.wide.items():
-            written.merge_cells(
-                start_row=row + 1, end_row=row + 1, start_column=1, end_column=columns
-            )
+        for row in sheet.wide:
+            for left, width in sheet.merged(row).items():
+                written.merge_cells(
+                    start_row=row + 1,
+                    end_row=row + 1,
+                    start_column=left + 1,
+                    end_column=left + width,
+                )
     workbook.save(path)
 
 
@@ -78,8 +87,8 @@ def _write_xls(path: Path, sheets: Sequence[Sheet]) -> None:
         written.visibility = 0 if sheet.visible else 1
         for row, values in enumerate(sheet.rows):
             for column, value in enumerate(values):
-                if row in sheet.wide and column == 0:
-                    written.write_merge(row, row, 0, sheet.wide[row] - 1, value)
+                if width := sheet.merged(row).get(column):
+                    written.write_merge(row, row, column, column + width - 1, value)
                 elif value is not None:
                     style = _XLS_STYLES.get(type(value), xlwt.Style.default_style)
                     if isinstance(value, timedelta):
@@ -99,11 +108,12 @@ def _write_ods(path: Path, sheets: Sequence[Sheet]) -> None:
         for number, values in enumerate(sheet.rows):
             row = TableRow(visibility="collapse" if number in sheet.hidden else "visible")
             for column, value in enumerate(values):
-                width = sheet.wide.get(number, 1)
-                if column == 0 and width > 1:
+                if width := sheet.merged(number).get(column):
                     cell = _ods_cell(value, numbercolumnsspanned=width)
+                elif column < sum(sheet.wide.get(number, ())):
+                    cell = CoveredTableCell()
                 else:
-                    cell = CoveredTableCell() if column < width > 1 else _ods_cell(value)
+                    cell = _ods_cell(value)
                 row.addElement(cell)
             written.addElement(row)
         document.spreadsheet.addElement(written)
