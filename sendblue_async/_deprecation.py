@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from contextvars import ContextVar
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 _PACKAGE = __name__.partition(".")[0]
@@ -14,8 +14,8 @@ _PACKAGE = __name__.partition(".")[0]
 class CallSite(NamedTuple):
     """A line of a program that calls this package. Unlike a frame it keeps no locals alive."""
 
-    filename: str
-    line: int
+    code: CodeType
+    instruction: int
     module: dict[str, Any]
 
     def __repr__(self) -> str:
@@ -25,7 +25,20 @@ class CallSite(NamedTuple):
     @classmethod
     def from_frame(cls, frame: FrameType) -> CallSite:
         """Return where a frame is now."""
-        return cls(frame.f_code.co_filename, frame.f_lineno, frame.f_globals)
+        return cls(frame.f_code, frame.f_lasti, frame.f_globals)
+
+    @property
+    def filename(self) -> str:
+        """The file as its module was loaded from."""
+        return self.code.co_filename
+
+    @property
+    def line(self) -> int:
+        """The line in the file; looked for only now, as hardly any call warns."""
+        lines = (
+            line for start, end, line in self.code.co_lines() if start <= self.instruction < end
+        )
+        return next(lines, None) or self.code.co_firstlineno
 
 
 blocking_call_site: ContextVar[CallSite | None] = ContextVar("blocking_call_site", default=None)
