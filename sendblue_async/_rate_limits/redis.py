@@ -91,7 +91,6 @@ class _Connection:
 
     def __init__(self, client: Any) -> None:
         self.client = client
-        self.script = client.register_script(_SCRIPT)
         self.turn = asyncio.Lock()
         self.closed = False
         self.guard = _closing(client)
@@ -163,6 +162,9 @@ class RedisRateLimiter(RateLimiter):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._where!r}, rate={self._rate!r}, key={self._key!r})"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError("A rate limiter is not pickled, as that would write its password down.")
 
     async def aclose(self) -> None:
         """Close the connection of the running event loop; the next call opens another one.
@@ -240,8 +242,7 @@ class RedisRateLimiter(RateLimiter):
     ) -> _Answer | None:
         """One question and its answer, after which the next one may be asked."""
         try:
-            run = self._run(connection, command, amount, until)
-            answer = await asyncio.wait_for(run, self._timeout)
+            answer = await self._run(connection, command, amount, until)
         except self._errors as error:
             self._lose(error)
             # The next one may reach another machine.
@@ -266,7 +267,11 @@ class RedisRateLimiter(RateLimiter):
         time_left = min(until - _monotonic(), _LONGEST_WAIT)
         times = (amount, time_left, _SEEN_WITHIN, MAX_PAUSE, PROBE)
         arguments = [command, self._process(), *(round(1e6 * time) for time in times)]
-        *waits, processes = await connection.script([key, f"{key}:processes"], arguments)
+        # The whole script each time: a Redis that was started again knows none.
+        run = connection.client.eval(_SCRIPT, 2, key, f"{key}:processes", *arguments)
+        # In a task, as an error that the library keeps would keep all that is on the stack here.
+        answer = await asyncio.wait_for(asyncio.ensure_future(run), self._timeout)
+        *waits, processes = answer
         wait, next_slot, pause = (int(each) / 1e6 for each in waits)
         return _Answer(wait, next_slot, pause, int(processes))
 

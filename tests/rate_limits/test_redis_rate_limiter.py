@@ -266,7 +266,7 @@ async def test_a_password_is_used_and_never_shown(
     assert f"127.0.0.1:{guarded_server.port}" in shown
     assert "hunter" not in shown
     for write in (pickle.dumps, copy.deepcopy):
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match="is not pickled"):
             write(ours)
 
 
