@@ -4,6 +4,7 @@ import ast
 import os
 import re
 import subprocess
+from difflib import get_close_matches
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -78,6 +79,20 @@ def test_the_modules_and_tests_that_the_mutation_run_names_are_there() -> None:
     assert len(modules) > 5
     paths = [*(f"sendblue_async/{module}.py" for module in modules), *tests]
     assert not [path for path in paths if not (ROOT / path).is_file()]
+
+
+def test_the_changes_that_no_test_notices_are_changes_of_the_code() -> None:
+    """Each change in the list differs little from a line of a module that is changed."""
+    modules = re.findall(r"^(\w+) =", read("tests/mutation.toml").partition("[modules]")[2], re.M)
+    code = {
+        line.strip()
+        for module in modules
+        for line in read(f"sendblue_async/{module}.py").splitlines()
+    }
+    listed = read("tests/mutants.md").partition("\n- ")[2].replace("\n  ", " ")
+    changes = [change for change in re.findall(r"`([^`]+)`", listed) if len(change) > 5]
+    assert len(changes) > 10
+    assert not [change for change in changes if not get_close_matches(change, code, 1, 0.8)]
 
 
 def test_no_typer_is_allowed_that_warns_with_the_newest_click() -> None:
