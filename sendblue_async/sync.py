@@ -275,7 +275,7 @@ class SyncSendblueClient(SharesConnections):
         retry: RetryPolicy | None = None,
         **others: Unpack[NoOthers],
     ) -> Self:
-        """A view of this client with other timeouts or another retry policy.
+        """Make a view of this client with other timeouts or another retry policy.
 
         It shares the connections, keys and rate limit; closing one closes the other.
 
