@@ -154,8 +154,9 @@ if not TYPE_CHECKING:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         for module in [import_module(f".{module}", __name__) for module in _MODULES]:
-            found = {name: value for name, value in vars(module).items() if name in __all__}
-            globals().update(found)
+            own = getattr(module, "__all__", __all__)
+            names = [name for name in vars(module) if name in __all__ and name in own]
+            globals().update({name: getattr(module, name) for name in names})
         if name not in globals():
             globals()[name] = getattr(import_module(".batch", __name__), name)
         return globals()[name]

@@ -26,6 +26,9 @@ else:
 
 if TYPE_CHECKING:
     from .batch import ImportJob, ImportOptions
+else:
+    # For who reads hints when the program runs: the classes would bring SQLite and more.
+    globals().update(ImportJob=Any, ImportOptions=Any)
 
 __all__ = ["SendblueClient"]
 

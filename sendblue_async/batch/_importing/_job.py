@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
 
 from ..._event_loop import require_asyncio
 from ..._rate_limits import AdaptiveRateLimiter
@@ -30,9 +31,9 @@ from ._rejected import write_rejected
 from ._report import ImportProgress, ImportReport
 from ._spool import Spool
 
-if TYPE_CHECKING:
-    from types import TracebackType
-
+if sys.version_info >= (3, 11):
+    from typing import Self
+else:
     from typing_extensions import Self
 
 # The outcomes whose line numbers the report lists, and how many lines of each at most.
