@@ -7,6 +7,7 @@ import hashlib
 import io
 import random
 import re
+import struct
 import subprocess
 import sys
 import zipfile
@@ -448,6 +449,33 @@ def test_a_damaged_workbook_is_refused(
 
 
 @each_format
+def test_no_damage_brings_another_error(tmp_path: Path, suffix: str) -> None:
+    """Whatever byte changes, the workbook is read or refused in words of ours."""
+    content = (WRITTEN / f"libreoffice{suffix}").read_bytes()
+    chance = random.Random(14)
+    path = tmp_path / f"a{suffix}"
+    for _ in range(150):
+        damaged = bytearray(content)
+        first = chance.randrange(len(damaged))
+        damaged[first : first + chance.choice([1, 4])] = chance.randbytes(chance.choice([0, 1, 4]))
+        path.write_bytes(damaged)
+        with contextlib.suppress(ValidationError):
+            rows_of(path)
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.ods"])
+def test_an_offset_before_the_beginning_is_damage(tmp_path: Path, name: str) -> None:
+    """Of an archive, whose directory says where everything is."""
+    path = write(tmp_path / name, Sheet([["number"], ["x"]]))
+    content = bytearray(path.read_bytes())
+    end = content.index(b"PK\x05\x06")
+    content[end + 16 : end + 20] = b"\xff\xff\xff\x7f"
+    path.write_bytes(content)
+    with pytest.raises(ValidationError, match=r"is a damaged workbook|is damaged"):
+        read_table(path)
+
+
+@each_format
 def test_a_workbook_cut_anywhere_is_refused_or_read(tmp_path: Path, suffix: str) -> None:
     """No cut brings anything but an error of ours."""
     content = write(tmp_path / f"a{suffix}", Sheet([["number"], ["x"]])).read_bytes()
@@ -551,6 +579,24 @@ def test_a_repeated_cell_counts_as_often_as_it_stands(tmp_path: Path, cell: dict
             read_table(tmp_path / "a.ods")
     else:
         assert len(read_table(tmp_path / "a.ods").columns) == 16384
+
+
+@pytest.mark.parametrize(("rows", "refused"), [(1 << 16, False), (1 << 31, True)])
+def test_an_old_workbook_cannot_claim_to_be_larger_than_one_can_be(
+    tmp_path: Path, rows: int, refused: bool
+) -> None:
+    """The library would take memory for all that it claims."""
+    path = write(tmp_path / "a.xls", Sheet([["number"], ["x"]]))
+    record = struct.pack("<HHIIHHH", 0x0200, 14, 0, 2, 0, 1, 0)
+    content = path.read_bytes()
+    assert content.count(record) == 1
+    claimed = struct.pack("<HHIIHHH", 0x0200, 14, 0, rows, 0, 256, 0)
+    path.write_bytes(content.replace(record, claimed))
+    if refused:
+        with pytest.raises(ValidationError, match=r" is a damaged workbook\. "):
+            read_table(path)
+    else:
+        assert rows_of(path) == [Row(2, ("x",))]
 
 
 def test_blank_cells_far_away_do_no_harm(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -38,15 +39,8 @@ def find_members(source: SourceFile) -> frozenset[str]:
     """
     if not source.peek().startswith(ZIP):
         return frozenset()
-    try:
-        with zipfile.ZipFile(source.path) as archive:
-            return frozenset(archive.namelist())
-    except _BROKEN as error:
-        raise ValidationError(
-            f"{source.path} is an Excel workbook or another ZIP archive, and it is damaged. Save "
-            'it as "CSV UTF-8" in Excel, or unpack it, and use that file.',
-            field="path",
-        ) from error
+    with open_unchecked(source, _broken_archive_error) as archive:
+        return frozenset(archive.namelist())
 
 
 @contextmanager
@@ -56,19 +50,40 @@ def open_archive(source: SourceFile) -> Iterator[zipfile.ZipFile]:
     Raises:
         ValidationError: If it does not, or is damaged or encrypted; also inside the block.
     """
+    with open_unchecked(source) as archive:
+        _check_size(source, archive)
+        yield archive
+
+
+@contextmanager
+def open_unchecked(
+    source: SourceFile, make_error: Callable[[SourceFile], ValidationError] | None = None
+) -> Iterator[zipfile.ZipFile]:
+    """Open the file as an archive, however large it is.
+
+    Args:
+        source: The file.
+        make_error: Makes the error if it is damaged: by default :func:`damaged_error`.
+
+    Raises:
+        ValidationError: If it is damaged or encrypted; also inside the block.
+    """
+    make_error = make_error or damaged_error
     try:
         with zipfile.ZipFile(source.path) as archive:
-            _check_size(source, archive)
             yield archive
     except ValidationError:
         raise
-    except RuntimeError as error:
-        if isinstance(error, NotImplementedError):
-            raise damaged_error(source) from error
-        # The only one that zipfile raises otherwise.
-        raise protected_error(source) from error
     except _BROKEN as error:
-        raise damaged_error(source) from error
+        raise make_error(source) from error
+    except OSError as error:
+        # Where the archive says that something stands before its beginning.
+        if error.errno != errno.EINVAL:
+            raise
+        raise make_error(source) from error
+    except RuntimeError as error:
+        # The only one that zipfile raises.
+        raise protected_error(source) from error
 
 
 def parse_xml(
@@ -108,6 +123,14 @@ def damaged_error(source: SourceFile) -> ValidationError:
     return ValidationError(
         f"{source.path} is a damaged workbook. Open it in a spreadsheet program and save it again, "
         "or export the contacts as CSV.",
+        field="path",
+    )
+
+
+def _broken_archive_error(source: SourceFile) -> ValidationError:
+    return ValidationError(
+        f"{source.path} is an Excel workbook or another ZIP archive, and it is damaged. Save "
+        'it as "CSV UTF-8" in Excel, or unpack it, and use that file.',
         field="path",
     )
 

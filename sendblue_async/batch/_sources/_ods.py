@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import zipfile
 from functools import partial
 
-from ._archive import Attributes, find_members, open_archive, parse_xml, protected_error
+from ._archive import (
+    Attributes,
+    find_members,
+    open_archive,
+    open_unchecked,
+    parse_xml,
+    protected_error,
+)
 from ._file import SourceFile
 from ._format import Format
 from ._row import ERRORS, REPLACEMENT
@@ -20,7 +26,7 @@ def sniff(source: SourceFile) -> bool:
     """Return whether this is such a spreadsheet, by the member that says so."""
     if "mimetype" not in find_members(source):
         return False
-    with zipfile.ZipFile(source.path) as archive, archive.open("mimetype") as kind:
+    with open_unchecked(source) as archive, archive.open("mimetype") as kind:
         return kind.read(len(_KIND)) == _KIND
 
 

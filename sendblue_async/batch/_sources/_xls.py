@@ -17,10 +17,13 @@ _MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 # Kinds of records.
 _BEGIN, _END, _ENCRYPTION, _SHEET, _ROW = 0x0809, 0x000A, 0x002F, 0x0085, 0x0208
+_DIMENSIONS = 0x0200
 _FORMULA, _ERROR_OR_FLAG, _SEVERAL_NUMBERS = 0x0006, 0x0205, 0x00BD
 # Those of a cell with a number or a text.
 _VALUES = {0x0203, 0x0204, 0x00FD, 0x00D6, 0x027E}
 _HIDDEN = 0x20
+# A sheet cannot be larger.
+_ROWS, _COLUMNS = 1 << 16, 1 << 8
 _ERRORS = {
     0x00: "#NULL!",
     0x07: "#DIV/0!",
@@ -42,7 +45,7 @@ def inspect(source: SourceFile) -> list[SheetNotes]:
                 raise protected_error(source)
             if kind == _SHEET:
                 (start,) = struct.unpack_from("<I", record)
-                every.append(_take_notes(stream, start))
+                every.append(_take_notes(source, stream, start))
     except (struct.error, IndexError) as error:
         raise damaged_error(source) from error
     for notes in every:
@@ -82,7 +85,7 @@ def _iterate_records(stream: bytes, start: int) -> Iterator[tuple[int, bytes]]:
         start += size
 
 
-def _take_notes(stream: bytes, start: int) -> SheetNotes:
+def _take_notes(source: SourceFile, stream: bytes, start: int) -> SheetNotes:
     """Take notes on the sheet that begins there."""
     notes = SheetNotes()
     hidden = set()
@@ -91,12 +94,22 @@ def _take_notes(stream: bytes, start: int) -> SheetNotes:
             row, *_, flags = struct.unpack_from("<7H", record)
             if flags & _HIDDEN:
                 hidden.add(row)
+        elif kind == _DIMENSIONS:
+            if not _is_possible(record):
+                raise damaged_error(source)
         elif kind in _VALUES or kind in {_FORMULA, _ERROR_OR_FLAG, _SEVERAL_NUMBERS}:
             row, column = struct.unpack_from("<HH", record)
             if kind == _SEVERAL_NUMBERS:
                 (column,) = struct.unpack_from("<H", record, len(record) - 2)
             notes.fill(row, column, _find_error(kind, record), hidden=row in hidden)
     return notes
+
+
+def _is_possible(dimensions: bytes) -> bool:
+    """Return whether a sheet can be as large as it claims; the library takes memory for that."""
+    layout = "<IIHH" if len(dimensions) > 10 else "<4H"
+    _, rows, _, columns = struct.unpack_from(layout, dimensions)
+    return bool(rows <= _ROWS and columns <= _COLUMNS)
 
 
 def _find_error(kind: int, record: bytes) -> str | None:
