@@ -92,7 +92,7 @@ def _advise(
 
 _OTHER_BASE_URL = "https://api.sendblue.com"
 _NO_KEYS_ADVICE = (
-    "The headers with the keys did not arrive: a proxy dropped them, or the host is the wrong "
+    "The authentication headers did not arrive: a proxy dropped them, or the host is the wrong "
     "one. Have the proxy let them through, or set base_url (SENDBLUE_API_BASE_URL) to {}."
 )
 _PLAN_LIMIT_ADVICE = (

@@ -29,7 +29,7 @@ _NO_KEYS = "did not get inputs for authorization"
 class Meaning(Enum):
     """What a refusal means beyond its status."""
 
-    NO_KEYS = "the headers with the keys did not arrive"
+    NO_KEYS = "the authentication headers did not arrive"
     PLAN_LIMIT = "a limit of the account's plan is reached, which is no rate limit"
 
 

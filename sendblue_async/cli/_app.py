@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial, wraps
+from pathlib import Path
 from typing import Annotated, Any, ParamSpec
 
 import anyio
 import typer
+from typer.core import TyperGroup
 
 from .._version import __version__
 from ..client import SendblueClient
@@ -22,7 +25,30 @@ P = ParamSpec("P")
 
 _PURPOSE = "Create, list, change and delete contacts in Sendblue."
 
+# What typer says of a bad value, in the words of its checks, and what people are told.
+_TERMS = {
+    r"^Value error, ": "",
+    r"^Input should be a valid integer.*": "It must be a whole number.",
+    r"^Input should be a valid number.*": "It must be a number.",
+    r"^Input should be less than or equal to (\S+)$": r"It must be at most \1.",
+    r"^Input should be greater than or equal to (\S+)$": r"It must be at least \1.",
+}
+
+
+class _Program(TyperGroup):
+    """All commands; refuses a bad value in plain words."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            for said, meant in _TERMS.items():
+                error.message = re.sub(said, meant, error.message)
+            raise
+
+
 app = typer.Typer(
+    cls=_Program,
     help=_PURPOSE,
     no_args_is_help=True,
     add_completion=False,
@@ -31,11 +57,23 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
 InSandbox = Annotated[
     bool,
-    typer.Option("--sandbox", help="Use a local sandbox made for this command; no account needed."),
+    typer.Option("--sandbox", help="Try the command on a local sandbox; needs no account."),
 ]
+
+
+def format_examples(*commands: str) -> str:
+    """Format the end of a command's help: commands to copy, each on its own line."""
+    return "\b\nExamples:\n" + "\n".join(f"  sendblue-async {command}" for command in commands)
+
+
+def parse_path(text: str) -> Path:
+    """Parse the name of a file; an empty one would be the current folder."""
+    if not text:
+        raise typer.BadParameter("It is empty; name a file.")
+    return Path(text)
 
 
 @contextmanager
@@ -95,7 +133,13 @@ def _print_version(wanted: bool) -> None:
 @app.callback(help=_PURPOSE)
 def options(
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Version.")
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=_print_version,
+            help="Print the version and exit.",
+        ),
     ] = False,
 ) -> None:
     """Take the options that stand before the command."""

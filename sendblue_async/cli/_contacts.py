@@ -16,18 +16,35 @@ from .._dates import parse_datetime
 from ..exceptions import ValidationError
 from ..models import ContactUpdate, e164
 from ..models._fields import OrderBy, sort_field
-from ._app import AsJson, InSandbox, app, command, open_client, translate_errors
+from ._app import (
+    AsJson,
+    InSandbox,
+    app,
+    command,
+    format_examples,
+    open_client,
+    translate_errors,
+)
 from ._listing import open_list
 from ._output import print_json, print_note, print_response, print_stderr
 from ._prompt import confirm
 
-Number = Annotated[str, typer.Argument(help="Phone number in E.164 form, such as +14155550123.")]
-FirstName = Annotated[str | None, typer.Option(help="First name.")]
-LastName = Annotated[str | None, typer.Option(help="Last name.")]
-AssignedToEmail = Annotated[
-    str | None, typer.Option(help="E-mail address of the user the contact is assigned to.")
+Number = Annotated[
+    str,
+    typer.Argument(
+        metavar="NUMBER", help="Phone number with + and country code, such as +14155550123."
+    ),
 ]
-SendblueNumber = Annotated[str | None, typer.Option(help="The Sendblue line to send with.")]
+FirstName = Annotated[str | None, typer.Option(metavar="NAME", help="First name.")]
+LastName = Annotated[str | None, typer.Option(metavar="NAME", help="Last name.")]
+AssignedToEmail = Annotated[
+    str | None,
+    typer.Option(metavar="EMAIL", help="The Sendblue user the contact is assigned to."),
+]
+SendblueNumber = Annotated[
+    str | None,
+    typer.Option(metavar="NUMBER", help="The Sendblue line that messages the contact."),
+]
 
 
 def _parse_variables(pairs: list[str] | None) -> dict[str, str] | None:
@@ -37,7 +54,12 @@ def _parse_variables(pairs: list[str] | None) -> dict[str, str] | None:
     return dict(pair.split("=", 1) for pair in pairs or []) or None
 
 
-@app.command()
+@app.command(
+    epilog=format_examples(
+        "create +14155550123 --first-name Ada --tag vip --tag lead",
+        "create +14155550123 --variable plan=gold --update-if-exists",
+    )
+)
 @command
 async def create(
     number: Number,
@@ -45,18 +67,18 @@ async def create(
     last_name: LastName = None,
     assigned_to_email: AssignedToEmail = None,
     sendblue_number: SendblueNumber = None,
-    tag: Annotated[list[str] | None, typer.Option(help="A tag; repeatable.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="A tag. Repeatable.")] = None,
     variable: Annotated[
         list[str] | None,
-        typer.Option(metavar="LABEL=VALUE", help="A custom variable; repeatable."),
+        typer.Option(metavar="LABEL=VALUE", help="A custom variable. Repeatable."),
     ] = None,
     update_if_exists: Annotated[
-        bool, typer.Option("--update-if-exists", help="Update the contact if it exists.")
+        bool, typer.Option("--update-if-exists", help="Update the contact if it exists already.")
     ] = False,
     as_json: AsJson = False,
     sandbox: InSandbox = False,
 ) -> None:
-    """Create a contact, and print it as it is stored."""
+    """Create a contact and print it as stored."""
     async with open_client(sandbox) as client:
         response = await client.create_contact(
             number,
@@ -71,10 +93,10 @@ async def create(
     print_response(response, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=format_examples("get +14155550123", "get +14155550123 --json"))
 @command
 async def get(number: Number, as_json: AsJson = False, sandbox: InSandbox = False) -> None:
-    """Print the contact with this number."""
+    """Print the contact that has this number."""
     async with open_client(sandbox) as client:
         response = await client.get_contact(number)
     print_response(response, as_json=as_json)
@@ -120,41 +142,53 @@ def _refuse_beside_all(**options: object) -> None:
         )
 
 
-@app.command("list")
+@app.command(
+    "list",
+    epilog=format_examples(
+        "list --limit 10",
+        "list --order-by phone --order asc",
+        "list --all --since 2026-01-31 --json",
+    ),
+)
 @command
 async def list_contacts(
     limit: Annotated[
-        int | None, typer.Option(min=1, max=1000, help="How many at most. 100 by default.")
+        int | None,
+        typer.Option(min=1, max=1000, metavar="N", help="Print at most N. Default: 100."),
     ] = None,
-    offset: Annotated[int | None, typer.Option(min=0, max=10_000, help="How many to skip.")] = None,
+    offset: Annotated[
+        int | None,
+        typer.Option(min=0, max=10_000, metavar="N", help="Skip the first N."),
+    ] = None,
     order_by: Annotated[
         OrderBy | None,
         typer.Option(
             metavar="FIELD",
             parser=_parse_sort_field,
-            help=f"Field to sort by: {_SORT_FIELDS}. Default: created_at.",
+            help=f"Sort by {_SORT_FIELDS}. Default: created_at.",
         ),
     ] = None,
     order: Annotated[
-        Order | None, typer.Option(help="Which way to sort. Default: desc, newest first.")
+        Order | None,
+        typer.Option(metavar="asc|desc", help="Sort order. Default: desc, newest first."),
     ] = None,
     since: Annotated[
         datetime | None,
         typer.Option(
             metavar="DATETIME",
             parser=_parse_time,
-            help="Only those created then or later; ISO 8601, in UTC unless it names a time zone.",
+            help="Only contacts created then or later (ISO 8601; UTC unless it has a time zone).",
         ),
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="List every contact, oldest first.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document a line for each contact.")
+        bool, typer.Option("--json", help="Print each contact as a JSON document on its own line.")
     ] = False,
     sandbox: InSandbox = False,
 ) -> None:
-    """List contacts, a line for each."""
+    """List contacts, one per line."""
     if everything:
         _refuse_beside_all(limit=limit, offset=offset, order_by=order_by, order=order)
     async with open_client(sandbox) as client:
@@ -195,24 +229,31 @@ def _make_changes(clear: list[Clearable] | None, **fields: Any) -> ContactUpdate
     return ContactUpdate(**fields)
 
 
-@app.command()
+@app.command(
+    epilog=format_examples(
+        "update +14155550123 --last-name Lovelace",
+        "update +14155550123 --clear tags --variable plan=gold",
+    )
+)
 @command
 async def update(
     number: Number,
     first_name: FirstName = None,
     last_name: LastName = None,
-    company_name: Annotated[str | None, typer.Option(help="Company name.")] = None,
+    company_name: Annotated[str | None, typer.Option(metavar="NAME", help="Company name.")] = None,
     assigned_to_email: AssignedToEmail = None,
     sendblue_number: SendblueNumber = None,
     tag: Annotated[
         list[str] | None,
-        typer.Option(help="A tag; repeatable. The tags given replace the stored ones."),
+        typer.Option(
+            metavar="TAG", help="A tag. Repeatable. The tags given replace the stored ones."
+        ),
     ] = None,
     variable: Annotated[
         list[str] | None,
         typer.Option(
             metavar="LABEL=VALUE",
-            help="A custom variable; repeatable. Those given are merged into the stored ones.",
+            help="A custom variable. Repeatable. Those given are merged into the stored ones.",
         ),
     ] = None,
     opt_out: Annotated[
@@ -225,7 +266,7 @@ async def update(
         list[Clearable] | None,
         typer.Option(
             metavar="FIELD",
-            help="A field to clear; repeatable. One of: "
+            help="A field to clear. Repeatable. One of: "
             + ", ".join(field.value for field in Clearable)
             + ".",
         ),
@@ -233,7 +274,7 @@ async def update(
     as_json: AsJson = False,
     sandbox: InSandbox = False,
 ) -> None:
-    """Change a contact, and print it as it is stored."""
+    """Change a contact and print it as stored."""
     changes = _make_changes(
         clear,
         first_name=first_name,
@@ -251,18 +292,20 @@ async def update(
 
 
 # Not a coroutine: while an event loop runs, Ctrl-C would not reach a question.
-@app.command()
+@app.command(
+    epilog=format_examples("delete +14155550123 --yes", "delete +14155550123 --yes --missing-ok")
+)
 @translate_errors()
 def delete(
     number: Number,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     missing_ok: Annotated[
         bool, typer.Option("--missing-ok", help="Succeed if there is no such contact.")
     ] = False,
     as_json: AsJson = False,
     sandbox: InSandbox = False,
 ) -> None:
-    """Delete the contact with this number, after asking."""
+    """Delete the contact that has this number, after asking."""
     number = e164(number)
     if not (yes or confirm(f"Delete the contact {number}?")):
         print_stderr("Nothing was deleted.")
@@ -281,10 +324,10 @@ async def _delete(number: str, missing_ok: bool, as_json: bool, sandbox: bool) -
         print_note(f"Deleted {number}.")
 
 
-@app.command()
+@app.command(epilog=format_examples("count", "count --json"))
 @command
 async def count(as_json: AsJson = False, sandbox: InSandbox = False) -> None:
-    """Print how many contacts there are."""
+    """Print the number of contacts."""
     async with open_client(sandbox) as client:
         response = await client.count_contacts()
     if as_json:

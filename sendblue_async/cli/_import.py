@@ -5,27 +5,24 @@ from __future__ import annotations
 import contextlib
 import math
 import shlex
+import signal
 import sys
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from contextlib import ExitStack
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from attrs import asdict
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .._rate_limits import AdaptiveRateLimiter
-from ..batch import ImportProgress, ImportReport
+from ..batch import ImportReport
 from ..client import SendblueClient
 from ..exceptions import ValidationError
-from ._app import InSandbox, app, command, open_client
+from ._app import InSandbox, app, command, format_examples, open_client, parse_path
 from ._interruption import Interruption
-from ._output import print_above_bar, print_json, print_note, print_stderr
+from ._output import format_count, format_duration, print_json, print_note, print_stderr
+from ._progress import show_progress
 from ._report_file import check_report, write_report
 
 if TYPE_CHECKING:
@@ -34,11 +31,6 @@ if TYPE_CHECKING:
 # How many line numbers are shown beside the count of one outcome.
 _MAX_LINES_SHOWN = 10
 _OUTCOMES = ("created", "stored", "existing", "rejected", "unknown", "skipped", "remaining")
-# Seconds between two lines of progress, where there is no bar.
-_LINE_INTERVAL = 10.0
-# Seconds over which the number of entries a second is averaged.
-_RATE_WINDOW = 10.0
-_CHECKING = "checking the file"
 
 
 class OnDuplicate(str, Enum):
@@ -48,72 +40,101 @@ class OnDuplicate(str, Enum):
     LAST = "last"
 
 
-@app.command("import")
+@app.command(
+    "import",
+    epilog=format_examples(
+        "import contacts.csv --region US --map Name=first_name --dry-run",
+        "import contacts.csv --region US --map Name=first_name --update-if-exists",
+    ),
+)
 @command
 async def import_(
     file: Annotated[
         Path,
         typer.Argument(
-            help="A file of contacts: CSV, JSON Lines, vCard, or an Excel or OpenDocument workbook."
+            metavar="FILE",
+            parser=parse_path,
+            help="File of contacts: CSV, JSON Lines, vCard, or an Excel or OpenDocument workbook.",
         ),
     ],
     update_if_exists: Annotated[
-        bool, typer.Option("--update-if-exists", help="Update contacts that exist.")
+        bool, typer.Option("--update-if-exists", help="Update contacts that exist already.")
     ] = False,
     region: Annotated[
-        str | None, typer.Option(help="Region of numbers without +, such as US.")
+        str | None,
+        typer.Option(metavar="COUNTRY", help="Country of numbers without +, such as US."),
     ] = None,
     columns: Annotated[
         list[str] | None,
         typer.Option(
-            "--map", metavar="COLUMN=FIELD", help="Which field a column holds; repeatable."
+            "--map",
+            metavar="COLUMN=FIELD",
+            help="The field that a column holds, if its name does not tell. Repeatable.",
         ),
     ] = None,
     on_duplicate: Annotated[
-        OnDuplicate, typer.Option(help="Merge rows with the same number, or use the last one only.")
+        OnDuplicate,
+        typer.Option(
+            metavar="merge|last", help="Merge rows with the same number, or use only the last one."
+        ),
     ] = OnDuplicate.MERGE,
     all_numbers: Annotated[
-        bool, typer.Option("--all-numbers", help="Make a contact of each usable number in a row.")
+        bool, typer.Option("--all-numbers", help="Create a contact for each number in a row.")
     ] = False,
     encoding: Annotated[
-        str | None, typer.Option(help="The file's encoding. Detected by default.")
+        str | None, typer.Option(metavar="NAME", help="Encoding, such as utf-8. Default: detected.")
     ] = None,
     delimiter: Annotated[
         str | None,
-        typer.Option(help="Separator of cells: comma, semicolon or tab. Detected by default."),
+        typer.Option(metavar="NAME", help="comma, semicolon or tab. Default: detected."),
     ] = None,
     sheet: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME|N", help="Sheet of a workbook. By default the first one with rows."
+            metavar="NAME|N", help="Sheet of a workbook. Default: the first one with rows."
         ),
     ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Contacts in flight at once.")] = 32,
+    concurrency: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Contacts in flight at once.")
+    ] = 32,
     rate: Annotated[
         str | None,
         typer.Option(
-            metavar="N/s", help="Requests per second at most. By default the limit is discovered."
+            metavar="N/s", help="Requests per second at most. Default: discovered automatically."
         ),
     ] = None,
     give_up_after: Annotated[
-        float, typer.Option(min=0.001, help="Seconds without success after which the import ends.")
+        float,
+        typer.Option(
+            min=0.001, metavar="SECONDS", help="End the import after so long without a success."
+        ),
     ] = 600.0,
     bulk: Annotated[
         bool,
-        typer.Option("--bulk", help="Send contacts in bulk requests where possible."),
+        typer.Option("--bulk", help="Send many contacts per request where possible."),
     ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume an import that was interrupted.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check the file, and send nothing.")
+        bool, typer.Option("--dry-run", help="Check the file and send nothing.")
     ] = False,
     report_path: Annotated[
-        Path | None, typer.Option("--report", help="Also write the results to this file, as JSON.")
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            parser=parse_path,
+            help="Also write the results to this file, as JSON.",
+        ),
     ] = None,
     sandbox: InSandbox = False,
 ) -> None:
-    """Import a file of contacts, every row accounted for."""
+    """Import contacts from a file.
+
+    A journal beside the file lets --resume continue where an import stopped. Rejected rows are
+    written to a file of their own.
+    """
     # Only here, as they bring what other commands need not wait for.
     from ..batch import ImportOptions, SendOptions
 
@@ -146,18 +167,24 @@ async def import_(
         return
     async with open_client(sandbox) as client:
         with ExitStack() as shown:
-            progress = shown.enter_context(_show_progress())
+            progress = shown.enter_context(show_progress())
             job = client.import_job(
                 file, import_options, send_options, resume=resume, progress=progress
             )
             if resume and not job.journal_path.exists():
                 print_stderr(
-                    f"There is no journal at {job.journal_path}, so the import begins anew."
+                    f"There is no journal at {job.journal_path}, "
+                    "so the import starts from the beginning."
                 )
 
             def stop() -> None:
                 job.stop()
-                print_stderr("Finishing what is in flight; press Ctrl-C again to stop at once.")
+                again = (
+                    "press Ctrl-C again"
+                    if interruption.signal == signal.SIGINT
+                    else "send the signal again"
+                )
+                print_stderr(f"Finishing what is in flight; {again} to stop at once.")
 
             interruption = Interruption(stop)
             written = False
@@ -194,9 +221,7 @@ def _parse_columns(columns: list[str] | None) -> dict[str, str]:
         if not sign:
             raise ValidationError(f"--map takes COLUMN=FIELD, not {pair!a}.", field="map")
         if column in pairs:
-            raise ValidationError(
-                f"--map says twice which field the column {column!a} is.", field="map"
-            )
+            raise ValidationError(f"--map names the column {column!a} twice.", field="map")
         pairs[column] = field
     return pairs
 
@@ -208,101 +233,8 @@ def _parse_rate(rate: str | None) -> float | None:
         if 0 < (per_second := float(rate.removesuffix("/s"))) < math.inf:
             return per_second
     raise ValidationError(
-        f"--rate is requests per second, such as 50/s, not {rate!a}.", field="rate"
+        f"--rate takes requests per second, such as 50/s, not {rate!a}.", field="rate"
     )
-
-
-@contextmanager
-def _show_progress() -> Iterator[Callable[[ImportProgress], None]]:
-    """Show progress: a bar on a terminal, and lines elsewhere."""
-    console = Console(stderr=True)
-    status = _StatusLine()
-    if not console.is_terminal:
-        last = 0.0
-
-        def show_line(progress: ImportProgress) -> None:
-            nonlocal last
-            line = (
-                f"{progress.trouble}; {status(progress)}" if progress.trouble else status(progress)
-            )
-            if progress.seconds - last >= _LINE_INTERVAL:
-                last = progress.seconds
-                done = (
-                    f"{_count_done(progress)} of {progress.entries}"
-                    if progress.checked
-                    else f"{progress.entries} read"
-                )
-                print_stderr(f"{done}: {line}")
-
-        yield show_line
-        return
-    bar = Progress(
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[status]}"),
-        TimeRemainingColumn(),
-        console=console,
-    )
-    with bar:
-        task = bar.add_task("import", total=None, status=_CHECKING)
-        trouble: str | None = None
-
-        def show(progress: ImportProgress) -> None:
-            nonlocal trouble
-            if progress.trouble and progress.trouble != trouble:
-                # Above the bar, which has no room for it.
-                print_above_bar(progress.trouble, console)
-            trouble = progress.trouble
-            if progress.checked:
-                bar.update(
-                    task,
-                    total=progress.entries,
-                    completed=_count_done(progress),
-                    status=status(progress),
-                )
-            else:
-                bar.update(task, completed=progress.entries, status=status(progress))
-
-        yield show
-
-
-def _count_done(progress: ImportProgress) -> int:
-    return sum(progress.counts.values())
-
-
-class _StatusLine:
-    """What an import is doing, in words, and how many entries a second it processes."""
-
-    def __init__(self) -> None:
-        self._recent: deque[tuple[float, int]] = deque()
-
-    def __call__(self, progress: ImportProgress) -> str:
-        if not progress.checked:
-            return _CHECKING
-        rate = f"{self._recent_rate(progress):.0f}/s, "
-        if progress.requests_per_second:
-            rate += f"{progress.requests_per_second:.0f}/s allowed, "
-        if progress.waiting:
-            left = _format_duration(progress.gives_up_in or 0.0).removeprefix("0:")
-            rate = f"waiting, gives up in {left}, "
-        failed = progress.counts.get("rejected", 0) + progress.counts.get("unknown", 0)
-        return f"{rate}{progress.throttled} refused as too many, {failed} errors"
-
-    def _recent_rate(self, progress: ImportProgress) -> float:
-        self._recent.append((progress.seconds, _count_done(progress)))
-        while progress.seconds - self._recent[0][0] > _RATE_WINDOW:
-            self._recent.popleft()
-        since, then = self._recent[0]
-        return (
-            (_count_done(progress) - then) / (progress.seconds - since)
-            if progress.seconds > since
-            else 0.0
-        )
-
-
-def _format_duration(seconds: float) -> str:
-    """Format seconds as hours, minutes and seconds: ``1:02:03``."""
-    return str(timedelta(seconds=math.ceil(seconds)))
 
 
 def _print_result(report: ImportReport, path: Path | None, *, sandbox: bool) -> bool:
@@ -316,13 +248,13 @@ def _print_result(report: ImportReport, path: Path | None, *, sandbox: bool) -> 
         report.journal.unlink()
     elif not report.finished:
         arguments = [word for word in sys.argv[1:] if word != "--resume"]
-        print_stderr(f"To go on: sendblue-async {shlex.join([*arguments, '--resume'])}")
+        print_stderr(f"To resume: sendblue-async {shlex.join([*arguments, '--resume'])}")
     return path is None or write_report(path, report.to_dict(), like=report.path)
 
 
 def _print_report(report: ImportReport) -> None:
     counts = report.to_dict()
-    print_note(f"{report.entries} entries")
+    print_note(format_count(report.entries, "entry"))
     for name in _OUTCOMES:
         if counts[name]:
             print_note(f"{counts[name]:>8} {name}{_format_lines(report, name)}")
@@ -360,11 +292,11 @@ def _print_sheets(result: ImportReport | DryRun) -> None:
 
 def _print_dry_run(result: DryRun, per_second: float | None) -> None:
     origin = f"from the sheet {result.sheet!a}" if result.sheet else f"as {result.encoding}"
-    print_note(f"{result.entries} entries, read {origin}")
-    print_note(f"{result.contacts:>8} contacts would be sent")
-    print_note(f"{result.requests:>8} requests, if nothing goes wrong")
+    print_note(f"{format_count(result.entries, 'entry')}, read {origin}")
+    print_note(f"{format_count(result.contacts, 'contact', 8)} would be sent")
+    print_note(f"{format_count(result.requests, 'request', 8)}, if nothing goes wrong")
     if result.skipped:
-        print_note(f"{result.skipped:>8} skipped, as a later row has the same number")
+        print_note(f"{result.skipped:>8} skipped: a later row has the same number")
     for code, count in sorted(result.codes.items()):
         print_note(f"{count:>8} rejected: {code}")
     _print_sheets(result)
@@ -373,9 +305,9 @@ def _print_dry_run(result: DryRun, per_second: float | None) -> None:
             f"Columns that would not be used: {', '.join(map(ascii, result.unused_columns))}."
         )
     rate = per_second or AdaptiveRateLimiter.FIRST
-    takes = f"At {rate:g} a second that takes {_format_duration(result.requests / rate)}."
+    takes = f"At {rate:g} a second that takes {format_duration(result.requests / rate)}."
     if per_second is None:
-        takes += " It begins at that rate, and goes faster until the server refuses."
+        takes += " The import starts at that rate and speeds up until the server refuses."
     print_note(takes)
     for sample in result.samples:
         print_json(sample)

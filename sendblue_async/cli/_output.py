@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
@@ -83,6 +85,17 @@ def print_response(response: ContactResponse, *, as_json: bool) -> None:
 def format_printable(value: Any) -> str:
     """Format a value for people, in harmless characters that standard output can encode."""
     return _escape_unencodable(_escape_control(_format_value(value)), sys.stdout.encoding)
+
+
+def format_count(number: int, noun: str, width: int = 0) -> str:
+    """Format a number of things: ``1 entry``, ``2 entries``."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number:>{width}} {noun if number == 1 else plural}"
+
+
+def format_duration(seconds: float) -> str:
+    """Format seconds as hours, minutes and seconds: ``1:02:03``."""
+    return str(timedelta(seconds=math.ceil(seconds)))
 
 
 def _print(text: Text, *, to_stderr: bool = False, end: str = "\n") -> None:

@@ -14,7 +14,7 @@ import typer
 
 from ..exceptions import ValidationError
 from ..sandbox import Faults, Sandbox
-from ._app import AsJson, app, command
+from ._app import AsJson, app, command, format_examples, parse_path
 from ._output import print_json, print_note
 
 _DIALS = ", ".join(dial.name for dial in attrs.fields(Faults))
@@ -41,23 +41,39 @@ async def _run(sandbox: Sandbox) -> AsyncGenerator[Sandbox, None]:
         await sandbox.close()
 
 
-@app.command("sandbox")
+@app.command(
+    "sandbox",
+    epilog=format_examples(
+        "sandbox", "sandbox --db contacts.db --fault reset=0.1 --fault latency=0.5"
+    ),
+)
 @command
 async def serve_sandbox(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for a free one.")] = 8080,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="N", help="Port, or 0 for any free one.")
+    ] = 8080,
     db: Annotated[
-        Path | None, typer.Option(help="SQLite file that keeps the contacts. In memory by default.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            parser=parse_path,
+            help="SQLite file that keeps the contacts. Default: in memory only.",
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the faults.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="The same seed gives the same faults.")
+    ] = 0,
     fault: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help=f"A fault dial; repeatable. The dials: {_DIALS}."),
+        typer.Option(
+            metavar="NAME=VALUE", help=f"A fault to simulate. Repeatable. The dials: {_DIALS}."
+        ),
     ] = None,
     spelling: Annotated[
         Spelling,
         typer.Option(
-            help="The names of a contact's fields in answers. Live answers have both spellings, "
-            "first_name as well as firstName."
+            metavar="both|snake|camel",
+            help="Names in answers: snake is first_name, camel firstName, both as live answers.",
         ),
     ] = Spelling.BOTH,
     as_json: AsJson = False,

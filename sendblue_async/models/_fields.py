@@ -227,8 +227,9 @@ _SORT_FIELDS: dict[str, str] = {name: name for name in get_args(OrderBy)} | {
 def sort_field(value: object) -> str:
     """The field to sort a list by, as the API spells it."""
     if not isinstance(value, str) or value not in _SORT_FIELDS:
+        names = ", ".join(name for name in _SORT_FIELDS if name.islower())
         raise ValidationError(
-            f"order_by must be one of {', '.join(_SORT_FIELDS)}, not {show(value)}.",
+            f"order_by must be one of {names}, not {show(value)}.",
             field="order_by",
         )
     return _SORT_FIELDS[value]

@@ -96,12 +96,13 @@ class Sandbox:
     ) -> None:
         if not 200 <= created_status <= 299 or created_status in (204, 205):
             raise ValueError(
-                f"created_status is a 2xx status that has a body, not {created_status!r}."
+                f"created_status must be a 2xx status that has a body, not {created_status!r}."
             )
         if spelling not in get_args(Spelling):
-            raise ValueError(f"spelling is one of {get_args(Spelling)}, not {spelling!r}.")
+            choices = ", ".join(map(repr, get_args(Spelling)))
+            raise ValueError(f"spelling must be one of {choices}, not {spelling!r}.")
         if not 0 <= port <= 65535:
-            raise ValueError(f"port is a number from 0 to 65535, not {port!r}.")
+            raise ValueError(f"port must be a number from 0 to 65535, not {port!r}.")
         self.api_key = api_key
         self.api_secret = api_secret
         self.token_lifetime = token_lifetime

@@ -96,6 +96,8 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, name: str) -> None:
     path.mkdir()
     with pytest.raises(ValidationError, match=r" is a folder\. Name a file"):
         read_table(path)
+    with pytest.raises(ValidationError, match=r"^path is empty\. Name a file"):
+        read_table("")
     path.rmdir()
     os.mkfifo(path)
     with pytest.raises(ValidationError, match=r" is not an ordinary file\. "):

@@ -21,7 +21,7 @@ import pytest
 
 from sendblue_async.batch import DryRun, ImportProgress
 from sendblue_async.batch._importing import _check, _job
-from sendblue_async.cli import _import
+from sendblue_async.cli import _progress
 from sendblue_async.sandbox import Faults, Sandbox
 
 from ..batch.workbooks import SUFFIXES, Sheet, write
@@ -102,7 +102,10 @@ def test_a_resumed_import_without_a_journal_begins_anew(
     options = ["import", "people.csv", "--resume"]
     done = run_here(home | account(sandbox), *options)
     assert (done.code, len(sandbox.contacts)) == (0, 1)
-    assert done.err == "There is no journal at people.csv.journal, so the import begins anew.\n"
+    assert (
+        done.err
+        == "There is no journal at people.csv.journal, so the import starts from the beginning.\n"
+    )
     assert run_here(home | account(sandbox), *options).err == ""
 
 
@@ -117,9 +120,9 @@ def test_an_import_that_fails_can_be_gone_on_with(
     assert done.code == 1
     assert done.out.startswith("3 entries\n       3 remaining\n")
     _, way, error = done.err.splitlines()
-    assert way == "To go on: sendblue-async import people.csv --rate 9/s --resume"
+    assert way == "To resume: sendblue-async import people.csv --rate 9/s --resume"
     assert "401" in error
-    done = run_here(environment, *way.split()[4:])
+    done = run_here(environment, *way.split()[3:])
     assert (done.code, done.err, len(sandbox.contacts)) == (0, "", 3)
 
 
@@ -216,7 +219,7 @@ def test_a_report_follows_what_is_in_a_redirected_output(
             command, cwd=path.parent, env=environment, stdout=file, check=True, timeout=40
         )
     text = out.read_text()
-    assert text.startswith("1 entries\n       1 created\n")
+    assert text.startswith("1 entry\n       1 created\n")
     assert json.loads(text[text.index("{") :])["created"] == 1
 
 
@@ -279,7 +282,7 @@ def test_a_dry_run_sends_and_leaves_nothing(home: dict[str, str], run_here: Run)
         "5 entries, read as utf-8",
         "       3 contacts would be sent",
         "       3 requests, if nothing goes wrong",
-        "       1 skipped, as a later row has the same number",
+        "       1 skipped: a later row has the same number",
         "       1 rejected: spreadsheet_number",
         "Columns that would not be used: 'Extra'.",
         "At 2 a second that takes 0:00:02.",
@@ -298,7 +301,7 @@ def test_a_dry_run_of_many_rows(home: dict[str, str], run_here: Run) -> None:
     assert (done.code, done.err) == (0, "")
     assert "    2500 contacts would be sent" in done.out
     assert "      25 requests, if nothing goes wrong" in done.out
-    assert "At 20 a second that takes 0:00:02. It begins at that rate" in done.out
+    assert "At 20 a second that takes 0:00:02. The import starts at that rate" in done.out
     report = json.loads(path.with_name("report.json").read_text())
     assert (report["contacts"], report["requests"], report["codes"]) == (2500, 25, {})
     assert report["samples"][0] == {"number": "+12015550000", "first_name": "Ada"}
@@ -429,7 +432,7 @@ def test_ctrl_c_finishes_what_is_under_way(
         program.send_signal(signal.SIGINT)
         out, err = program.communicate(timeout=30)
     assert program.returncode == 130
-    assert "To go on: sendblue-async import people.csv" in err
+    assert "To resume: sendblue-async import people.csv" in err
     assert "--report reports/report.json --resume\n" in err
     assert "No such file" in err.splitlines()[-1]
     created = len(sandbox.contacts)
@@ -486,7 +489,7 @@ def test_ctrl_c_ends_the_check(home: dict[str, str], sandbox: Sandbox, in_sandbo
         out, err = program.communicate(timeout=30)
     assert (program.returncode, out, sandbox.contacts) == (130, "", {})
     assert "The file was not checked to its end; nothing was sent." in err
-    assert ("To go on" in err, journal.exists()) == (not in_sandbox, not in_sandbox)
+    assert ("To resume" in err, journal.exists()) == (not in_sandbox, not in_sandbox)
 
 
 @pytest.mark.parametrize("kind", ["changed", "gone", "full"])
@@ -521,7 +524,7 @@ def test_once_contacts_were_sent_the_exit_code_is_1(
         out, err = program.communicate(timeout=40)
     assert program.returncode == 1
     assert "created" in out
-    assert "To go on:" in err
+    assert "To resume:" in err
     assert ("journal" if kind == "full" else "has changed while it was imported") in err
 
 
@@ -560,19 +563,19 @@ STEPS = [
             progress(counts={"created": 10}, seconds=15.0),
             progress(seconds=25.0),
         ],
-        "40 of 90: 3/s, 50/s allowed, 3 refused as too many, 2 errors",
+        "40 of 90: 3/s, 50/s allowed, 3 throttled, 2 errors",
     ),
     (
         [progress(requests_per_second=None)],
-        "40 of 90: 0/s, 3 refused as too many, 2 errors",
+        "40 of 90: 0/s, 3 throttled, 2 errors",
     ),
     (
         [progress(waiting=True, trouble=TROUBLE, gives_up_in=581.2)],
-        f"40 of 90: {TROUBLE}; waiting, gives up in 09:42, 3 refused as too many, 2 errors",
+        f"40 of 90: {TROUBLE}; waiting, gives up in 09:42, 3 throttled, 2 errors",
     ),
     (
         [progress(waiting=True, trouble=TROUBLE, gives_up_in=4000)],
-        f"40 of 90: {TROUBLE}; waiting, gives up in 1:06:40, 3 refused as too many, 2 errors",
+        f"40 of 90: {TROUBLE}; waiting, gives up in 1:06:40, 3 throttled, 2 errors",
     ),
 ]
 
@@ -582,7 +585,7 @@ def test_how_far_it_is_stands_on_a_line(
     capsys: pytest.CaptureFixture[str], steps: list[ImportProgress], line: str
 ) -> None:
     """A line tells the count, the rate that is achieved, or what is waited for."""
-    with _import._show_progress() as show:
+    with _progress.show_progress() as show:
         for step in steps:
             show(step)
     assert capsys.readouterr().err.splitlines()[-1] == line
@@ -598,7 +601,7 @@ def test_how_far_it_is_stands_beside_a_bar(
     """On a terminal the same stands beside a bar."""
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     monkeypatch.setenv("COLUMNS", "160")
-    with _import._show_progress() as show:
+    with _progress.show_progress() as show:
         for step in steps:
             show(step)
     shown = capsys.readouterr().err
@@ -617,7 +620,7 @@ def test_a_terminal_gets_a_bar(home: dict[str, str], sandbox: Sandbox) -> None:
     assert code == 0
     bar, counts, after = shown.decode().partition("40 created")
     assert "40/40" in bar
-    assert "refused as too many, 0 errors" in bar
+    assert "throttled, 0 errors" in bar
     assert counts
     assert "40/40" not in after
 
@@ -649,8 +652,8 @@ def test_a_workbook_is_imported(
     )
     checked = run_here(home, "import", f"people{suffix}", "--dry-run", "--sheet", "2")
     assert checked.out.splitlines()[:2] == [
-        "1 entries, read from the sheet 'Others'",
-        "       1 contacts would be sent",
+        "1 entry, read from the sheet 'Others'",
+        "       1 contact would be sent",
     ]
     assert "Hidden rows, which are read as all others: 1." in checked.out
     assert "Sheets that are not read: 'Contacts'. Name one with --sheet." in checked.out

@@ -56,7 +56,9 @@ def test_an_import_that_is_told_to_end_finishes_what_is_in_flight(
         program.send_signal(number)
         out, err = program.communicate(timeout=30)
     assert program.returncode == 128 + number
-    assert "To go on: sendblue-async import people.csv" in err
+    assert "Ctrl-C" not in err
+    assert "send the signal again to stop at once" in err
+    assert "To resume: sendblue-async import people.csv" in err
     created = len(sandbox.contacts)
     assert 8 <= created < 60
     assert f"{created:>8} created" in out

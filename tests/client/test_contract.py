@@ -216,7 +216,8 @@ async def test_a_list_is_sorted_as_asked(
 async def test_another_order_is_refused_by_name(sandbox: Sandbox, connect: Any) -> None:
     """What the service cannot sort by is refused before anything is sent, with what it can."""
     with pytest.raises(
-        ValidationError, match=r"created_at, first_name.* last_name.* phone"
+        ValidationError,
+        match=r"^order_by must be one of created_at, first_name, last_name, phone, not ",
     ) as caught:
         await connect(sandbox).list_contacts(order_by="company_name")
     assert caught.value.field == "order_by"

@@ -269,7 +269,7 @@ async def test_an_impossible_address_is_a_clear_error(monkeypatch: pytest.Monkey
     """An address that is not this machine's raises OSError, a port out of range ValueError."""
     with pytest.raises(OSError, match=r"Cannot listen on '192\.0\.2\.1' port 0: .*assign"):
         await Sandbox(host="192.0.2.1").start()
-    with pytest.raises(ValueError, match="port is a number from 0 to 65535, not 65536"):
+    with pytest.raises(ValueError, match="port must be a number from 0 to 65535, not 65536"):
         Sandbox(port=65536)
 
     def unresolved(*_: object, **__: object) -> None:
@@ -317,7 +317,7 @@ async def test_it_starts_once_and_closes_twice() -> None:
 @pytest.mark.parametrize("status", [199, 204, 205, 300, 409])
 def test_a_create_cannot_answer_any_status(status: int) -> None:
     """``created_status`` must be a 2xx that has a body."""
-    with pytest.raises(ValueError, match="created_status is a 2xx"):
+    with pytest.raises(ValueError, match="created_status must be a 2xx"):
         Sandbox(created_status=status)
 
 

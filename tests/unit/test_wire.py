@@ -447,7 +447,8 @@ def test_an_answer_to_missing_keys_says_so(status: int, document: Any) -> None:
     failure = failed(status, json.dumps(document).encode())
     made = error(failure)
     assert failure.rule == rule_for(status, has_retry_after=False)
-    assert "did not arrive" in str(made)
+    # Of keys and of a token alike.
+    assert "The authentication headers did not arrive" in str(made)
     assert "proxy" in str(made)
     assert "https://api.sendblue.com" in str(made)
     there = error(failure, base_url="https://api.sendblue.com", reached_server=True)

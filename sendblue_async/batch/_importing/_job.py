@@ -18,6 +18,7 @@ from ...exceptions import ConfigurationError, JournalError, ValidationError
 from .._mapping._contact_reader import ContactReader, Entry
 from .._sending._options import SendOptions
 from .._sending._worker_pool import WorkerPool
+from .._sources._file import make_path
 from ._check import DryRun, check, dry_run
 from ._duplicates import Duplicates
 from ._files import journal_path_of, rejected_path_of
@@ -63,7 +64,7 @@ class ImportJob:
         resume: bool,
         progress: Callable[[ImportProgress], object] | None,
     ) -> None:
-        self.path = Path(path)
+        self.path = make_path(path)
         self.journal_path = journal_path_of(self.path)
         self.report: ImportReport | None = None
         self._import_options = import_options

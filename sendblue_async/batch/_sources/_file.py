@@ -63,6 +63,17 @@ class SourceFile(io.BufferedReader):
         return self._hashed.digest.hexdigest()
 
 
+def make_path(path: str | os.PathLike[str]) -> Path:
+    """Make a path of the name of a file; an empty one would be the current folder.
+
+    Raises:
+        ValidationError: If it is empty.
+    """
+    if not os.fspath(path):
+        raise ValidationError("path is empty. Name a file of contacts.", field="path")
+    return Path(path)
+
+
 @contextlib.contextmanager
 def open_source(path: Path) -> Iterator[SourceFile]:
     """Open a file for reading.

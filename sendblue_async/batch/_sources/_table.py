@@ -9,7 +9,7 @@ from pathlib import Path
 from attrs import asdict, field, frozen
 
 from ...exceptions import ConfigurationError, ValidationError
-from ._file import file_version, open_source
+from ._file import file_version, make_path, open_source
 from ._format import Content, Format, ReadOptions
 from ._header import number_repeated
 from ._registry import FORMATS, find_format
@@ -84,7 +84,7 @@ def read_table(
         ConfigurationError: If an option makes no sense for it, or a library that it needs is not
             installed.
     """
-    path = Path(path)
+    path = make_path(path)
     options = ReadOptions(encoding=encoding, delimiter=delimiter, sheet=sheet)
     with open_source(path) as source:
         if not source.peek():

@@ -1,0 +1,91 @@
+"""What the command line says, read as its user reads it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from sendblue_async.sandbox import Sandbox
+
+from .program import NUMBER, OTHER, Run, account, client_of, run, started
+
+COMMANDS = ("create", "get", "list", "update", "delete", "count", "import", "sandbox")
+
+
+def examples(home: dict[str, str], command: str) -> list[list[str]]:
+    """The arguments of each example in the help of a command."""
+    text = run(home, command, "--help").out
+    assert text.count("Examples:") == 1, text
+    return [shlex.split(line) for line in re.findall(r"^ +\$? *sendblue-async (.+)$", text, re.M)]
+
+
+def test_one_is_not_plural(home: dict[str, str], run_here: Run) -> None:
+    """A file of one contact has one entry."""
+    Path(home["HOME"], "people.csv").write_text(f"number\n{NUMBER}\n")
+    checked = run_here(home, "import", "people.csv", "--dry-run").out
+    assert checked.splitlines()[:3] == [
+        "1 entry, read as utf-8",
+        "       1 contact would be sent",
+        "       1 request, if nothing goes wrong",
+    ]
+    assert run_here(home, "import", "people.csv", "--sandbox").out.startswith("1 entry\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("list --order up", "'--order': 'up' is not one of 'asc', 'desc'."),
+        ("list --limit 1001", "'--limit': It must be at most 1000."),
+        ("list --offset -1", "'--offset': It must be at least 0."),
+        ("list --limit many", "'--limit': It must be a whole number."),
+        ("import a.csv --give-up-after never", "'--give-up-after': It must be a number."),
+        ("import a.csv --concurrency 0", "'--concurrency': It must be at least 1."),
+        ("import a.csv --on-duplicate x", "'--on-duplicate': 'x' is not one of 'merge', 'last'."),
+        (f"update {NUMBER} --clear x", "'--clear': 'x' is not one of 'first_name', "),
+        ("sandbox --spelling x", "'--spelling': 'x' is not one of 'both', 'snake', 'camel'."),
+        ("import ''", "'FILE': It is empty; name a file."),
+        ("import a.csv --report ''", "'--report': It is empty; name a file."),
+        ("sandbox --db ''", "'--db': It is empty; name a file."),
+    ],
+)
+def test_a_bad_value_is_refused_in_plain_words(
+    home: dict[str, str], run_here: Run, command: str, said: str
+) -> None:
+    """The message names the option and what it takes, and nothing of what checks it."""
+    done = run_here(home, *shlex.split(command))
+    assert (done.code, done.out) == (2, "")
+    assert f"Error: Invalid value for {said}" in done.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_for_people(home: dict[str, str], command: str) -> None:
+    """Placeholders are words, not types of Python."""
+    text = run(home, command, "--help").out
+    options = re.findall(r"^ +(-.+)$", text, re.MULTILINE)
+    assert len(options) > 2
+    assert [line for line in options if "<" in line.partition("  ")[0]] == []
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "sandbox"])
+def test_examples_in_help_work(home: dict[str, str], sandbox: Sandbox, command: str) -> None:
+    """Whoever copies an example, in their order, gets what it is for."""
+    Path(home["HOME"], "contacts.csv").write_text("Telefon,Name\n(415) 555-0100,Ada\n")
+    environment = home | account(sandbox)
+    with client_of(environment) as client:
+        for number in (NUMBER, OTHER) if command != "create" else ():
+            client.create_contact(number)
+    for arguments in examples(home, command):
+        assert arguments[0] == command
+        done = run(environment, *arguments)
+        assert done.code == 0, (arguments, done)
+
+
+def test_examples_of_the_sandbox_serve(home: dict[str, str]) -> None:
+    """Each prints the variables that lead a client to it."""
+    for arguments in examples(home, "sandbox"):
+        with started(home, *arguments, "--port", "0") as program:
+            assert program.stdout is not None
+            assert program.stdout.readline().startswith("export SENDBLUE_API_BASE_URL=http://")
