@@ -5,23 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 from .._clock import Clock
-from .adaptive import AdaptiveRateLimiter
-from .base import RateLimiter
-from .fixed import MAX_PAUSE, FixedRateLimiter, check_rate
-from .nested import NestedRateLimiter
-from .redis import RedisRateLimiter
-
-__all__ = [
-    "MAX_PAUSE",
-    "AdaptiveRateLimiter",
-    "CountingRateLimiter",
-    "FixedRateLimiter",
-    "NestedRateLimiter",
-    "RateLimiter",
-    "RedisRateLimiter",
-    "check_rate",
-    "make_rate_limiter",
-]
+from .adaptive import AdaptiveRateLimiter as AdaptiveRateLimiter
+from .base import RateLimiter as RateLimiter
+from .fixed import MAX_PAUSE as MAX_PAUSE
+from .fixed import FixedRateLimiter as FixedRateLimiter
+from .fixed import check_rate as check_rate
+from .nested import NestedRateLimiter as NestedRateLimiter
+from .redis import RedisRateLimiter as RedisRateLimiter
 
 CountingRateLimiter = FixedRateLimiter | NestedRateLimiter
 

@@ -22,8 +22,9 @@ def check_rate(name: str, rate: float) -> None:
     if type(rate) in (int, float) and 0 < rate < math.inf:
         return
     shown = repr(rate) if isinstance(rate, (int, float)) else f"a {type(rate).__name__}"
+    others = ", or a RateLimiter," if name == "rate_limit" else ","
     raise ConfigurationError(
-        f"{name} must be a number of requests per second above 0, or a RateLimiter, not {shown}."
+        f"{name} must be a number of requests per second above 0{others} not {shown}."
     )
 
 

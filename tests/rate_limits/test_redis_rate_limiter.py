@@ -292,6 +292,7 @@ def test_arguments_that_cannot_be_used(arguments: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=f"^{next(iter(arguments))} must ") as caught:
         RedisRateLimiter(**{"url": "redis://localhost", "rate": 50, **arguments})
     assert "hunter" not in str(caught.value)
+    assert "RateLimiter" not in str(caught.value)
     assert caught.value.__context__ is None
 
 
