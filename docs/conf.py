@@ -30,6 +30,8 @@ nitpick_ignore = [
     ("py:class", "sendblue_async.client._Row"),
     ("py:class", "sendblue_async.batch._results.Row"),
     ("py:obj", "sendblue_async.batch._results.Row"),
+    # A job is made by import_job alone, which gives it its workers.
+    ("py:class", "sendblue_async.batch._sending._worker_pool.WorkerPool"),
 ]
 
 autodoc_member_order = "bysource"

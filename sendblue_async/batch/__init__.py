@@ -40,3 +40,6 @@ if not TYPE_CHECKING:
         value = getattr(import_module(f".{_LAZY[name]}", __name__), name)
         globals()[name] = value
         return value
+
+    def __dir__():
+        return sorted({*globals(), *_LAZY})

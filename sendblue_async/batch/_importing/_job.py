@@ -43,7 +43,7 @@ _MAX_LINES = 1_000
 
 
 class ImportJob:
-    """The import of one file, made by :meth:`SendblueClient.import_job`.
+    """The import of one file, made by :meth:`~sendblue_async.SendblueClient.import_job`.
 
     Leave it with ``async with``: that stops an import that still runs, and waits for its end.
 

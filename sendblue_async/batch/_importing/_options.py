@@ -74,6 +74,8 @@ class ImportOptions:
         Raises:
             ValidationError: If the file cannot be used.
             ConfigurationError: If an option does not fit it.
+
+        :meta private:
         """
         table = read_table(path, encoding=self.encoding, delimiter=self.delimiter, sheet=self.sheet)
         check_repeated(str(path), table.header)
@@ -86,7 +88,10 @@ class ImportOptions:
         )
 
     def settings(self, reader: ContactReader, account: str) -> dict[str, str]:
-        """The settings that the journal compares when the import is resumed."""
+        """The settings that the journal compares when the import is resumed.
+
+        :meta private:
+        """
         return {
             "account": account,
             "update_if_exists": str(self.update_if_exists),
