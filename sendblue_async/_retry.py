@@ -290,7 +290,7 @@ class CallState:
     Args:
         effect: What the operation does.
         policy: How often and how patiently it is attempted.
-        deadline: When the call has to end, in the seconds that :meth:`record` is told as ``now``.
+        deadline: When the call has to end, on the clock of ``now`` in :meth:`record`.
         attempts: How many attempts were made before.
         maybe_applied: Whether one of those may have been applied.
 

@@ -265,6 +265,12 @@ def test_the_edges_of_the_options_are_taken() -> None:
         RetryPolicy(4)  # type: ignore[misc]
 
 
+def test_a_misspelt_option_is_named_with_the_right_one() -> None:
+    """Whoever writes ``atempts`` is told of ``attempts``."""
+    with pytest.raises(TypeError, match="did you mean attempts"):
+        RetryPolicy(atempts=3)  # type: ignore[call-arg]
+
+
 def test_the_budget_stops_retries_at_half() -> None:
     """49 failures leave retries on, the 50th stops them, and one success starts them again."""
     budget = RetryBudget()

@@ -81,12 +81,19 @@ def result(
     )
 
 
-def shown(*, date: float | None = NOW, elapsed: float = EARLY, **fields: Any) -> LookUpResult:
+def shown(
+    *,
+    date: float | None = NOW,
+    elapsed: float = EARLY,
+    age: float | None = None,
+    **fields: Any,
+) -> LookUpResult:
     """A look-up that shows a contact, at the server's time."""
     headers = {} if date is None else {"date": formatdate(date, usegmt=True)}
     contact = Contact(**{"phone": NUMBER, **fields})
     meta = ResponseMeta(status_code=200, headers=headers, attempts=1, elapsed=elapsed)
-    return result(ContactResponse(contact=contact, status="OK", meta=meta), elapsed=elapsed)
+    response = ContactResponse(contact=contact, status="OK", meta=meta)
+    return result(response, elapsed=elapsed, age=age)
 
 
 def missing(*, elapsed: float = EARLY, is_last: bool = False) -> LookUpResult:
@@ -198,6 +205,13 @@ def test_a_contact_created_clearly_before_the_call_is_not_its(
         assert steps == [0.0, 0.5]
 
 
+@pytest.mark.parametrize(("age", "ours"), [(100, True), (99, False)])
+def test_a_contact_may_be_from_an_earlier_call(age: float, ours: bool) -> None:
+    """One that was created after an earlier call began, which may have done it, is ours."""
+    steps, _ = create([shown(first_name="Ada", created_at=at(400), age=age)])
+    assert steps == ([0.0] if ours else [0.0, 0.5])
+
+
 def test_a_contact_from_before_is_believed_once_reads_have_caught_up() -> None:
     """Then the call failed, as its contact existed, and the error says so for certain."""
     old = {"created_at": at(86_400), "first_name": "Ada"}
@@ -208,10 +222,11 @@ def test_a_contact_from_before_is_believed_once_reads_have_caught_up() -> None:
     assert "existed before" in str(error)
 
 
-def test_another_contact_proves_nothing() -> None:
+@pytest.mark.parametrize("other", ["+14155550199", "+14155550100"])
+def test_another_contact_proves_nothing(other: str) -> None:
     """A look-up that shows another number, or other values, does not settle a create."""
     steps, error = create(
-        [shown(phone="+14155550199", first_name="Ada"), unknown(5), *[shown(first_name="Eve")] * 4]
+        [shown(phone=other, first_name="Ada"), unknown(5), *[shown(first_name="Eve")] * 4]
     )
     assert steps == [0.0, SendAgain(4), *LOOK_UP_WAITS[1:]]
     assert error.outcome == "unknown"
@@ -287,6 +302,24 @@ def test_one_early_look_up_is_not_enough_where_the_deadline_forbids_a_second() -
     assert error.outcome == "unknown"
     _, response = run(delete_flow(LOOK_UP, unknown()), [missing(), missing(), None])
     assert response.meta.settled
+
+
+@pytest.mark.parametrize("elapsed", [LATE, LATE + 2])
+def test_one_late_look_up_is_enough(elapsed: float) -> None:
+    """Once reads have caught up with writes, the first look-up is believed."""
+    steps, response = run(delete_flow(LOOK_UP, unknown()), [missing(elapsed=elapsed)])
+    assert (steps, response.meta.settled) == ([0.0], True)
+
+
+@pytest.mark.parametrize("opted_out", [True, False])
+def test_an_opt_out_is_settled_either_way(opted_out: bool) -> None:
+    """The contact has to say what was ordered, be it to block messages or to allow them."""
+    flow = opt_out_flow(OptOut(number=NUMBER, opted_out=opted_out), LOOK_UP, unknown())
+    steps, response = run(flow, [shown(opt_out=not opted_out, elapsed=LATE), unknown(5)])
+    assert steps == [0.0, SendAgain(4), 0.5]
+    flow = opt_out_flow(OptOut(number=NUMBER, opted_out=opted_out), LOOK_UP, unknown())
+    _, response = run(flow, [shown(opt_out=opted_out, elapsed=LATE)])
+    assert response.opted_out is opted_out
 
 
 def test_a_delete_that_met_404_is_not_sent_again() -> None:
