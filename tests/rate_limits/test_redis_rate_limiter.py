@@ -10,6 +10,7 @@ import pickle
 import time
 from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -346,3 +347,26 @@ async def test_two_batches_share_a_limit(sandbox: Sandbox, make: Make) -> None:
     assert max(ends) - began > 99 / 50
     # Neither waits for the other to finish.
     assert min(ends) - began > 1.2
+
+
+async def test_an_import_keeps_to_a_shared_limit(
+    sandbox: Sandbox, make: Make, tmp_path: Path
+) -> None:
+    """Another process has its share of the rate meanwhile; the report tells the whole rate."""
+    path = tmp_path / "contacts.csv"
+    path.write_text("number\n" + "".join(f"+1415555{n:04}\n" for n in range(60)))
+    other = make()
+
+    async def take_slots() -> None:
+        for _ in range(1000):
+            await asyncio.sleep(await wait_of(other))
+
+    began = time.monotonic()
+    taking = asyncio.ensure_future(take_slots())
+    async with SendblueClient(
+        sandbox.api_key, sandbox.api_secret, base_url=sandbox.base_url
+    ) as client:
+        report = await client.import_contacts(path, rate_limit=make())
+    taking.cancel()
+    assert (report.created, report.requests_per_second) == (60, 50)
+    assert time.monotonic() - began > 59 / 50
