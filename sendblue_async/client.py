@@ -181,8 +181,9 @@ class SendblueClient(Endpoints):
         It needs the extra ``sendblue-async[batch]``.
 
         Args:
-            path: The file. JSON Lines if its name ends in ``.jsonl`` or ``.ndjson``, vCard if in
-                ``.vcf`` or ``.vcard``, and CSV otherwise.
+            path: The file. Excel and OpenDocument workbooks are known by their content, and need
+                the extra ``excel``. Other files are JSON Lines if their names end in ``.jsonl`` or
+                ``.ndjson``, vCard if in ``.vcf`` or ``.vcard``, and CSV otherwise.
             update_if_exists: Whether contacts that exist are updated, or left alone.
             region: The region of numbers without ``+``, such as ``"US"``; by default those are
                 rejected.

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sendblue_async.batch._mapping._columns import check_repeated, find_columns
+from sendblue_async.batch._mapping._columns import check_repeated, map_columns
 from sendblue_async.exceptions import ConfigurationError, ValidationError
 
 EXPORTS: dict[str, tuple[list[str], list[str], dict[str, str]]] = {
@@ -117,7 +117,7 @@ EXPORTS: dict[str, tuple[list[str], list[str], dict[str, str]]] = {
 def test_known_exports(export: str) -> None:
     """The columns of each are recognised, the likeliest number for a mobile in front."""
     names, numbers, fields = EXPORTS[export]
-    found = find_columns(names, {})
+    found = map_columns(names, {})
     assert [names[place] for place in found.numbers] == numbers
     assert {field: names[place] for field, place in found.fields.items()} == fields
     used = {*numbers, *fields.values(), *(names[kind] for kind in found.kinds.values())}
@@ -139,12 +139,12 @@ def test_known_exports(export: str) -> None:
 )
 def test_other_names_of_columns_with_numbers(names: list[str]) -> None:
     """They may be counted, abbreviated, and encoded as macOS or Japanese programs do it."""
-    assert find_columns(names, {}).numbers == tuple(range(len(names)))
+    assert map_columns(names, {}).numbers == tuple(range(len(names)))
 
 
 def test_only_columns_with_numbers_are_counted() -> None:
     """A second column of any other field would have to be told from the first one."""
-    found = find_columns(["Phone", "Tags", "Tags 2", "First Name 2"], {})
+    found = map_columns(["Phone", "Tags", "Tags 2", "First Name 2"], {})
     assert found.fields == {"tags": 1}
     assert found.unused == ("Tags 2", "First Name 2")
 
@@ -152,7 +152,7 @@ def test_only_columns_with_numbers_are_counted() -> None:
 def test_the_kind_of_a_number_stands_in_a_column_of_its_own() -> None:
     """Google calls it label, and type before; it belongs to one number."""
     names = ["Phone 1 - Label", "Phone 1 - Value", "Phone 2 - Type", "Phone 2 - Value", "Mobile"]
-    found = find_columns([*names, "E-mail 1 - Label"], {})
+    found = map_columns([*names, "E-mail 1 - Label"], {})
     assert found.kinds == {1: 0, 3: 2}
     assert found.unused == ("E-mail 1 - Label",)
 
@@ -161,7 +161,7 @@ def test_what_is_given_goes_before_what_is_recognised() -> None:
     """A field that is given is not looked for, and a column that is given is nothing else."""
     names = ["Phone", "Call this", "First Name", "Plan", "custom_variables.city"]
     given = {"Call this": "number", "First Name": "last_name", "Plan": "custom_variables.plan"}
-    found = find_columns(names, given)
+    found = map_columns(names, given)
     assert found.numbers == (1, 0)
     assert found.fields == {"last_name": 2}
     assert found.variables == {"plan": 3, "city": 4}
@@ -183,7 +183,7 @@ def test_what_is_given_goes_before_what_is_recognised() -> None:
 def test_a_column_that_is_given_costs_no_number(given: dict[str, str], numbers: list[str]) -> None:
     """Columns that are known to hold numbers still do, unless they are given as something else."""
     names = ["Phone", "Home Phone", "Mobile", "WhatsApp", "Plan"]
-    found = find_columns(names, given)
+    found = map_columns(names, given)
     assert [names[place] for place in found.numbers] == numbers
 
 
@@ -205,7 +205,7 @@ def test_what_cannot_be_told_is_refused(
 ) -> None:
     """The error names the column, or says how to name it."""
     with pytest.raises(kind, match=words):
-        find_columns(names, given)
+        map_columns(names, given)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sendblue_async import ContactCreate
 from sendblue_async.batch._importing._duplicates import Duplicates
-from sendblue_async.batch._mapping._columns import find_columns
+from sendblue_async.batch._mapping._columns import map_columns
 from sendblue_async.batch._mapping._contact_reader import (
     MOST_CHARACTERS,
     ContactReader,
@@ -30,7 +30,7 @@ def entries(tmp_path: Path, text: str, **options: Any) -> list[Entry]:
     path = tmp_path / "people.csv"
     path.write_text(text, encoding="utf-8")
     table = read_table(path)
-    columns = find_columns(table.columns, options.pop("given", {}))
+    columns = map_columns(table.columns, options.pop("given", {}))
     return list(ContactReader(table=table, columns=columns, **options).entries())
 
 
@@ -296,6 +296,6 @@ def test_long_rows_are_read_few_at_a_time(tmp_path: Path) -> None:
             picture = "x" * 500_000 * (n < 4)
             file.write(json.dumps({"number": f"+1201555{n:04}", "picture": picture}) + "\n")
     table = read_table(path)
-    reader = ContactReader(table=table, columns=find_columns(table.columns, {}))
+    reader = ContactReader(table=table, columns=map_columns(table.columns, {}))
     assert [len(portion) for portion in reader.batches()] == [1, 1, 1, 1, 50, 50, 16]
     assert all(entry.contact for entry in reader.entries())

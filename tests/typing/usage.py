@@ -208,6 +208,7 @@ async def asynchronous(number: str, contact: ContactCreate) -> None:
         assert_type(result, ContactResult[dict[str, str]])
         assert_type(result.outcome, ContactOutcome)
     report = await client.import_contacts(Path("a.csv"), region="US", columns={"Tel": "number"})
+    await client.import_contacts("a.xlsx", sheet="Contacts")
     assert_type(report, ImportReport)
     read, send = ImportOptions(region="US", on_duplicate="last"), SendOptions(rate_limit=5)
     client.create_contacts([contact], send_options=send)
@@ -322,6 +323,8 @@ def synchronous(number: str, contact: ContactCreate) -> None:
     client.iter_contacts(page_size="all")  # type: ignore[arg-type]
     client.create_contacts([number])  # type: ignore[type-var]
     client.import_contacts("a.csv", on_duplicate="first")  # type: ignore[arg-type]
+    client.import_contacts("a.xlsx", sheet=2)
+    client.import_contacts("a.xlsx", sheet=["A"])  # type: ignore[arg-type]
     client.import_job("a.csv", SendOptions())  # type: ignore[arg-type]
     SendOptions(concurrency="many")  # type: ignore[arg-type]
     ImportOptions(on_duplicate="first")  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from attrs import Attribute, asdict, field, frozen
 from ..._arguments import suggest_arguments
 from ..._checks import is_flag
 from ...exceptions import ConfigurationError
-from .._mapping._columns import check_repeated, find_columns
+from .._mapping._columns import check_repeated, map_columns
 from .._mapping._contact_reader import ContactReader
 from .._mapping._phone_numbers import check_region
 from .._sources._extra import import_library
@@ -81,7 +81,7 @@ class ImportOptions:
         check_repeated(str(path), table.header)
         return ContactReader(
             table=table,
-            columns=find_columns(table.columns, self.columns or {}),
+            columns=map_columns(table.columns, self.columns or {}),
             region=self.region,
             all_numbers=self.all_numbers,
             update_if_exists=self.update_if_exists,

@@ -53,7 +53,7 @@ _KNOWN = {
 
 
 @frozen
-class Columns:
+class ColumnMapping:
     """Where the fields of a contact stand in a row.
 
     Attributes:
@@ -72,7 +72,7 @@ class Columns:
     unused: tuple[str, ...]
 
 
-def find_columns(names: Sequence[str], given: Mapping[str, str]) -> Columns:
+def map_columns(names: Sequence[str], given: Mapping[str, str]) -> ColumnMapping:
     """Map the columns of a file to fields, by their names unless they are given.
 
     Args:
@@ -86,6 +86,28 @@ def find_columns(names: Sequence[str], given: Mapping[str, str]) -> Columns:
         ConfigurationError: If a column or a field that was given does not exist.
         ValidationError: If a field has two columns, or no column has numbers.
     """
+    found = _collect_positions(names, given)
+    _check_positions(names, found)
+    kinds = _find_kinds(names, found["number"])
+    used = {*kinds.values(), *(position for positions in found.values() for position in positions)}
+    single = {
+        field: positions[0] for field, positions in found.items() if positions and field != "number"
+    }
+    return ColumnMapping(
+        numbers=tuple(found["number"]),
+        fields={field: position for field, position in single.items() if field in FIELDS},
+        variables={
+            field.removeprefix(_VARIABLE): position
+            for field, position in single.items()
+            if field not in FIELDS
+        },
+        kinds=kinds,
+        unused=tuple(name for position, name in enumerate(names) if position not in used),
+    )
+
+
+def _collect_positions(names: Sequence[str], given: Mapping[str, str]) -> dict[str, list[int]]:
+    """Collect the positions of each field: those that are given, then those with known names."""
     found: dict[str, list[int]] = {}
     for name, field in given.items():
         if name not in names:
@@ -108,6 +130,11 @@ def find_columns(names: Sequence[str], given: Mapping[str, str]) -> Columns:
     for position, name in enumerate(names):
         if name.startswith(_VARIABLE) and name != _VARIABLE and position not in taken:
             found.setdefault(name, []).append(position)
+    return found
+
+
+def _check_positions(names: Sequence[str], found: Mapping[str, Sequence[int]]) -> None:
+    """Check that there are numbers, and that no other field has several columns."""
     for field, positions in found.items():
         if field != "number" and len(positions) > 1:
             columns = _list_names([names[position] for position in positions])
@@ -122,22 +149,6 @@ def find_columns(names: Sequence[str], given: Mapping[str, str]) -> Columns:
             f"{_suggest_mapping(names[0], 'number')}. The columns are {_list_names(names)}.",
             field="map",
         )
-    kinds = _find_kinds(names, found["number"])
-    used = {*kinds.values(), *(position for positions in found.values() for position in positions)}
-    single = {
-        field: positions[0] for field, positions in found.items() if positions and field != "number"
-    }
-    return Columns(
-        numbers=tuple(found["number"]),
-        fields={field: position for field, position in single.items() if field in FIELDS},
-        variables={
-            field.removeprefix(_VARIABLE): position
-            for field, position in single.items()
-            if field not in FIELDS
-        },
-        kinds=kinds,
-        unused=tuple(name for position, name in enumerate(names) if position not in used),
-    )
 
 
 def check_repeated(name: str, header: Sequence[str]) -> None:
@@ -152,7 +163,7 @@ def check_repeated(name: str, header: Sequence[str]) -> None:
     """
     times = Counter(column for column in header if column.strip())
     for column in times:
-        if times[column] > 1 and column not in find_columns(("number", column), {}).unused:
+        if times[column] > 1 and column not in map_columns(("number", column), {}).unused:
             raise ValidationError(
                 f"{name} has two columns of the name {redact_numbers(column)!r}. "
                 "Give each a name of its own.",

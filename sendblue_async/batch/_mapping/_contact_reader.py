@@ -14,7 +14,7 @@ from ...exceptions import ValidationError
 from ...models import ContactCreate
 from .._sources._row import ERRORS, Problem, Row
 from .._sources._table import Table
-from ._columns import Columns
+from ._columns import ColumnMapping
 from ._phone_numbers import parse_phone_number
 
 # What Google Contacts puts between the values of one cell.
@@ -67,7 +67,7 @@ class ContactReader:
     """
 
     table: Table
-    columns: Columns
+    columns: ColumnMapping
     region: str | None = None
     all_numbers: bool = False
     update_if_exists: bool = False

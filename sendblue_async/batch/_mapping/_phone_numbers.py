@@ -37,7 +37,7 @@ def check_region(region: str | None) -> str | None:
 
 
 @lru_cache(maxsize=1)
-def _reasons() -> dict[int, str]:
+def _impossible_reasons() -> dict[int, str]:
     result = _phonenumbers().ValidationResult
     return {
         result.INVALID_COUNTRY_CODE: "It has no country code that exists.",
@@ -96,7 +96,7 @@ def parse_phone_number(text: str, region: str | None) -> str | Problem:
     if number is None:
         return Problem("invalid_number", "It is no phone number.")
     # Some are valid although they lack their area code, such as the Canadian 310-1234.
-    reason = _reasons().get(phonenumbers.is_possible_number_with_reason(number))
+    reason = _impossible_reasons().get(phonenumbers.is_possible_number_with_reason(number))
     if reason is None and not _is_valid(number):
         reason = "No number of its country looks like that."
     if reason is not None:
