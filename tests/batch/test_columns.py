@@ -118,8 +118,8 @@ def test_known_exports(export: str) -> None:
     """The columns of each are recognised, the likeliest number for a mobile in front."""
     names, numbers, fields = EXPORTS[export]
     found = map_columns(names, {})
-    assert [names[place] for place in found.numbers] == numbers
-    assert {field: names[place] for field, place in found.fields.items()} == fields
+    assert [names[position] for position in found.numbers] == numbers
+    assert {field: names[position] for field, position in found.fields.items()} == fields
     used = {*numbers, *fields.values(), *(names[kind] for kind in found.kinds.values())}
     assert found.unused == tuple(name for name in names if name not in used)
 
@@ -184,7 +184,7 @@ def test_a_column_that_is_given_costs_no_number(given: dict[str, str], numbers: 
     """Columns that are known to hold numbers still do, unless they are given as something else."""
     names = ["Phone", "Home Phone", "Mobile", "WhatsApp", "Plan"]
     found = map_columns(names, given)
-    assert [names[place] for place in found.numbers] == numbers
+    assert [names[position] for position in found.numbers] == numbers
 
 
 @pytest.mark.parametrize(

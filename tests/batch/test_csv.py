@@ -126,13 +126,13 @@ def by_the_rules(text: str, delimiter: str) -> Iterator[tuple[int, str | None]]:
     cell = rf'(?:"(?:[^"]|"")*"|[^"{d}\r\n][^{d}\r\n]*|)'
     whole_row = re.compile(rf"{cell}(?:{d}{cell})*(?:\r\n|\r|\n|\Z)")
     physical_line = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
-    place, line = 0, 1
-    while place < len(text):
-        match = whole_row.match(text, place)
+    position, line = 0, 1
+    while position < len(text):
+        match = whole_row.match(text, position)
         yield line, match and match[0]
-        end = (match or physical_line.match(text, place)).end()  # type: ignore[union-attr]
-        line += len(re.findall(r"\r\n|\r|\n", text[place:end]))
-        place = end
+        end = (match or physical_line.match(text, position)).end()  # type: ignore[union-attr]
+        line += len(re.findall(r"\r\n|\r|\n", text[position:end]))
+        position = end
 
 
 @given(st.text(st.sampled_from('ab,;"\r\n '), max_size=60), st.sampled_from(",;"))

@@ -256,6 +256,37 @@ def test_titles_above_the_header_are_passed_over(tmp_path: Path, suffix: str) ->
 
 
 @each_format
+def test_a_name_may_stand_over_several_columns(tmp_path: Path, suffix: str) -> None:
+    """In a header with other names it is that of the first of them."""
+    rows = [["address", None, "number", "name"], ["a", "b", "c", "d"]]
+    path = write(tmp_path / f"a{suffix}", Sheet(rows, wide={0: [2]}))
+    assert read_table(path).columns == ("address", "", "number", "name")
+    rows = [["number", "name", "address", None], ["a", "b", "c", "d"]]
+    write(path, Sheet(rows, wide={0: [1, 1, 2]}))
+    assert read_table(path).columns == ("number", "name", "address")
+
+
+@each_format
+def test_a_title_above_one_column_is_passed_over(tmp_path: Path, suffix: str) -> None:
+    """Where it is merged over several, and however far down the table begins."""
+    rows = [["Customers", None], *[[]] * 200, ["number"], ["+14155550123"], ["+14155550124"]]
+    table = read_table(write(tmp_path / f"a{suffix}", Sheet(rows, wide={0: [2]})))
+    assert table.columns == ("number",)
+    assert [row.line for row in table.rows()] == [203, 204]
+
+
+@each_format
+@pytest.mark.parametrize("rows", [[["Customers", None]], [[" "], ["\t"]]])
+def test_a_sheet_with_nothing_but_a_title_is_refused(
+    tmp_path: Path, suffix: str, rows: list[list[Any]]
+) -> None:
+    """Or with blank texts alone."""
+    path = write(tmp_path / f"a{suffix}", Sheet(rows, wide={0: [2]} if rows[0][0] != " " else {}))
+    with pytest.raises(ValidationError, match=r" has no header .* No row of the sheet names col"):
+        read_table(path)
+
+
+@each_format
 def test_headings_over_groups_of_columns_are_passed_over(tmp_path: Path, suffix: str) -> None:
     """A row whose cells are merged over the columns below is no header."""
     rows = [["Contact", None, "Address", None], ["number", "name", "city", "country"], ["x"]]

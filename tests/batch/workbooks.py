@@ -41,7 +41,7 @@ class Sheet:
     def merged(self, row: int) -> dict[int, int]:
         """The columns where cells of the row are merged, and over how many columns."""
         widths = self.wide.get(row, ())
-        return {sum(widths[:n]): width for n, width in enumerate(widths)}
+        return {sum(widths[:n]): width for n, width in enumerate(widths) if width > 1}
 
 
 def write(path: Path, *sheets: Sheet) -> Path:
@@ -108,9 +108,10 @@ def _write_ods(path: Path, sheets: Sequence[Sheet]) -> None:
         for number, values in enumerate(sheet.rows):
             row = TableRow(visibility="collapse" if number in sheet.hidden else "visible")
             for column, value in enumerate(values):
-                if width := sheet.merged(number).get(column):
+                merged = sheet.merged(number)
+                if width := merged.get(column):
                     cell = _ods_cell(value, numbercolumnsspanned=width)
-                elif column < sum(sheet.wide.get(number, ())):
+                elif any(left < column < left + width for left, width in merged.items()):
                     cell = CoveredTableCell()
                 else:
                     cell = _ods_cell(value)

@@ -217,22 +217,25 @@ def _find_header(path: Path, sheet: Any, note: SheetNotes) -> tuple[int, tuple[s
         if right > left:
             wide.add((top, left))
     rows = []
-    for row, cells in islice(_read_cells(sheet, note), _ROWS_OF_START):
-        filled = [column for column, cell in enumerate(cells) if cell.strip()]
-        if filled:
-            narrow = [column for column in filled if (row, column) not in wide]
-            rows.append((row, cells, filled, narrow))
-            if len(narrow) > 1:
+    for row, cells in _read_cells(sheet, note):
+        narrow = [
+            column
+            for column, cell in enumerate(cells)
+            if cell.strip() and (row, column) not in wide
+        ]
+        if narrow:
+            rows.append((row, cells, narrow))
+            if len(narrow) > 1 or len(rows) == _ROWS_OF_START:
                 break
     if not rows:
-        raise no_header_error(str(path), f"Its first {_ROWS_OF_START} rows are blank.")
+        raise no_header_error(str(path), "No row of the sheet names columns.")
     # Titles are merged over the table, or stand alone in their row. Above a table with numbers in
     # one column alone, a name does so, too.
-    last = rows[-1]
-    if len(last[3]) < 2 or any(_is_phone(cell) for _, cells, *_ in rows for cell in cells):
-        last = rows[0]
-    row, cells, filled, _ = last
-    header = tuple(map(unescape_formula, cells[: filled[-1] + 1]))
+    row, cells, narrow = rows[-1]
+    if len(narrow) < 2 or any(_is_phone(cell) for _, cells, _ in rows for cell in cells):
+        row, cells, _ = rows[0]
+    last = max(column for column, cell in enumerate(cells) if cell.strip())
+    header = tuple(map(unescape_formula, cells[: last + 1]))
     if any(map(_is_phone, header)):
         raise no_header_error(str(path), f"Row {row + 1} has a phone number in it.")
     return row, header
