@@ -126,7 +126,7 @@ def main() -> None:
     chosen = parser.parse_args()
     costs, starts = measure(chosen.seconds, chosen.rounds)
 
-    print(f"Creates, {CONCURRENCY} under way at once where they are awaited:\n")
+    print(f"Creates, {CONCURRENCY} in flight at once where they are awaited:\n")
     rows = [
         [name, spread([*map(_rate, of_one)]), spread([*map(_cpu, of_one)])]
         for name, of_one in costs.items()

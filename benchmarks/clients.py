@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from .server import KEYS
 
 CONCURRENCY = 32
-"""Calls under way at once, of the clients that are awaited."""
+"""Calls in flight at once, of the clients that are awaited."""
 
 # Seconds in which connections are opened and caches filled, before anything is measured.
 _WARM_UP = 0.3

@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 from .clients import CONCURRENCY
 from .processes import measured, serving
-from .server import KEYS, answering_at_once, sandbox
+from .server import KEYS, answering_at_once, answering_late, sandbox
 from .tables import ratio, spread, table
 
-SERVERS = {"sandbox": sandbox, "instant": answering_at_once}
+SERVERS = {"sandbox": sandbox, "instant": answering_at_once, "late": answering_late}
 
 # Area codes in use; with any of them, numbers from 2000000 on are valid for libphonenumber.
 _AREAS = (201, 212, 303, 312, 404, 415, 503, 512, 602, 617, 702, 713, 773, 818, 917, 949)
@@ -107,7 +107,7 @@ def import_file(path: Path, base_url: str, concurrency: int, settled: int) -> Im
     Args:
         path: The file.
         base_url: The server.
-        concurrency: How many contacts are under way at once.
+        concurrency: How many contacts are in flight at once.
         settled: How many rows are to be sent until memory is first looked at.
 
     Raises:
@@ -235,7 +235,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--concurrency", type=int, default=CONCURRENCY)
     parser.add_argument(
-        "--server", choices=SERVERS, default="sandbox", help="instant stores nothing, and is fast"
+        "--server", choices=SERVERS, default="sandbox", help="instant and late store nothing"
     )
     chosen = parser.parse_args()
     rounds = [measure(chosen.server, chosen.rows, chosen.concurrency) for _ in range(chosen.rounds)]
@@ -244,7 +244,7 @@ def main() -> None:
     passes = {name: [_passes(one)[name] for one in imports] for name in _passes(imports[0])}
     passes["SendblueClient alone"] = bare
     print(
-        f"{chosen.rows:,} rows, {chosen.concurrency} under way at once, server: {chosen.server}\n"
+        f"{chosen.rows:,} rows, {chosen.concurrency} in flight at once, server: {chosen.server}\n"
     )
     rows = [
         [

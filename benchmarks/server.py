@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import re
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -28,6 +29,17 @@ async def answering_at_once() -> AsyncIterator[tuple[str, dict[str, int]]]:
     counts: Counter[str] = Counter()
     loop = asyncio.get_running_loop()
     async with await loop.create_server(lambda: _Connection(counts), HOST, backlog=256) as server:
+        yield f"http://{HOST}:{server.sockets[0].getsockname()[1]}", counts
+
+
+@asynccontextmanager
+async def answering_late() -> AsyncIterator[tuple[str, dict[str, int]]]:
+    """The same, but every answer takes 30 to 90 ms, so that answers come one by one."""
+    counts: Counter[str] = Counter()
+    loop = asyncio.get_running_loop()
+    async with await loop.create_server(
+        lambda: _LateConnection(counts), HOST, backlog=256
+    ) as server:
         yield f"http://{HOST}:{server.sockets[0].getsockname()[1]}", counts
 
 
@@ -66,7 +78,10 @@ class _Connection(asyncio.Protocol):
         self._received += data
         while (request := self._taken()) is not None:
             self._counts["requests"] += 1
-            self._transport.write(_answer(json.loads(request)))
+            self._answer(_answer(json.loads(request)))
+
+    def _answer(self, answer: bytes) -> None:
+        self._transport.write(answer)
 
     def _taken(self) -> bytes | None:
         """The body of the next request, if all of it is there."""
@@ -79,6 +94,14 @@ class _Connection(asyncio.Protocol):
             return None
         self._received = rest[size:]
         return rest[:size]
+
+
+class _LateConnection(_Connection):
+    """One whose answers take a while."""
+
+    def _answer(self, answer: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(random.uniform(0.03, 0.09), self._transport.write, answer)
 
 
 def _answer(order: dict[str, Any]) -> bytes:

@@ -7,17 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from sendblue_async.batch._importing import _job_batcher
 from sendblue_async.batch._importing._job_batcher import JobBatcher
 
 pytestmark = pytest.mark.anyio
 
-
-@pytest.fixture(autouse=True)
-def long_linger(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More of it than a test has, so that no feeding is owed to its end."""
-    monkeypatch.setattr(_job_batcher, "_LINGER", 60.0)
-    monkeypatch.setattr(_job_batcher, "_MAX_LINGER", 60.0)
+# So many workers that those who wait for others wait for a fifth of a second.
+MANY = 1000
 
 
 class Source:
@@ -47,37 +42,30 @@ async def pulled(pull: Callable[[], object], count: int) -> list[object]:
     return await asyncio.gather(*(pull() for _ in range(count)), return_exceptions=True)  # type: ignore[call-overload]
 
 
-def stop_lingering_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have those that are idle from here on wait hardly at all."""
-    monkeypatch.setattr(_job_batcher, "_LINGER", 0.001)
-
-
 async def a_moment() -> None:
     """All that can happen without a timer has happened."""
     for _ in range(9):
         await asyncio.sleep(0)
 
 
-async def test_all_that_are_idle_are_fed_together(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_all_that_are_idle_are_fed_together() -> None:
     """One call begins the jobs of all, in the order in which they pulled."""
-    stop_lingering_soon(monkeypatch)
     source = Source(9, 9)
-    batcher = JobBatcher(source.begin, enough=9)
+    batcher = JobBatcher(source.begin, workers=9)
     async with batcher.running():
         assert await pulled(batcher.pull, 5) == [0, 1, 2, 3, 4]
         assert await pulled(batcher.pull, 3) == [5, 6, 7]
     assert source.asked == [5, 3]
 
 
-async def test_few_wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_few_wait_for_others() -> None:
     """What costs the same for one as for many is done for those together that come soon after."""
     source = Source(9, 9)
-    batcher = JobBatcher(source.begin, enough=3)
+    batcher = JobBatcher(source.begin, workers=MANY)
     async with batcher.running():
         early = asyncio.create_task(batcher.pull())
         await a_moment()
         assert source.asked == []
-        stop_lingering_soon(monkeypatch)
         assert await pulled(batcher.pull, 2) == [1, 2]
         assert await early == 0
         # Nor does one wait for ever that comes later and stays alone.
@@ -85,75 +73,55 @@ async def test_few_wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
     assert source.asked == [3, 1]
 
 
-async def test_enough_wait_for_nobody() -> None:
-    """Neither at first nor if there were enough before a call of ``begin`` was over."""
+async def test_all_wait_for_nobody() -> None:
+    """Neither at first nor if all were idle before a call of ``begin`` was over."""
     source = Source(1, 1, 1)
-    batcher = JobBatcher(source.begin, enough=2)
+    batcher = JobBatcher(source.begin, workers=2)
     async with batcher.running():
         pulls = [asyncio.create_task(batcher.pull()) for _ in range(2)]
         await source.begins.wait()
         pulls += [asyncio.create_task(batcher.pull()) for _ in range(2)]
         await a_moment()
-        assert [pull.result() for pull in pulls if pull.done()] == [0, 1, 2]
-    assert source.asked == [2, 3, 2]
+        assert [pull.result() for pull in pulls[:3] if pull.done()] == [0, 1, 2]
+    assert source.asked[:3] == [2, 3, 2]
 
 
-async def test_most_jobs_are_for_those_who_are_idle_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They take them at once; others go on waiting, until there are enough once more."""
-    source = Source(9, 9)
-    monkeypatch.setattr(_job_batcher, "_MAX_HANDOUT", 2)
-    batcher = JobBatcher(source.begin, enough=4)
+async def test_most_jobs_are_for_those_who_are_idle_next() -> None:
+    """They take them at once; those who wait get theirs if nobody else comes."""
+    source = Source(MANY, MANY)
+    batcher = JobBatcher(source.begin, workers=MANY)
     async with batcher.running():
-        first, second, *others = (asyncio.create_task(batcher.pull()) for _ in range(8))
+        pulls = [asyncio.create_task(batcher.pull()) for _ in range(MANY)]
         await a_moment()
-        assert (first.result(), second.result()) == (0, 1)
-        assert await pulled(batcher.pull, 5) == [2, 3, 4, 5, 6]
-        assert not any(other.done() for other in others)
-        stop_lingering_soon(monkeypatch)
-        pulls = asyncio.gather(batcher.pull(), *others)
-        assert await asyncio.wait_for(pulls, 30) == [7, 8, 9, 10, 11, 12, 13]
-    assert source.asked == [8, 6]
+        at_once = sum(pull.done() for pull in pulls)
+        assert 0 < at_once < MANY / 10
+        assert await pulled(batcher.pull, 5) == [*range(at_once, at_once + 5)]
+        assert source.asked == [MANY]
+        assert {*await asyncio.wait_for(asyncio.gather(*pulls), 30)}.isdisjoint(
+            range(at_once, at_once + 5)
+        )
+    assert source.asked == [MANY, 5]
 
 
-async def test_jobs_that_are_ready_do_not_lie_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those who are idle get them if nobody else comes."""
-    stop_lingering_soon(monkeypatch)
-    source = Source(9)
-    monkeypatch.setattr(_job_batcher, "_MAX_HANDOUT", 1)
-    batcher = JobBatcher(source.begin, enough=4)
-    async with batcher.running():
-        assert await asyncio.wait_for(pulled(batcher.pull, 4), 30) == [0, 1, 2, 3]
-    assert source.asked == [4]
-
-
-async def test_patience_begins_anew_when_no_job_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_wait_begins_anew_when_no_job_is_ready() -> None:
     """Those who were idle meanwhile wait for others from then on."""
-    monkeypatch.setattr(_job_batcher, "_MAX_HANDOUT", 1)
-    source = Source(9, 9)
-    batcher = JobBatcher(source.begin, enough=4)
+    source = Source(MANY, MANY)
+    batcher = JobBatcher(source.begin, workers=MANY)
     async with batcher.running():
-        first, *others = (asyncio.create_task(batcher.pull()) for _ in range(4))
+        pulls = [asyncio.create_task(batcher.pull()) for _ in range(MANY)]
         await a_moment()
-        assert first.result() == 0
-        assert await pulled(batcher.pull, 2) == [1, 2]
-        stop_lingering_soon(monkeypatch)
-        assert await batcher.pull() == 3
-        assert await asyncio.wait_for(asyncio.gather(*others), 30) == [4, 5, 6]
-    assert source.asked == [4, 3]
-
-
-async def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many workers are enough, nobody waits for all of them for long."""
-    monkeypatch.setattr(_job_batcher, "_MAX_LINGER", 0.001)
-    batcher = JobBatcher(Source(9).begin, enough=1000)
-    async with batcher.running():
-        assert await asyncio.wait_for(batcher.pull(), 30) == 0
+        left = sum(not pull.done() for pull in pulls)
+        await pulled(batcher.pull, left)
+        await a_moment()
+        assert source.asked == [MANY]
+        await asyncio.wait_for(asyncio.gather(*pulls), 30)
+    assert source.asked == [MANY, left]
 
 
 async def test_with_fewer_jobs_it_asks_again() -> None:
     """Nobody waits for ever when less was ready than was asked for, or nothing."""
     source = Source(1, 0, 1, 1)
-    batcher = JobBatcher(source.begin, enough=1)
+    batcher = JobBatcher(source.begin, workers=1)
     async with batcher.running():
         assert await pulled(batcher.pull, 3) == [0, 1, 2]
     assert source.asked == [3, 2, 2, 1]
@@ -161,7 +129,7 @@ async def test_with_fewer_jobs_it_asks_again() -> None:
 
 async def test_at_the_end_all_hear_of_it() -> None:
     """Those that wait, and those that come later."""
-    batcher = JobBatcher(Source(1).begin, enough=1)
+    batcher = JobBatcher(Source(1).begin, workers=1)
     async with batcher.running():
         first, *others = await pulled(batcher.pull, 3)
         assert first == 0
@@ -173,7 +141,7 @@ async def test_at_the_end_all_hear_of_it() -> None:
 async def test_an_error_reaches_those_that_wait() -> None:
     """It ends no later pull."""
     error = ValueError("no")
-    batcher = JobBatcher(Source(error, 9).begin, enough=1)
+    batcher = JobBatcher(Source(error, 9).begin, workers=1)
     async with batcher.running():
         assert await pulled(batcher.pull, 2) == [error, error]
         assert await batcher.pull() == 0
@@ -182,7 +150,7 @@ async def test_an_error_reaches_those_that_wait() -> None:
 async def test_no_job_is_lost_on_who_has_left() -> None:
     """What was begun for a worker that was cancelled goes to the next one."""
     source = Source(9, 9)
-    batcher = JobBatcher(source.begin, enough=1)
+    batcher = JobBatcher(source.begin, workers=1)
     leaves, stays = (asyncio.create_task(batcher.pull()) for _ in range(2))
     await asyncio.sleep(0)
     async with batcher.running():
@@ -203,7 +171,7 @@ async def test_nor_on_who_leaves_as_it_comes() -> None:
         asyncio.get_running_loop().call_soon(leaves.cancel)
         return jobs
 
-    batcher = JobBatcher(begin, enough=1)
+    batcher = JobBatcher(begin, workers=1)
     leaves = asyncio.create_task(batcher.pull())
     async with batcher.running():
         with pytest.raises(asyncio.CancelledError):

@@ -8,7 +8,6 @@ they can be guessed by trial, so only the file's owner may read it.
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -24,18 +23,6 @@ from ._journal_schema import IN_PROGRESS, MERGED, SCHEMA, STATE_NUMBERS, STATES
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-# One statement for all rows of a commit, which is a transaction by itself.
-_INSERT = f"""
-    REPLACE INTO state
-    SELECT {", ".join(f"json_extract(value, '$[{column}]')" for column in range(5))}
-    FROM json_each(?)
-"""
-# The same at half the price, for rows of which only the state is kept: that is in the last three
-# bits of a number, and the entry's index in the others.
-_INSERT_STATES = """
-    REPLACE INTO state (entry, outcome) SELECT value >> 3, value & 7 FROM json_each(?)
-"""
-_WITHOUT_DETAILS = ("created", "stored")
 _REJECTED = f"""
     SELECT one.entry, one.outcome, one.line, coalesce(whole.code, ''), coalesce(whole.reason, '')
     FROM state AS one JOIN state AS whole
@@ -172,12 +159,24 @@ class Journal(JournalFile):
             outcomes: Entries that need not be sent any more, begun before or not.
             withdrawn: Entries that were begun and not sent after all.
         """
-        statement, rows = _make_insert([*intents], [*outcomes])
-        deleted = [(index,) for index in withdrawn]
-        with self._transaction() as execute:
-            execute(statement, (rows,))
-            if deleted:
-                self._execute_many("DELETE FROM state WHERE entry = ?", deleted)
+        rows: list[tuple[int | str | None, ...]] = [
+            (index, STATE_NUMBERS[IN_PROGRESS], None, None, None) for index in intents
+        ]
+        rows += [
+            (
+                one.index,
+                STATE_NUMBERS[one.outcome],
+                one.line,
+                one.code or None,
+                one.reason.replace("\0", "") or None,
+            )
+            for one in outcomes
+        ]
+        with self._transaction():
+            self._execute_many("REPLACE INTO state VALUES (?, ?, ?, ?, ?)", rows)
+            self._execute_many(
+                "DELETE FROM state WHERE entry = ?", [(index,) for index in withdrawn]
+            )
 
     def mark_rejected_written(self, rejected: int) -> None:
         """Note that so many rejected entries were written out."""
@@ -295,29 +294,6 @@ class Journal(JournalFile):
     def _hash(self, number: str) -> bytes:
         # A billion numbers have two hashes of 16 bytes alike with a chance below 1 in 10^20.
         return hashlib.blake2b(number.encode(), key=self._salt, digest_size=16).digest()
-
-
-def _make_insert(intents: list[int], outcomes: list[EntryOutcome]) -> tuple[str, str]:
-    """The statement that writes intents, then outcomes, and the rows for it."""
-    if all(one.outcome in _WITHOUT_DETAILS for one in outcomes):
-        states = [index << 3 | STATE_NUMBERS[IN_PROGRESS] for index in intents]
-        states += [one.index << 3 | STATE_NUMBERS[one.outcome] for one in outcomes]
-        return _INSERT_STATES, json.dumps(states)
-    rows: list[tuple[int | str | None, ...]] = [
-        (index, STATE_NUMBERS[IN_PROGRESS]) for index in intents
-    ]
-    # SQLite would take a NUL in JSON for the end of the text.
-    rows += [
-        (
-            one.index,
-            STATE_NUMBERS[one.outcome],
-            one.line,
-            one.code or None,
-            one.reason.replace("\0", "") or None,
-        )
-        for one in outcomes
-    ]
-    return _INSERT, json.dumps(rows)
 
 
 def _show(value: str | None) -> str:

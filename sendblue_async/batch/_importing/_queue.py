@@ -23,11 +23,11 @@ _STATES_AT_ONCE = 1_000
 # Rows that are not sent, one after another, until those that have ended are committed and other
 # tasks of the event loop have their turn.
 _MAX_SKIPPED = 250
-# One commit for this share of the workers: that is cheap, and leaves the others enough to do.
-_SHARE = 0.75
-# Seconds that a commit may have taken for the next one to be made where the calls are: less than
-# it costs to hand it to another thread, which waits for the interpreter each time. How quick the
-# disk is cannot be told there, so that after so many the next is made where the calls are again.
+# Seconds that a commit may have taken for the next one to be made on the event loop. Another thread
+# waits for the interpreter each time: with all commits on one, a row costs 20 % more of the
+# processor, where 32 contacts are in flight and answers take 30 to 90 ms (``benchmarks.imports
+# --server late``). How quick the disk is cannot be told there, so that after so many commits the
+# next is made on the event loop again.
 _QUICK = 0.002
 _ON_THREAD = 8
 
@@ -70,7 +70,7 @@ class JournaledQueue:
         self._outcomes: list[EntryOutcome] = []
         self._withdrawn: list[int] = []
         self._on_thread = 0
-        self._batcher = JobBatcher(self._begin, enough=int(workers.concurrency * _SHARE) or 1)
+        self._batcher = JobBatcher(self._begin, workers=workers.concurrency)
         self.pull = self._batcher.pull
 
     @asynccontextmanager
