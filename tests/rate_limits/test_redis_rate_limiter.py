@@ -46,6 +46,17 @@ async def wait_of(limiter: RedisRateLimiter, within: float = 1e6) -> float:
     return await limiter.reserve_slot(now, now + within) - now
 
 
+async def connections(server: RedisServer, expected: int) -> int:
+    """How many connections the server has, this question's included, once it has noticed."""
+    for _ in range(500):
+        answer = server.ask("INFO", "clients").partition("connected_clients:")[2]
+        count = int(answer.split()[0])
+        if count == expected:
+            break
+        await asyncio.sleep(0.01)
+    return count
+
+
 async def slots_of(limiter: RedisRateLimiter, count: int) -> float:
     """Seconds from the first to the last of so many slots."""
     slots = [await limiter.reserve_slot(time.monotonic()) for _ in range(count)]
@@ -315,20 +326,14 @@ def test_several_event_loops(redis_server: RedisServer) -> None:
         assert ours._fallback is None
 
     asyncio.run(close())
-    clients = redis_server.ask("INFO", "clients").partition("connected_clients:")[2]
-    assert clients.split()[0] == "1"
+    assert asyncio.run(connections(redis_server, 1)) == 1
 
 
 async def test_a_limiter_that_is_dropped_closes_its_connection(redis_server: RedisServer) -> None:
     """Nothing is left open when nobody has it any more."""
     await wait_of(RedisRateLimiter(redis_server.url, rate=50))
     gc.collect()
-    for _ in range(500):
-        clients = redis_server.ask("INFO", "clients").partition("connected_clients:")[2]
-        if clients.split()[0] == "1":
-            break
-        await asyncio.sleep(0.01)
-    assert clients.split()[0] == "1"
+    assert await connections(redis_server, 1) == 1
 
 
 async def test_two_batches_share_a_limit(sandbox: Sandbox, make: Make) -> None:
@@ -371,3 +376,32 @@ async def test_an_import_keeps_to_a_shared_limit(
     taking.cancel()
     assert (report.created, report.requests_per_second) == (60, 50)
     assert time.monotonic() - began > 59 / 50
+
+
+async def test_a_client_and_a_batch_close_what_they_opened(
+    sandbox: Sandbox, redis_server: RedisServer, make: Make
+) -> None:
+    """The limiter may be kept; it connects again when it is used again."""
+    of_client, of_batch = make(), make()
+    for _ in range(2):
+        async with SendblueClient(
+            sandbox.api_key, sandbox.api_secret, base_url=sandbox.base_url, rate_limit=of_client
+        ) as client:
+            rows = [{"number": "+14155550123"}]
+            options = {"update_if_exists": True, "rate_limit": of_batch}
+            [result] = [each async for each in client.create_contacts(rows, **options)]
+            assert result.outcome == "stored"
+            assert await connections(redis_server, 1) == 1
+            await client.create_contact("+14155550123", update_if_exists=True)
+            assert await connections(redis_server, 2) == 2
+        assert await connections(redis_server, 1) == 1
+
+
+async def test_a_batch_knows_when_the_next_slot_comes(make: Make) -> None:
+    """As far as the last answer says, other processes' slots included."""
+    ours, theirs = make(rate=1), make(rate=1)
+    for _ in range(5):
+        await wait_of(theirs)
+    await wait_of(ours)
+    now = time.monotonic()
+    assert ours.next_slot_at(now) - now == pytest.approx(6, abs=0.9)
