@@ -96,11 +96,11 @@ _NO_KEYS_ADVICE = (
     "one. Have the proxy let them through, or set base_url (SENDBLUE_API_BASE_URL) to {}."
 )
 _PLAN_LIMIT_ADVICE = (
-    "This is a cap of the account's plan and no rate limit, so waiting does not help: make room, "
-    "or have the plan extended."
+    "This is a limit of the account's plan, not a rate limit, so waiting does not help: make room, "
+    "or extend the plan."
 )
-_LOOK_FIRST_ADVICE = "It may have been done all the same; look before you send it again."
-_REPEAT_ADVICE = "It may have been done all the same; to send it again does no harm."
+_LOOK_FIRST_ADVICE = "It may have been done; check before you send it again."
+_REPEAT_ADVICE = "It may have been done; sending it again does no harm."
 _ADVICE: Mapping[type[SendblueError], str] = {
     AuthenticationError: "Check the API key and secret.",
     ConnectError: "Nothing was sent.",

@@ -140,7 +140,7 @@ def build_headers(credentials: Authentication, default_headers: Any) -> dict[str
         if not (isinstance(name, str) and _HEADER_NAME.fullmatch(name)):
             # Cut, as it may be a whole line.
             shown = repr(name.partition(":")[0] if isinstance(name, str) else name)
-            raise ConfigurationError(f"default_headers has {shown}, which is no header name.")
+            raise ConfigurationError(f"default_headers has {shown}, which is not a header name.")
         if name.lower() in {*own, *KEY_HEADERS, *_FRAMING}:
             raise ConfigurationError(f"default_headers may not set {name}; the client does.")
         if not (isinstance(value, Secret) and _HEADER_VALUE.fullmatch(value.reveal())):

@@ -66,9 +66,9 @@ class Walk:
         if self.offset > _LAST_OFFSET:
             start = self.created_at_gte or "the first one"
             raise APIError(
-                f"The API lists no further: it skips at most {_LAST_OFFSET:,} contacts, and more "
-                f"may follow from {start} on without a later time of creation to continue at. The "
-                "contacts given so far are right, but they may not be all.",
+                f"The API cannot list any further: it skips at most {_LAST_OFFSET:,} contacts, and "
+                f"more may follow from {start} on without a later time of creation to continue at. "
+                "The contacts so far are right, but may be incomplete.",
                 outcome="rejected",
             )
         return ContactQuery(
@@ -100,9 +100,8 @@ class Walk:
         step = max(1, min(self._largest, self.page_size) // 2)
         if not self.ended and self._idle > 10 + 5 * (self._reach // step):
             raise APIError(
-                "The API lists the same contacts again and again, as if it took no notice of "
-                "offset and created_at_gte. The contacts given so far are right, but they may "
-                "not be all.",
+                "The API lists the same contacts again and again, as if it ignored offset and "
+                "created_at_gte. The contacts so far are right, but may be incomplete.",
                 outcome="rejected",
             )
         return fresh

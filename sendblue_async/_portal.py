@@ -121,7 +121,7 @@ class _Host:
         """
         if self.process != os.getpid():
             raise ConfigurationError(
-                "This process was forked during the call, which the parent goes on with; "
+                "This process was forked during the call, which continues in the parent; "
                 "call again here."
             )
         if self.error is not None:

@@ -129,7 +129,7 @@ def _parse_time(words: str) -> datetime:
         return parse_datetime(words)
     except ValueError:
         raise typer.BadParameter(
-            f"{words!a} is no ISO 8601 date or time, such as 2026-01-31T10:30:00Z."
+            f"{words!a} is not an ISO 8601 date or time, such as 2026-01-31T10:30:00Z."
         ) from None
 
 
@@ -137,7 +137,7 @@ def _refuse_beside_all(**options: object) -> None:
     given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
     if given:
         raise ValidationError(
-            f"--all lists every contact, oldest first, and goes with --since alone; "
+            f"--all lists every contact, oldest first, and can be combined only with --since; "
             f"leave out {' and '.join(given)}."
         )
 
@@ -224,7 +224,7 @@ class Clearable(str, Enum):
 def _make_changes(clear: list[Clearable] | None, **fields: Any) -> ContactUpdate:
     for name in [field.value for field in clear or []]:
         if fields[name] not in (None, CLEAR):
-            raise ValidationError(f"{name} is given a value and cleared too; choose one of them.")
+            raise ValidationError(f"{name} is both set and cleared; choose one.")
         fields[name] = CLEAR
     return ContactUpdate(**fields)
 

@@ -282,7 +282,7 @@ def _format_lines(report: ImportReport, outcome: str) -> str:
 def _print_sheets(result: ImportReport | DryRun) -> None:
     """Say what is in the workbook beside the rows that are seen in its sheet."""
     if result.hidden_rows:
-        print_note(f"Hidden rows, which are read as all others: {result.hidden_rows}.")
+        print_note(f"Hidden rows, which are imported too: {result.hidden_rows}.")
     if result.other_sheets:
         print_note(
             f"Sheets that are not read: {', '.join(map(ascii, result.other_sheets))}. "

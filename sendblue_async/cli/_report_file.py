@@ -50,7 +50,7 @@ def write_report(path: Path, document: dict[str, Any], *, like: Path) -> bool:
             file.write(json.dumps(document, indent=2) + "\n")
     except OSError as error:
         print_stderr(
-            f"The report could not be written into {path}: {error.strerror or error}. A report "
+            f"The report could not be written to {path}: {error.strerror or error}. A report "
             "that was there before is unchanged."
         )
         return False

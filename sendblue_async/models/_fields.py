@@ -73,7 +73,7 @@ def check_text(value: object, field: str, index: int | None = None) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise ValidationError(
-            f"{field} has a lone surrogate, which is no text and cannot be sent: {show(value)}.",
+            f"{field} has a lone surrogate, which is not text and cannot be sent: {show(value)}.",
             field=field,
         ) from None
     return value

@@ -92,7 +92,7 @@ def test_the_encoding_can_be_given(read: Read, name: str, said: str) -> None:
 @pytest.mark.parametrize("name", ["klingon", "", "base64", "rot13", "undefined\0"])
 def test_an_unknown_encoding_is_refused(read: Read, name: str) -> None:
     """What is no encoding of text to Python is an error that names it."""
-    with pytest.raises(ConfigurationError, match="is no known encoding"):
+    with pytest.raises(ConfigurationError, match="is not a known encoding"):
         read(b"a,b\n", encoding=name)
 
 

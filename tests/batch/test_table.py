@@ -156,7 +156,7 @@ def test_a_file_that_changes_is_noticed(tmp_path: Path, name: str, text: str) ->
 
     for change in (grown, copied, touched, path.unlink):
         change()
-        with pytest.raises(ValidationError, match=r" has changed .* or begin anew\.$") as caught:
+        with pytest.raises(ValidationError, match=r" has changed .* or start over\.$") as caught:
             table.check_unchanged()
         assert caught.value.field == "path"
         assert str(path) in str(caught.value)

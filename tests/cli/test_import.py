@@ -265,7 +265,7 @@ def test_a_report_that_fails_leaves_the_one_before(
         check=False,
     )
     assert done.returncode == 1
-    assert "could not be written into report.json: File too large." in done.stderr
+    assert "could not be written to report.json: File too large." in done.stderr
     assert "1 created" in done.stdout or dry
     assert report.read_text() == "old"
     assert not [each for each in path.parent.iterdir() if each.name.startswith(".")]
@@ -655,7 +655,7 @@ def test_a_workbook_is_imported(
         "1 entry, read from the sheet 'Others'",
         "       1 contact would be sent",
     ]
-    assert "Hidden rows, which are read as all others: 1." in checked.out
+    assert "Hidden rows, which are imported too: 1." in checked.out
     assert "Sheets that are not read: 'Contacts'. Name one with --sheet." in checked.out
     done = run_here(home | account(sandbox), "import", f"people{suffix}", "--report", "r.json")
     assert done.out.splitlines() == [

@@ -125,12 +125,12 @@ CAP = {"status": "ERROR", "error_code": "429", "error_message": "Contact capacit
 FATAL = {
     "a wrong pair": (refusal(401, "Invalid Credentials"), "Check the API key"),
     "no headers": (reply(403, {"message": "Did not get inputs for authorization"}), "not arrive"),
-    "a cap": (reply(400, CAP), "a cap of the account's plan"),
+    "a cap": (reply(400, CAP), "a limit of the account's plan"),
     "a cap in the form of v3": (
         reply(400, {"error": {"code": 429}}),
-        "a cap of the account's plan",
+        "a limit of the account's plan",
     ),
-    "a cap in a 200": (reply(200, CAP), "a cap of the account's plan"),
+    "a cap in a 200": (reply(200, CAP), "a limit of the account's plan"),
 }
 
 

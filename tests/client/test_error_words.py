@@ -88,7 +88,7 @@ async def test_what_could_not_be_repeated_is_told_as_unknown(connect: Any, serve
         await connect(server, retry=TWICE).create_contact(NUMBER, update_if_exists=True)
     assert str(caught.value) == (
         f"POST /api/v2/contacts could not be repeated: cannot connect to {server.base_url[7:]}: "
-        "connection refused (2 attempts). It may have been done all the same; to send it again "
+        "connection refused (2 attempts). It may have been done; sending it again "
         "does no harm. It could not be looked up."
     )
     assert caught.value.retryable

@@ -56,7 +56,7 @@ async def test_a_call_that_fails_is_one_line(
     assert at(lines, logging.INFO) == [
         "POST /api/v2/contacts for …0123: failed after 4 attempts and 1.750 s, outcome unknown: "
         "ServerError: POST /api/v2/contacts was answered with 500: Out of order (4 attempts). "
-        "It may have been done all the same; to send it again does no harm."
+        "It may have been done; sending it again does no harm."
     ]
     assert at(lines, logging.WARNING) == [
         f"POST /api/v2/contacts for …0123: attempt {attempt} was answered with 500: Out of order; "

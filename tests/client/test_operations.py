@@ -310,8 +310,8 @@ async def test_an_unknown_outcome_is_repeated_where_a_repeat_is_harmless(
     assert error.outcome == "unknown"
     assert ("could not be looked up" in str(error)) is (operation in SETTLED)
     # What changes nothing leaves nothing to look for.
-    assert ("look before you send it again" in str(caught.value)) is (operation in NON_IDEMPOTENT)
-    assert ("to send it again does no harm" in str(caught.value)) is (operation in IDEMPOTENT)
+    assert ("check before you send it again" in str(caught.value)) is (operation in NON_IDEMPOTENT)
+    assert ("sending it again does no harm" in str(caught.value)) is (operation in IDEMPOTENT)
 
 
 @pytest.mark.parametrize("operation", [*SAFE, *IDEMPOTENT, *NON_IDEMPOTENT])

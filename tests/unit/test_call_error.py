@@ -115,7 +115,7 @@ def test_what_an_earlier_attempt_reached_the_server_with_was_sent(rule: Rule) ->
         (failed(302, b""), 1, "POST /api/v2/contacts was redirected with 302: Found. "
          "Redirects are not followed; check the base URL."),
         (failed(500, HTML), 1, "POST /api/v2/contacts was answered with 500: "
-         "Internal Server Error. It may have been done all the same; look before you send it "
+         "Internal Server Error. It may have been done; check before you send it "
          "again."),
         (Failure(rule=RULES[FailureKind.NO_CONNECTION], message="cannot connect to a:443: why"), 1,
          "Cannot connect to a:443: why (1 attempt). Nothing was sent."),

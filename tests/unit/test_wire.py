@@ -405,7 +405,7 @@ def test_a_400_with_the_code_429_is_a_cap_and_no_rate_limit(status: int, documen
     assert (made.outcome, made.retryable, made.retry_after) == ("rejected", False, None)
     assert (made.status, made.code) == (status, "429")
     assert "Too many contacts" in str(made)
-    assert "a cap of the account's plan and no rate limit" in str(made)
+    assert "a limit of the account's plan, not a rate limit" in str(made)
 
 
 @pytest.mark.parametrize(
@@ -455,7 +455,7 @@ def test_an_answer_to_missing_keys_says_so(status: int, document: Any) -> None:
     assert "to https://api.sendblue.co." in str(there)
     both = error(failure, maybe_applied=True)
     assert "did not arrive" in str(both)
-    assert "look before you send it again" in str(both)
+    assert "check before you send it again" in str(both)
 
 
 def test_another_403_is_about_what_the_account_may_do() -> None:

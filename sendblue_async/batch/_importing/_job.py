@@ -230,7 +230,7 @@ class ImportJob:
                 self._write_rejected(rejected_path, reader, journal, codes.total())
         except (OSError, ValidationError) as error:
             trouble = JournalError(
-                f"The rejected rows could not be written into {rejected_path} ({error}). "
+                f"The rejected rows could not be written to {rejected_path} ({error}). "
                 "All else is done; resume to have them written."
             )
             trouble.__cause__ = error

@@ -247,7 +247,7 @@ class Journal(JournalFile):
         if known != fingerprint:
             raise JournalError(
                 f"The input has changed since the import with the journal {self.name} was begun. "
-                "Resume with the input as it was, or delete the journal to start anew."
+                "Resume with the input as it was, or delete the journal to start over."
             )
         former = dict(self._rows("SELECT name, value FROM setting"))
         changes = [
@@ -258,7 +258,7 @@ class Journal(JournalFile):
         if changes:
             raise JournalError(
                 f"The import with the journal {self.name} was begun with other settings: "
-                f"{', '.join(changes)}. Resume with those, or delete the journal to start anew."
+                f"{', '.join(changes)}. Resume with those, or delete the journal to start over."
             )
         self._enable_log()
         if not self.checked:
@@ -271,12 +271,12 @@ class Journal(JournalFile):
         if self.checked and ended >= self.entries:
             return (
                 f"This import is finished, according to its journal {self.name}. Resume {_RESUME} "
-                "to see how it ended, or delete the journal to start anew, which sends every "
+                "to see how it ended, or delete the journal to start over, which sends every "
                 "contact again."
             )
         return (
             f"This import was begun before, and its journal is {self.name}. Resume {_RESUME} to "
-            "go on with it, or delete the journal to start anew."
+            "go on with it, or delete the journal to start over."
         )
 
     def _attach_numbers(self) -> None:

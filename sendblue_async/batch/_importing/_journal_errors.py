@@ -18,16 +18,16 @@ fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
 FOREIGN = "{} is not the journal of an import, and was left as it is. Move it out of the way."
 DAMAGED = (
     "The journal {} is damaged and cannot tell any more what was sent. Put a copy of it back, or "
-    "delete it to start anew, which sends every contact again."
+    "delete it to start over, which sends every contact again."
 )
 LOG_DAMAGED = (
     "The journal {0} lacks what was last committed to it: the file {0}-wal, which was beside it "
     "after the import was killed, is missing or damaged. Put both files back as they were, or "
-    "delete the journal to start anew, which sends every contact again."
+    "delete the journal to start over, which sends every contact again."
 )
 OLDER = (
     "The journal {} was written by an older version of sendblue-async, which may read the rows of "
-    "the file in another way. Resume with that version, or delete the journal to start anew, "
+    "the file in another way. Resume with that version, or delete the journal to start over, "
     "which sends every contact again."
 )
 NEWER = (

@@ -65,6 +65,6 @@ class Spool:
             yield
         except OSError as error:
             raise JournalError(
-                f"A temporary file in {self._folder} cannot be used ({error.strerror}). See to "
+                f"A temporary file in {self._folder} cannot be used ({error.strerror}). Fix "
                 "that, then resume."
             ) from error

@@ -117,7 +117,8 @@ def _collect_positions(names: Sequence[str], given: Mapping[str, str]) -> dict[s
             )
         if field not in FIELDS and (not field.startswith(_VARIABLE) or field == _VARIABLE):
             raise ConfigurationError(
-                f"{field!a} is no field; a column can be {', '.join(FIELDS)} or {_VARIABLE}LABEL."
+                f"{field!a} is not a field; a column can be {', '.join(FIELDS)} "
+                f"or {_VARIABLE}LABEL."
             )
         found.setdefault(field, []).append(names.index(name))
     taken = {*chain.from_iterable(found.values())}
@@ -145,7 +146,7 @@ def _check_positions(names: Sequence[str], found: Mapping[str, Sequence[int]]) -
             )
     if not found["number"]:
         raise ValidationError(
-            f"No column is known to have phone numbers; say which has, as in "
+            f"No column was recognised as phone numbers; name one, as in "
             f"{_suggest_mapping(names[0], 'number')}. The columns are {_list_names(names)}.",
             field="map",
         )
@@ -165,7 +166,7 @@ def check_repeated(name: str, header: Sequence[str]) -> None:
     for column in times:
         if times[column] > 1 and column not in map_columns(("number", column), {}).unused:
             raise ValidationError(
-                f"{name} has two columns of the name {redact_numbers(column)!r}. "
+                f"{name} has two columns named {redact_numbers(column)!r}. "
                 "Give each a name of its own.",
                 field="path",
             )

@@ -58,8 +58,8 @@ def check_delimiter(name: str) -> str:
     delimiter = DELIMITERS.get(name, name) if isinstance(name, str) else ""
     if delimiter not in DELIMITERS.values():
         raise ConfigurationError(
-            f'{name!r} is no known delimiter. Use "comma", "semicolon" or "tab", or leave it out '
-            "to have it detected."
+            f'{name!r} is not a known delimiter. Use "comma", "semicolon" or "tab", or leave it '
+            "out to have it detected."
         )
     return delimiter
 

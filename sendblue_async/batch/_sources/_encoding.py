@@ -100,7 +100,7 @@ def check_encoding(name: str) -> str:
         return codecs.lookup(name).name
     except (LookupError, TypeError, ValueError):
         raise ConfigurationError(
-            f'{name!r} is no known encoding. Use one such as "utf-8", "utf-16" or "cp1252", or '
+            f'{name!r} is not a known encoding. Use one such as "utf-8", "utf-16" or "cp1252", or '
             "leave it out to have it detected."
         ) from None
 

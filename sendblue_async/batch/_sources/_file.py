@@ -93,6 +93,6 @@ def open_source(path: Path) -> Iterator[SourceFile]:
         ) from None
     except OSError as error:
         raise ValidationError(
-            f"{path} cannot be read: {error.strerror}. See to that, or name another file.",
+            f"{path} cannot be read: {error.strerror}. Fix that, or name another file.",
             field="path",
         ) from error

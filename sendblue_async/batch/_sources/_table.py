@@ -56,8 +56,8 @@ class Table(Content):
             unchanged = False
         if not unchanged:
             raise ValidationError(
-                f"{self.path} has changed while it was imported. Put it back as it was to go on, "
-                "or begin anew.",
+                f"{self.path} has changed while it was imported. Put it back as it was to resume, "
+                "or start over.",
                 field="path",
             )
 
