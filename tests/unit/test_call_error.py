@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from sendblue_async import exceptions
+from sendblue_async._redaction import Secret
 from sendblue_async._retry import RULES, Failure, FailureKind, Rule, rule_for
 
 from .test_wire import HTML, RAW, error, failed
@@ -130,3 +132,18 @@ def test_a_message_says_what_happened_and_what_to_do(
     """A message names the call, what became of it, and the next step, in one or two sentences."""
     maybe_applied = failure.rule.outcome == "unknown"
     assert str(error(failure, attempts=attempts, maybe_applied=maybe_applied)) == message
+
+
+def test_a_refused_access_token_is_what_to_check() -> None:
+    """Where a token was sent, the advice is about that and not about the keys."""
+    refused = evolve(failed(401, b""), refused_token=Secret("token"))
+    assert str(error(refused)).endswith("Check the access token.")
+    assert "token" not in str(error(failed(401, b"")))
+    assert "token" not in str(error(evolve(failed(403, b""), refused_token=Secret("token"))))
+
+
+@pytest.mark.parametrize("base_url", ["https://api.sendblue.co", "https://proxy.example"])
+def test_missing_keys_send_to_the_other_host(base_url: str) -> None:
+    """From every host but that one itself, the advice is the one that the keys may reach."""
+    refusal = b'{"message": "Did not get inputs for authorization"}'
+    assert "to https://api.sendblue.com." in str(error(failed(403, refusal), base_url=base_url))
