@@ -25,6 +25,13 @@ P = ParamSpec("P")
 
 _PURPOSE = "Create, list, change and delete contacts in Sendblue."
 
+_EPILOG = """\b
+The keys of the account are read from SENDBLUE_API_KEY and SENDBLUE_API_SECRET.
+Try it without an account: sendblue-async create +14155550123 --sandbox
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 Ctrl-C.
+"""
+
 # What typer says of a bad value, in the words of its checks, and what people are told.
 _TERMS = {
     r"^Value error, ": "",
@@ -130,7 +137,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(help=_PURPOSE)
+@app.callback(help=_PURPOSE, epilog=_EPILOG)
 def options(
     version: Annotated[
         bool,

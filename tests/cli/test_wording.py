@@ -60,6 +60,16 @@ def test_a_bad_value_is_refused_in_plain_words(
     assert f"Error: Invalid value for {said}" in done.err
 
 
+def test_help_says_how_to_begin(home: dict[str, str]) -> None:
+    """Where the keys come from, a command that needs none, and what exit codes mean."""
+    text = run(home, "--help").out
+    assert "SENDBLUE_API_KEY and SENDBLUE_API_SECRET" in text
+    assert "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 Ctrl-C." in text
+    first = re.search(r"without an account: sendblue-async (.+)$", text, re.MULTILINE)
+    assert first
+    assert run(home, *shlex.split(first[1])).code == 0
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_is_for_people(home: dict[str, str], command: str) -> None:
     """Placeholders are words, not types of Python."""
