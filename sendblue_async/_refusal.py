@@ -30,7 +30,7 @@ class Meaning(Enum):
     """What a refusal means beyond its status."""
 
     NO_KEYS = "the authentication headers did not arrive"
-    PLAN_LIMIT = "a limit of the account's plan is reached, which is no rate limit"
+    PLAN_LIMIT = "a limit of the account's plan is reached, not a rate limit"
 
 
 @frozen(kw_only=True)

@@ -190,12 +190,12 @@ def test_a_column_that_is_given_costs_no_number(given: dict[str, str], numbers: 
 @pytest.mark.parametrize(
     ("names", "given", "kind", "words"),
     [
-        (["a", "b"], {}, ValidationError, "No column is known to have phone numbers"),
+        (["a", "b"], {}, ValidationError, "No column was recognised as phone numbers"),
         (["+14155550123"], {}, ValidationError, r"as in columns=\{'…0123': 'number'\}\. The"),
         (["+14155550123"], {}, ValidationError, "The columns are '…0123'"),
         (["number"], {"Number": "number"}, ConfigurationError, "There is no column 'Number'"),
-        (["number", "x"], {"x": "age"}, ConfigurationError, "'age' is no field"),
-        (["number", "x"], {"x": "custom_variables."}, ConfigurationError, "is no field"),
+        (["number", "x"], {"x": "age"}, ConfigurationError, "'age' is not a field"),
+        (["number", "x"], {"x": "custom_variables."}, ConfigurationError, "is not a field"),
         (["number", "Vorname", "First Name"], {}, ValidationError, "are both first_name"),
         (["number", "x", "y"], {"x": "tags", "y": "tags"}, ValidationError, "are both tags"),
     ],

@@ -140,7 +140,7 @@ async def test_what_cannot_be_used_sends_nothing(
 ) -> None:
     """A workbook is refused before there is a journal."""
     path = write(tmp_path / f"a{suffix}", Sheet([["name"], ["Ada"]]))
-    with pytest.raises(ValidationError, match="No column is known to have phone numbers"):
+    with pytest.raises(ValidationError, match="No column was recognised as phone numbers"):
         await client.import_contacts(path)
     assert not journal_of(path).exists()
     assert not server.contacts

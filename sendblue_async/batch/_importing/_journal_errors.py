@@ -53,8 +53,8 @@ _TROUBLES = {
     "is full": _FULL,
     "No space left": _FULL,
     "I/O error": (
-        "The disk failed the journal {}: it is full, at a limit of size, or out of order. See to "
-        "that, then resume."
+        "The disk failed the journal {}: it is full, at a size limit, or defective. Fix that, "
+        "then resume."
     ),
 }
 
