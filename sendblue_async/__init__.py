@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ._events import CallEvent
     from ._options import Timeouts
     from ._rate_limits import RateLimiter, RedisRateLimiter
-    from ._retry import RetryPolicy
+    from ._retry_policy import RetryPolicy
     from .batch import (
         ContactOutcome,
         ContactResult,
@@ -140,7 +140,7 @@ _MODULES = (
     "_events",
     "_options",
     "_rate_limits",
-    "_retry",
+    "_retry_policy",
     "batch",
     "client",
     "sync",

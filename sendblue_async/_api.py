@@ -30,9 +30,10 @@ from ._options import Timeouts, find_environment_base_url
 from ._pool import ClientSession, TraceConfig, close_unless_in_use
 from ._rate_limits import RateLimiter
 from ._redaction import hide, redact_path
-from ._retry import Effect, RetryPolicy
+from ._retry_policy import RetryPolicy
 from ._settling import Flow, LookUp, LookUpResult, SendAgain, Settle
 from ._transport import Transport
+from ._truth_table import Effect
 from ._wire import Call, add_query, check_method, read_raw
 from .exceptions import ConfigurationError, ConnectError, SendblueError
 from .models import RawResponse

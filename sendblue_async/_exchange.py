@@ -23,8 +23,9 @@ from ._pool import (
     drop_connection,
 )
 from ._redaction import Revealed, Secret
-from ._retry import RULES, Failure, FailureKind
+from ._retry import Failure
 from ._settings import Settings
+from ._truth_table import RULES, FailureKind
 from ._wire import Call, find_request_id, make_snippet, read_reply
 
 T = TypeVar("T")

@@ -19,18 +19,10 @@ from ._exchange import Identity, exchange, make_timeout
 from ._options import Timeouts
 from ._pool import ClientSession, Pool, Pools, TraceConfig
 from ._rate_limits import RateLimiter, make_rate_limiter
-from ._retry import (
-    RULES,
-    CallState,
-    Effect,
-    Failure,
-    FailureKind,
-    Retryable,
-    RetryBudget,
-    RetryPolicy,
-    Rule,
-)
+from ._retry import CallState, Failure, RetryBudget
+from ._retry_policy import RetryPolicy
 from ._settings import Settings, SettingsSource
+from ._truth_table import RULES, Effect, FailureKind, Retryable, Rule
 from ._wire import Call
 from .exceptions import ConnectError
 

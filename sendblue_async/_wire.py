@@ -20,16 +20,10 @@ from ._phone_numbers import shows_another
 from ._redaction import redact_excerpt, redact_numbers
 from ._refusal import Meaning, Refusal, is_contact_not_found, is_refusal, read_refusal
 from ._request_id import read_request_id
-from ._retry import (
-    RULES,
-    Effect,
-    Failure,
-    FailureKind,
-    Rule,
-    rule_for,
-)
+from ._retry import Failure
 from ._retry_after import parse_retry_after
 from ._spellings import spellings
+from ._truth_table import RULES, Effect, FailureKind, Rule, rule_for
 from .exceptions import (
     UnexpectedRedirectError,
     ValidationError,

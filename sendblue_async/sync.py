@@ -22,7 +22,7 @@ from ._pool import ClientSession, TraceConfig, close_unless_in_use
 from ._portal import portal
 from ._rate_limits import RateLimiter
 from ._redaction import hide
-from ._retry import RetryPolicy
+from ._retry_policy import RetryPolicy
 from ._source_bridge import (
     BatchIterator,
     BlockingImportJob,

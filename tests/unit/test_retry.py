@@ -12,15 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sendblue_async import exceptions
-from sendblue_async._retry import (
+from sendblue_async._retry import CallState, Failure, RetryBudget
+from sendblue_async._retry_policy import RetryPolicy
+from sendblue_async._truth_table import (
     RULES,
-    CallState,
     Effect,
-    Failure,
     FailureKind,
     Retryable,
-    RetryBudget,
-    RetryPolicy,
     Rule,
     is_retryable,
     rule_for,

@@ -18,15 +18,9 @@ from sendblue_async._call_error import make_error
 from sendblue_async._converter import encode_json
 from sendblue_async._credentials import Credentials
 from sendblue_async._redaction import Secret
-from sendblue_async._retry import (
-    RULES,
-    CallState,
-    Effect,
-    Failure,
-    FailureKind,
-    RetryPolicy,
-    rule_for,
-)
+from sendblue_async._retry import CallState, Failure
+from sendblue_async._retry_policy import RetryPolicy
+from sendblue_async._truth_table import RULES, Effect, FailureKind, rule_for
 from sendblue_async._wire import (
     Call,
     Operation,
