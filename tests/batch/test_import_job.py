@@ -158,3 +158,15 @@ async def test_progress_is_reported_by_the_job(client: SendblueClient, path: Pat
     assert shown[-1].counts == {"created": ROWS}
     first = next(each for each in shown if each.checked)
     assert first.seconds <= report.seconds
+
+
+async def test_contacts_in_flight_share_bulk_requests(
+    server: Sandbox, client: SendblueClient, tmp_path: Path
+) -> None:
+    """Workers that are idle together use one request: hardly more are made than there must be."""
+    path = tmp_path / "many.csv"
+    path.write_text("number\n" + "".join(f"201555{number:04}\n" for number in range(2000)))
+    seen = server.counts["requests"]
+    bulk = SendOptions(bulk=True, concurrency=100, rate_limit=1e6)
+    assert (await job_of(client, path, bulk).run()).created == 2000
+    assert server.counts["requests"] - seen <= 1.6 * 2000 / 100

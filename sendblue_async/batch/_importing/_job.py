@@ -85,10 +85,11 @@ class ImportJob:
 
         It may be called at any time, and on any thread.
         """
-        if self._loop is None:
+        loop = self._loop  # which the end of the run takes away meanwhile
+        if loop is None:
             self._workers.stop()
         else:
-            self._loop.call_soon_threadsafe(self._workers.stop)
+            loop.call_soon_threadsafe(self._workers.stop)
 
     async def __aenter__(self) -> Self:
         return self

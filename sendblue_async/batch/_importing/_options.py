@@ -92,7 +92,7 @@ class ImportOptions:
 
         :meta private:
         """
-        return {
+        settings = {
             "account": account,
             "update_if_exists": str(self.update_if_exists),
             "region": str(reader.region),
@@ -101,7 +101,8 @@ class ImportOptions:
             "all_numbers": str(self.all_numbers),
             "encoding": str(reader.table.encoding),
             "delimiter": str(reader.table.delimiter),
-            "sheet": str(reader.table.sheet),
             # Where each usable number is an entry, the library decides which index each one has.
             "phonenumbers": import_library("phonenumbers").__version__ if self.all_numbers else "",
         }
+        # Without one there is no such setting, so that a journal of a text file stays comparable.
+        return settings if reader.table.sheet is None else {**settings, "sheet": reader.table.sheet}
