@@ -34,7 +34,11 @@ class RateLimiter(Protocol):
         """
 
     def next_slot_at(self, now: float) -> float:
-        """The time of the next slot as far as it is known here; batches wait for it."""
+        """The time of the next slot as far as it is known here; batches wait for it.
+
+        Args:
+            now: The time, or a later one before which the caller does not send.
+        """
         return now
 
     def paused_until(self) -> float | Awaitable[float]:

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, NamedTuple
 
 from .._checks import check_positive_seconds
-from .._clock import SYSTEM_CLOCK
+from .._clock import SYSTEM_CLOCK, Clock
 from .._redaction import Secret, hide
 from ..exceptions import ConfigurationError
 from .base import RateLimiter
@@ -130,6 +130,9 @@ class RedisRateLimiter(RateLimiter):
         ConfigurationError: If an argument is not usable, or the extra is not installed.
     """
 
+    # A test has a subclass with another clock.
+    _clock: Clock = SYSTEM_CLOCK
+
     def __init__(
         self,
         url: str,
@@ -178,46 +181,44 @@ class RedisRateLimiter(RateLimiter):
 
     async def reserve_slot(self, now: float, before: float = math.inf) -> float:
         """Take the next slot of all processes."""
-        began = _monotonic()
         # What batches go by until the answer has come.
-        self._next_slot = max(self._next_slot, began) + 1 / self._rate
+        self._next_slot = max(self._next_slot, now) + 1 / self._rate
         answer = fallback = None
         # Redis may have come back between no answer and here.
         while answer is None and fallback is None:
-            answer = await self._ask("reserve", 1 / self._rate, until=began + before - now)
+            answer = await self._ask("reserve", 1 / self._rate, until=before)
             fallback = self._fallback
-        now += _monotonic() - began
-        paused_until = now + self._paused_until - _monotonic()
+        now = self._clock.monotonic()
         if answer is not None:
-            return max(now + answer.wait, paused_until)
+            return max(now + answer.wait, self._paused_until)
         assert fallback is not None
-        return fallback.reserve_slot(max(now, paused_until), before)
+        return fallback.reserve_slot(max(now, self._paused_until), before)
 
     def next_slot_at(self, now: float) -> float:
         """The next slot, as far as it is known here."""
         fallback = self._fallback
         if fallback is not None:
-            return fallback.next_slot_at(now)
-        return max(now, now + max(self._next_slot, self._paused_until) - _monotonic())
+            return fallback.next_slot_at(max(now, self._paused_until))
+        return max(now, self._next_slot, self._paused_until)
 
     async def paused_until(self) -> float:
         """The time until which a pause lasts that any of the processes was told of."""
-        if _monotonic() - self._heard_at > _FRESH:
+        if self._clock.monotonic() - self._heard_at > _FRESH:
             await self._ask("look", 0)
         return self._paused_until
 
     async def pause(self, now: float, seconds: float) -> None:
         """Hold back the requests of every process."""
-        self._paused_until = max(self._paused_until, _monotonic() + min(seconds, MAX_PAUSE))
+        self._paused_until = max(self._paused_until, now + min(seconds, MAX_PAUSE))
         await self._ask("pause", min(seconds, 2 * MAX_PAUSE))
 
     async def _ask(self, command: str, amount: float, *, until: float = math.inf) -> _Answer | None:
         """What Redis answers, or nothing while it is unavailable."""
         if self._fallback is not None:
-            if _monotonic() < self._ask_at:
+            if self._clock.monotonic() < self._ask_at:
                 return None
             # The others need not wait while one finds out.
-            self._ask_at = _monotonic() + self._timeout + _ASK_AGAIN_AFTER
+            self._ask_at = self._clock.monotonic() + self._timeout + _ASK_AGAIN_AFTER
         tries_again = self._fallback is not None
         connection = await self._take_turn()
         if self._fallback is not None and not tries_again:
@@ -264,7 +265,7 @@ class RedisRateLimiter(RateLimiter):
     ) -> _Answer:
         # A hash tag keeps both keys on one node of a cluster.
         key = f"sendblue:rate-limit:{{{self._key}}}"
-        time_left = min(until - _monotonic(), _LONGEST_WAIT)
+        time_left = min(until - self._clock.monotonic(), _LONGEST_WAIT)
         times = (amount, time_left, _SEEN_WITHIN, MAX_PAUSE, PROBE)
         arguments = [command, self._process(), *(round(1e6 * time) for time in times)]
         # The whole script each time: a Redis that was started again knows none.
@@ -276,7 +277,7 @@ class RedisRateLimiter(RateLimiter):
         return _Answer(wait, next_slot, pause, int(processes))
 
     def _learn(self, answer: _Answer) -> None:
-        self._heard_at = _monotonic()
+        self._heard_at = self._clock.monotonic()
         self._next_slot = self._heard_at + answer.next_slot
         # A Redis that was started again may have forgotten a pause.
         self._paused_until = max(self._paused_until, self._heard_at + answer.pause)
@@ -286,7 +287,7 @@ class RedisRateLimiter(RateLimiter):
             _log.warning("Redis at %s answers again: its rate limit is shared again", self._where)
 
     def _lose(self, error: BaseException) -> None:
-        self._ask_at = _monotonic() + _ASK_AGAIN_AFTER
+        self._ask_at = self._clock.monotonic() + _ASK_AGAIN_AFTER
         if self._fallback is not None:
             return
         share = self._rate / (self._processes or _SUPPOSED_PROCESSES)
@@ -342,7 +343,6 @@ class RedisRateLimiter(RateLimiter):
 
 
 _log = logging.getLogger("sendblue_async")
-_monotonic = SYSTEM_CLOCK.monotonic
 
 
 def _module(name: str) -> Any:

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from sendblue_async import ConfigurationError, RedisRateLimiter, SendblueClient
+from sendblue_async._clock import SYSTEM_CLOCK, Clock
+from sendblue_async._rate_limits import make_rate_limiter
 from sendblue_async.sandbox import Sandbox
 
 from .redis_server import RedisServer
@@ -405,3 +407,41 @@ async def test_a_batch_knows_when_the_next_slot_comes(make: Make) -> None:
     await wait_of(ours)
     now = time.monotonic()
     assert ours.next_slot_at(now) - now == pytest.approx(6, abs=0.9)
+
+
+@pytest.mark.parametrize("available", [True, False])
+async def test_a_batch_waits_for_a_pause_once(
+    redis_server: RedisServer, make: Make, available: bool
+) -> None:
+    """Its own limiter and the shared one know of the same pause, with Redis and without it."""
+    ours = make()
+    await wait_of(ours)
+    if not available:
+        redis_server.kill()
+        await wait_of(ours)
+    of_client = make_rate_limiter(ours, clock=SYSTEM_CLOCK)
+    of_batch = make_rate_limiter(None, parent=of_client, clock=SYSTEM_CLOCK)
+    now = time.monotonic()
+    pausing = of_batch.pause(now, 30)
+    assert pausing is not None
+    await pausing
+    for limiter in (of_batch, of_client, ours):
+        assert limiter.next_slot_at(now) - now == pytest.approx(30, abs=2)
+
+
+async def test_it_goes_by_the_clock_that_it_is_given(redis_server: RedisServer) -> None:
+    """Slots, pauses and their ends are times of one clock."""
+
+    class Timed(RedisRateLimiter):
+        _clock = Clock(monotonic=lambda: 1e6)
+
+    ours = Timed(redis_server.url, rate=1)
+    assert [await ours.reserve_slot(1e6) - 1e6 for _ in range(2)] == [0, pytest.approx(1, abs=0.9)]
+    await ours.pause(1e6, 30)
+    assert await ours.paused_until() - 1e6 == pytest.approx(30, abs=2)
+    assert ours.next_slot_at(1e6) - 1e6 == pytest.approx(30, abs=2)
+    assert await ours.reserve_slot(1e6) - 1e6 == pytest.approx(30, abs=2)
+    redis_server.kill()
+    assert await ours.reserve_slot(1e6) - 1e6 == pytest.approx(30, abs=2)
+    assert ours.next_slot_at(1e6) - 1e6 == pytest.approx(31, abs=2)
+    await ours.aclose()
