@@ -28,9 +28,10 @@ from .exceptions import (
     UnexpectedRedirectError,
     ValidationError,
 )
-from .models import Contact, ContactPage, RawResponse, ResponseMeta
+from .models import Contact, ContactPage, RawResponse, Response, ResponseMeta
 
 T = TypeVar("T")
+ResponseT = TypeVar("ResponseT", bound=Response)
 T_co = TypeVar("T_co", covariant=True)
 
 _SNIPPET_LENGTH = 200
@@ -156,16 +157,16 @@ def _quote_segment(text: str) -> str:
 
 
 def make_reader(
-    cls: type[T],
+    cls: type[ResponseT],
     *,
     may_be_empty: bool = False,
     may_have_no_body: bool = False,
     wrapped: bool = False,
-) -> Callable[[Any, ResponseMeta], T]:
-    """Make the ``read`` of a call whose answer is a model with an ``extra`` and a ``meta`` field.
+) -> Callable[[Any, ResponseMeta], ResponseT]:
+    """Make the ``read`` of a call whose answer is a :class:`~sendblue_async.models.Response`.
 
     Args:
-        cls: The model.
+        cls: The model, a subclass of ``Response``.
         may_be_empty: Whether an object without any key is an answer too.
         may_have_no_body: Whether a status that means "no content" is an answer too.
         wrapped: Whether it is the object under ``data`` in the answer, as is the way of ``/v3``.
@@ -173,7 +174,7 @@ def make_reader(
 
     known = frozenset(spellings(cls))
 
-    def read(document: Any, meta: ResponseMeta) -> T:
+    def read(document: Any, meta: ResponseMeta) -> ResponseT:
         if may_have_no_body and meta.status_code in NO_CONTENT:
             return structure({}, cls, meta=meta)
         if wrapped:

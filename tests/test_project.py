@@ -59,6 +59,16 @@ def test_contributing_names_exactly_the_nox_sessions() -> None:
     assert set(re.findall(r"^\| `(\w+)`", read("CONTRIBUTING.md"), re.MULTILINE)) == sessions
 
 
+def test_contributing_names_what_there_is() -> None:
+    """A name in code that is made of several words is one of the package or of its tests."""
+    folders = ROOT / "sendblue_async", ROOT / "tests"
+    files = [file for folder in folders for file in folder.rglob("*.py")]
+    known = {word for file in files for word in re.findall(r"\w+", file.read_text("utf-8"))}
+    named = set(re.findall(r"`(\w+_\w+)`", read("CONTRIBUTING.md")))
+    assert named
+    assert named <= known
+
+
 def test_each_promise_has_its_tests() -> None:
     """Each promise that users read has tests under its number, and each of these exists."""
     page, listed = read("docs/reliability.md"), read("tests/promises.md")
