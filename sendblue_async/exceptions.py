@@ -108,8 +108,12 @@ class SendblueError(Exception):
         retryable: bool = False,
         request_id: str | None = None,
         code: str | None = None,
+        maybe_ours: bool | None = None,
     ) -> None:
         super().__init__(message)
+        if maybe_ours is not None:
+            warn_deprecated("maybe_ours is deprecated, use maybe_applied")
+            maybe_applied = maybe_applied or maybe_ours
         self.outcome: Outcome = outcome
         self.method = method
         self.url = url

@@ -138,6 +138,15 @@ def test_the_former_name_of_maybe_applied_warns() -> None:
     assert warned[0].filename == __file__
 
 
+@pytest.mark.parametrize("applied", [True, False])
+def test_an_error_is_made_with_the_former_name_of_maybe_applied(applied: bool) -> None:
+    """Who makes errors, in tests mostly, may give ``maybe_ours`` and is told of the new name."""
+    with pytest.warns(DeprecationWarning, match="use maybe_applied") as warned:
+        error = ContactExistsError("It failed.", maybe_ours=applied)
+    assert error.maybe_applied is applied
+    assert warned[0].filename == __file__
+
+
 def test_an_error_that_an_earlier_version_pickled_is_loaded() -> None:
     """What such a pickle calls ``maybe_ours`` arrives as ``maybe_applied``."""
     error = ContactExistsError("It failed.")
