@@ -24,7 +24,7 @@ from odf.table import Table as OdsTable
 from odf.table import TableCell, TableRow
 from odf.text import P
 
-from sendblue_async.batch._sources import _archive
+from sendblue_async.batch._sources import _archive, _spreadsheet
 from sendblue_async.batch._sources._row import Row
 from sendblue_async.batch._sources._table import read_table
 from sendblue_async.exceptions import ConfigurationError, ValidationError
@@ -610,6 +610,38 @@ def test_a_repeated_cell_counts_as_often_as_it_stands(tmp_path: Path, cell: dict
             read_table(tmp_path / "a.ods")
     else:
         assert len(read_table(tmp_path / "a.ods").columns) == 16384
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_notes_on_repeated_cells_are_limited(tmp_path: Path, hidden: bool) -> None:
+    """What is noted beside the values, an error or a hidden row, takes more memory than a value."""
+    path = tmp_path / "a.ods"
+    sheet = OdsTable(name="Sheet")
+    columns = 1 if hidden else 16
+    options: dict[str, Any] = {"visibility": "collapse"} if hidden else {}
+    row = TableRow(numberrowsrepeated=(1 << 20) + 2 if hidden else 1_000_000, **options)
+    cell = TableCell(valuetype="string", formula="of:=1/0", numbercolumnsrepeated=columns)
+    cell.addElement(P(text="x" if hidden else "#DIV/0!"))
+    row.addElement(cell)
+    sheet.addElement(row)
+    document = OpenDocumentSpreadsheet()
+    document.spreadsheet.addElement(sheet)
+    document.save(str(path))
+    with pytest.raises(ValidationError, match=r" reaches to cell [AP]1\d{6}, which is too far\. "):
+        read_table(path)
+
+
+@pytest.mark.parametrize("suffix", [".ods", ".xls"])
+def test_what_all_sheets_reach_over_is_limited(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In these formats the library reads all sheets at once, whichever is asked for."""
+    monkeypatch.setattr(_spreadsheet, "MOST_CELLS", 8)
+    sheets = [Sheet([["number", "x"], ["1", "2"]], name=name) for name in ("one", "two", "three")]
+    assert len(rows_of(write(tmp_path / f"a{suffix}", *sheets[:2]))) == 1
+    path = write(tmp_path / f"b{suffix}", *sheets)
+    with pytest.raises(ValidationError, match=r" reaches to cell B2, which is too far\. "):
+        read_table(path)
 
 
 @pytest.mark.parametrize(("rows", "refused"), [(1 << 16, False), (1 << 31, True)])

@@ -15,7 +15,14 @@ from ._archive import (
 from ._file import SourceFile
 from ._format import Format
 from ._row import ERRORS, REPLACEMENT
-from ._spreadsheet import SheetNotes, has_many_digits, normalise_error, open_spreadsheet
+from ._spreadsheet import (
+    MOST_REPEATED,
+    SheetNotes,
+    check_total_extent,
+    has_many_digits,
+    normalise_error,
+    open_spreadsheet,
+)
 
 _CONTENT = "content.xml"
 _MANIFEST = "META-INF/manifest.xml"
@@ -44,9 +51,7 @@ def inspect(source: SourceFile) -> list[SheetNotes]:
             raise protected_error(source)
         sheets = _Sheets(source)
         parse_xml(archive, _CONTENT, start=sheets.start, end=sheets.end, text=sheets.add_text)
-    # The library reads all of them at once.
-    for notes in sheets.every:
-        notes.check_extent(source)
+    check_total_extent(sheets.every, source)
     return sheets.every
 
 
@@ -58,6 +63,7 @@ class _Sheets:
         self._source = source
         self._row = self._column = 0
         self._rows = self._columns = 1
+        self._repeated = 0
         self._hidden = False
         self._cell: Attributes = {}
         self._shown: list[str] = []
@@ -111,9 +117,13 @@ class _Sheets:
         last = self._row + self._rows - 1, self._column + self._columns - 1
         notes.fill(*last)
         notes.check_extent(self._source)
-        if text is not None or self._hidden:
+        if text is not None or (self._hidden and self._row not in notes.hidden):
+            columns = self._columns if text is not None else 1
+            self._repeated += self._rows * columns - 1
+            if self._repeated > MOST_REPEATED:
+                raise notes.extent_error(self._source)
             for row in range(self._row, last[0] + 1):
-                for column in range(self._column, last[1] + 1):
+                for column in range(self._column, self._column + columns):
                     notes.fill(row, column, text, hidden=self._hidden)
 
 

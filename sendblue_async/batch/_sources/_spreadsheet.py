@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from itertools import islice
@@ -30,6 +30,9 @@ from ._row import ERRORS, REPLACEMENT, Problem, Row, make_row
 
 MOST_CELLS = 1 << 24
 """How many cells a sheet may reach over, of which each takes some 40 bytes, blank or not."""
+
+MOST_REPEATED = 1 << 20
+"""How many notes may be taken on cells and rows that a file has once and repeats."""
 
 # Rows in which the header is looked for.
 _ROWS_OF_START = 50
@@ -76,19 +79,41 @@ class SheetNotes:
         if text is not None:
             self.texts.setdefault(row, {})[column] = text
 
+    @property
+    def cells(self) -> int:
+        """How many cells there are up to the last one with a value, blank ones included."""
+        return self.rows * self.columns
+
     def check_extent(self, source: SourceFile) -> None:
         """See that the cells up to the last one fit into memory.
 
         Raises:
             ValidationError: If they do not.
         """
-        if self.rows * self.columns > MOST_CELLS:
-            last = name_cell(self.rows - 1, self.columns - 1)
-            raise ValidationError(
-                f"A sheet of {source.path} reaches to cell {last}, which is too far. Delete what "
-                "stands beyond the contacts, or save the sheet as CSV.",
-                field="path",
-            )
+        if self.cells > MOST_CELLS:
+            raise self.extent_error(source)
+
+    def extent_error(self, source: SourceFile) -> ValidationError:
+        """Make the error for a sheet that takes too much memory."""
+        last = name_cell(self.rows - 1, self.columns - 1)
+        return ValidationError(
+            f"A sheet of {source.path} reaches to cell {last}, which is too far. Delete what "
+            "stands beyond the contacts, or save the sheet as CSV.",
+            field="path",
+        )
+
+
+def check_total_extent(sheets: Iterable[SheetNotes], source: SourceFile) -> None:
+    """See that the cells of all sheets fit into memory, as the library reads them at once.
+
+    Raises:
+        ValidationError: If they do not.
+    """
+    total = 0
+    for notes in sheets:
+        total += notes.cells
+        if total > MOST_CELLS:
+            raise notes.extent_error(source)
 
 
 def name_cell(row: int, column: int) -> str:

@@ -11,7 +11,7 @@ from ._archive import damaged_error, protected_error
 from ._extra import import_library
 from ._file import SourceFile
 from ._format import Format
-from ._spreadsheet import SheetNotes, open_spreadsheet
+from ._spreadsheet import SheetNotes, check_total_extent, open_spreadsheet
 
 _MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
@@ -48,8 +48,7 @@ def inspect(source: SourceFile) -> list[SheetNotes]:
                 every.append(_take_notes(source, stream, start))
     except (struct.error, IndexError) as error:
         raise damaged_error(source) from error
-    for notes in every:
-        notes.check_extent(source)
+    check_total_extent(every, source)
     return every
 
 
