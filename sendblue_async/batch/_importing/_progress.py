@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
-from ..._clock import Clock
 from ._report import ImportProgress
 
 # Seconds between two reports, at the most.
@@ -19,18 +18,15 @@ class ProgressTicker:
     Args:
         progress: The function, if anybody wants to know.
         measure: Says how far the import is now.
-        clock: Waits.
     """
 
     def __init__(
         self,
         progress: Callable[[ImportProgress], object] | None,
         measure: Callable[[], ImportProgress],
-        clock: Clock,
     ) -> None:
         self._progress = progress
         self._measure = measure
-        self._clock = clock
 
     def report(self) -> None:
         """Report the progress now."""
@@ -50,5 +46,5 @@ class ProgressTicker:
 
     async def _tick(self) -> None:
         while True:
-            await self._clock.sleep(_INTERVAL)
+            await asyncio.sleep(_INTERVAL)
             self.report()
