@@ -285,7 +285,7 @@ class ApiClient(SharesConnections):
             answer = await self._run_flow(call, settle(unknown), started, since)
             events.call_succeeded(call, answer, started=started)
             return answer
-        except SendblueError as error:
+        except Exception as error:
             events.call_failed(call, error, started=started)
             raise
 

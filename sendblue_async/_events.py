@@ -8,6 +8,7 @@ An event has no content of a contact, no key, and no phone number beyond its las
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Sequence
@@ -51,14 +52,17 @@ class CallEvent:
             endpoint, as labels of metrics have to be.
         number: The last four digits of the contact's phone number, such as ``"…0123"``, or
             ``None`` if the call is not about one contact.
-        attempts: How many attempts the call has made so far.
+        attempts: How many attempts the call has made so far; for a look-up, its own attempts. 0 at
+            the end of a call that raises anything but a ``SendblueError``.
         elapsed: Seconds since the call began.
         status: The HTTP status of the last attempt, or ``None`` if it was not answered.
         outcome: ``"not_sent"``, ``"rejected"`` or ``"unknown"``: of the attempt, and in
-            ``"call_ended"`` of the whole call; ``None`` if it succeeded.
+            ``"call_ended"`` of the whole call; ``None`` if it succeeded. ``"unknown"`` if the call
+            raises anything but a ``SendblueError``.
         error_type: The name of the class of error that the attempt or call ended in, such as
             ``"RateLimitError"``, or ``None`` if it succeeded.
-        error: What the call raises, in ``"call_ended"`` only.
+        error: What the call raises, in ``"call_ended"`` only: a ``SendblueError``, or what a
+            rate limiter or hook of your own raised.
         reason: Why it failed, in words, or ``None``.
         timed_out: Whether time ran out.
         wait: Seconds until the next attempt, in ``"retry"`` only.
@@ -77,7 +81,7 @@ class CallEvent:
     status: int | None = None
     outcome: Outcome | None = None
     error_type: str | None = None
-    error: SendblueError | None = None
+    error: Exception | None = None
     reason: str | None = None
     timed_out: bool = False
     wait: float | None = None
@@ -111,7 +115,7 @@ class Events:
         self._has_listeners = len(self._listeners) > 1
         self._now = now
         self._redact = redact
-        self._reported: set[tuple[int, type[Exception]]] = set()
+        self._reported: set[tuple[int, type[BaseException]]] = set()
 
     def attempt_failed(
         self, call: Call[Any], failure: Failure, *, attempts: int, started: float
@@ -145,23 +149,16 @@ class Events:
         """Tell that a call returns."""
         self._succeeded("call_ended", call, answer, started)
 
-    def call_failed(self, call: Call[Any], error: SendblueError, *, started: float) -> None:
+    def call_failed(self, call: Call[Any], error: Exception, *, started: float) -> None:
         """Tell that a call raises."""
         if self._is_heard(logging.INFO):
             self._emit(
                 "call_ended",
                 call,
-                attempts=error.attempts,
                 elapsed=self._now() - started,
-                status=error.status,
-                outcome=error.outcome,
                 error_type=type(error).__name__,
                 error=error,
-                reason=str(error),
-                timed_out=error.timed_out,
-                retry_after=error.retry_after,
-                request_id=error.request_id,
-                code=error.code,
+                **_describe_error(error),
             )
 
     def _succeeded(self, kind: EventKind, call: Call[Any], answer: Any, started: float) -> None:
@@ -199,10 +196,11 @@ class Events:
             if inspect.iscoroutine(result):
                 result.close()
                 raise TypeError("A listener must not be async.")
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            # A task is cancelled only where it waits, and nothing waits here.
             self._report(listener, error)
 
-    def _report(self, listener: EventListener, error: Exception) -> None:
+    def _report(self, listener: EventListener, error: BaseException) -> None:
         """Log what a listener raised; with its traceback only once, as it may raise each time."""
         # It may be unhashable, and its repr may show anything.
         failure = id(listener), type(error)
@@ -228,6 +226,23 @@ def _describe(failure: Failure) -> dict[str, Any]:
         "retry_after": failure.retry_after,
         "request_id": failure.request_id,
         "code": failure.code,
+    }
+
+
+def _describe_error(error: Exception) -> dict[str, Any]:
+    """The fields of an event about a call that raises."""
+    if not isinstance(error, SendblueError):
+        # What it says may be about a contact.
+        return {"outcome": "unknown"}
+    return {
+        "attempts": error.attempts,
+        "status": error.status,
+        "outcome": error.outcome,
+        "reason": str(error),
+        "timed_out": error.timed_out,
+        "retry_after": error.retry_after,
+        "request_id": error.request_id,
+        "code": error.code,
     }
 
 
@@ -285,9 +300,11 @@ def write_log(event: CallEvent) -> None:
 
 
 def _line_name(event: CallEvent) -> str:
-    if event.kind == "call_ended":
-        return "succeeded" if event.error is None else "failed"
-    return event.kind
+    if event.kind != "call_ended":
+        return event.kind
+    if event.error is None:
+        return "succeeded"
+    return "failed" if isinstance(event.error, SendblueError) else "raised"
 
 
 _LOGGED = [field.name for field in fields(CallEvent) if field.name != "error"]
@@ -314,5 +331,9 @@ _LINES = {
         logging.INFO,
         "%(call)s: failed after %(made)s and %(elapsed).3f s, "
         "outcome %(outcome)s%(request)s: %(error_type)s: %(reason)s",
+    ),
+    "raised": (
+        logging.INFO,
+        "%(call)s: failed after %(elapsed).3f s, outcome %(outcome)s: %(error_type)s",
     ),
 }

@@ -123,6 +123,7 @@ async def test_a_settled_call_is_told_as_settled_and_as_ended_well(
         (2, None, None),
     ]
     assert events[3].route == "/api/v2/contacts/{number}"
+    assert [event.attempts for event in events] == [1, 1, 2, 1, 1, 1, 2, 2]
 
 
 async def test_calls_of_batches_imports_views_and_pages_are_told(
@@ -168,6 +169,66 @@ async def test_a_cancelled_call_has_no_end(serve: Any, connect: Any, standing_ti
     with pytest.raises(asyncio.CancelledError):
         await task
     assert kinds(events) == ["attempt_failed", "retry"]
+
+
+class Broken(RateLimiter):
+    """A rate limiter with a mistake in one of its methods, which quotes what it should not."""
+
+    def __init__(self, method: str) -> None:
+        setattr(self, method, self.fail)
+
+    def fail(self, *_: object) -> float:
+        """Raise what is no error of ours."""
+        raise ZeroDivisionError(f"for {NUMBER}")
+
+    def reserve_slot(self, now: float, before: float = 0) -> float:
+        """Give a slot at once."""
+        return now
+
+
+@pytest.mark.parametrize("method", ["reserve_slot", "on_accepted", "on_throttled", "pause"])
+@pytest.mark.parametrize("blocking", [False, True])
+async def test_a_call_that_raises_what_is_no_error_of_ours_has_an_end(
+    serve: Any, connect: Any, caplog: pytest.LogCaptureFixture, method: str, blocking: bool
+) -> None:
+    """The event has the very exception, and neither it nor the log line repeats what that says."""
+    caplog.set_level(logging.INFO, logger="sendblue_async")
+    events: list[CallEvent] = []
+    answer = contact() if method == "on_accepted" else refusal(429, Retry_After="1")
+    server = await serve(answer)
+    options: Any = {"rate_limit": Broken(method), "on_event": events.append}
+    if blocking:
+        client = SyncSendblueClient(*KEYS, base_url=server.base_url, **options)
+        with pytest.raises(ZeroDivisionError) as caught:
+            await asyncio.to_thread(client.get_contact, NUMBER)
+        await asyncio.to_thread(client.close)
+    else:
+        client = connect(server, **options)
+        with pytest.raises(ZeroDivisionError) as caught:
+            await client.get_contact(NUMBER)
+    [end] = [event for event in events if event.kind == "call_ended"]
+    assert end.error is caught.value
+    assert (end.error_type, end.outcome, end.reason) == ("ZeroDivisionError", "unknown", None)
+    [line] = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
+    assert line.startswith("GET /api/v2/contacts/…0123: failed after ")
+    assert line.endswith(" s, outcome unknown: ZeroDivisionError")
+
+
+async def test_a_look_up_that_raises_what_is_no_error_of_ours_ends_the_call(
+    serve: Any, connect: Any, timer: Any
+) -> None:
+    """The end is that of the call, once."""
+    events: list[CallEvent] = []
+    server = await serve(POST=hang_up, GET=contact())
+    retry = RetryPolicy(attempts=1)
+    limiter = Broken("on_accepted")
+    client = connect(server, timer=timer, retry=retry, rate_limit=limiter, on_event=events.append)
+    with pytest.raises(ZeroDivisionError):
+        await client.create_contact(NUMBER)
+    assert [(event.kind, event.method) for event in events] == [
+        ("attempt_failed", "POST"),
+        ("call_ended", "POST"),
+    ]
 
 
 async def test_an_attempt_that_was_not_made_has_not_failed(
@@ -216,6 +277,34 @@ async def test_a_listener_that_raises_breaks_no_call(
     assert "raised ZeroDivisionError; the call continues" in record.getMessage()
     assert record.exc_info
     assert str(record.exc_info[1]) == "of call_ended"
+
+
+async def test_a_listener_that_raises_a_cancellation_breaks_no_call(
+    sandbox: Sandbox, connect: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As asking a future that was cancelled for its result does."""
+    cancelled = asyncio.get_running_loop().create_future()
+    cancelled.cancel()
+    client = connect(sandbox, on_event=lambda event: cancelled.result())
+    assert (await client.create_contact(NUMBER)).contact.phone == NUMBER
+    assert "raised CancelledError; the call continues" in caplog.text
+
+
+async def test_a_listener_may_cancel_the_task(serve: Any, connect: Any, timer: Any) -> None:
+    """A task that is cancelled during a call ends the call, whoever cancels it."""
+    events: list[CallEvent] = []
+
+    def cancel(event: CallEvent) -> None:
+        events.append(event)
+        if event.kind == "retry":
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+
+    client = connect(await serve(refusal(500), contact()), timer=timer, on_event=cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.ensure_future(client.get_contact(NUMBER))
+    assert kinds(events) == ["attempt_failed", "retry"]
 
 
 class Dashboard(dict[str, str]):

@@ -96,7 +96,7 @@ def count_event(event: CallEvent) -> None:
     """A listener."""
     assert_type(event.kind, EventKind)
     assert_type(event.outcome, Outcome | None)
-    assert_type(event.error, SendblueError | None)
+    assert_type(event.error, Exception | None)
     assert_type(event.wait, float | None)
     event.attempts = 2  # type: ignore[misc]
 
