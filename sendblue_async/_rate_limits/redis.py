@@ -10,6 +10,7 @@ import math
 import os
 import uuid
 from collections.abc import AsyncGenerator
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from .._checks import check_positive_seconds
@@ -112,7 +113,7 @@ class RedisRateLimiter(RateLimiter):
     Requests are evenly spaced by the clock of the Redis server, whichever process sends them, and
     a 429 with ``Retry-After`` in one of them pauses all. Needs the extra ``redis``.
 
-    While Redis is unavailable, each process goes on at its share of the rate, and a warning is
+    While Redis is unavailable, each process continues at its share of the rate, and a warning is
     logged. Its share is the rate divided by the number of processes seen in the ten minutes before
     the last answer, or a tenth of the rate if Redis has never answered. Redis is asked again every
     second.
@@ -293,12 +294,12 @@ class RedisRateLimiter(RateLimiter):
         share = self._rate / (self._processes or _SUPPOSED_PROCESSES)
         self._fallback = FixedRateLimiter(self._fallback_rate or share)
         _log.warning(
-            "Redis at %s is unavailable (%s): this process goes on with %.3g of the %.3g requests "
-            "per second, until Redis answers again",
+            "Redis at %s is unavailable (%s): this process continues at %s of the %s requests per "
+            "second, until Redis answers again",
             self._where,
             type(error).__name__,
-            self._fallback.rate,
-            self._rate,
+            _format_rate(self._fallback_rate or share),
+            _format_rate(self._rate),
         )
 
     async def _connect(self) -> _Connection:
@@ -343,6 +344,11 @@ class RedisRateLimiter(RateLimiter):
 
 
 _log = logging.getLogger("sendblue_async")
+
+
+def _format_rate(rate: float) -> str:
+    """Format a rate without an exponent."""
+    return f"{Decimal(f'{rate:.6g}'):f}"
 
 
 def _module(name: str) -> Any:

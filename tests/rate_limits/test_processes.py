@@ -175,7 +175,7 @@ def test_four_processes_go_on_without_redis(
     assert rate(sandbox, 8) == pytest.approx(RATE, rel=0.05)
     for file in logs:
         gone, back = file.read_text().splitlines()
-        assert "is unavailable (ConnectionError): this process goes on with 12.5 of the 50" in gone
+        assert "is unavailable (ConnectionError): this process continues at 12.5 of the 50" in gone
         assert "answers again" in back
 
 

@@ -445,3 +445,27 @@ async def test_it_goes_by_the_clock_that_it_is_given(redis_server: RedisServer) 
     assert await ours.reserve_slot(1e6) - 1e6 == pytest.approx(30, abs=2)
     assert ours.next_slot_at(1e6) - 1e6 == pytest.approx(31, abs=2)
     await ours.aclose()
+
+
+@pytest.mark.parametrize(
+    ("rate", "fallback_rate", "words"),
+    [
+        (1000, None, "continues at 1000 of the 1000 requests per second"),
+        (2_500_000.0, 1234.5, "continues at 1234.5 of the 2500000 requests per second"),
+        (1 / 3, 0.00001, "continues at 0.00001 of the 0.333333 requests per second"),
+    ],
+)
+async def test_rates_are_logged_without_an_exponent(
+    redis_server: RedisServer,
+    make: Make,
+    caplog: pytest.LogCaptureFixture,
+    rate: float,
+    fallback_rate: float | None,
+    words: str,
+) -> None:
+    """A person reads them, whatever their size."""
+    ours = make(rate=rate, fallback_rate=fallback_rate)
+    await wait_of(ours)
+    redis_server.kill()
+    await wait_of(ours)
+    assert words in caplog.text
