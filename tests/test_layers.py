@@ -20,6 +20,7 @@ LAYERS = (
         "_arguments",
         "_clock",
         "_dates",
+        "_files",
         "_redaction",
         "_request_id",
         "_retry_after",
@@ -48,7 +49,7 @@ LAYERS = (
     {"_endpoints"},
     {"_source_bridge", "client"},
     {"sync"},
-    {"cli", "pytest_plugin"},
+    {"cli"},
     {"__init__"},
 )
 
@@ -117,7 +118,7 @@ ROOMS = {
 
 # Beside the layers: imports nothing from the rest, so that no bug can cancel itself out in a test.
 APART = {"sandbox"}
-MAY_IMPORT_APART = {"cli", "pytest_plugin"}
+MAY_IMPORT_APART = {"cli"}
 
 # A library, and the only modules that may import it.
 IMPORTED_ONLY_BY = {

@@ -120,8 +120,6 @@ async def open_client(sandbox: bool) -> AsyncGenerator[SendblueClient, None]:
     """Open a client of the account in the environment, or of a sandbox that ends with the block."""
     if not sandbox:
         async with SendblueClient() as client:
-            # Fail before the command does anything, if there are no keys.
-            client._transport.prepare()
             yield client
         return
     async with (

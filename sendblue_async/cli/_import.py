@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from attrs import asdict
 
-from .._rate_limits import AdaptiveRateLimiter
 from ..batch import ImportReport
 from ..client import SendblueClient
 from ..exceptions import ValidationError
@@ -154,7 +153,6 @@ async def import_(
         give_up_after=give_up_after,
         bulk=bulk,
     )
-    check_report(report_path, file)
     if sandbox and resume:
         raise ValidationError(
             "There is nothing to --resume in a --sandbox, which is new each time.",
@@ -163,7 +161,8 @@ async def import_(
     if dry_run:
         async with SendblueClient() as client:
             job = client.import_job(file, import_options, send_options)
-            await _run_dry(job, _parse_rate(rate), report_path)
+            check_report(report_path, job)
+            await _run_dry(job, report_path, discovers_rate=rate is None)
         return
     async with open_client(sandbox) as client:
         with ExitStack() as shown:
@@ -171,6 +170,7 @@ async def import_(
             job = client.import_job(
                 file, import_options, send_options, resume=resume, progress=progress
             )
+            check_report(report_path, job)
             if resume and not job.journal_path.exists():
                 print_stderr(
                     f"There is no journal at {job.journal_path}, "
@@ -199,14 +199,14 @@ async def import_(
         raise typer.Exit(1)
 
 
-async def _run_dry(job: ImportJob, per_second: float | None, report_path: Path | None) -> None:
+async def _run_dry(job: ImportJob, report_path: Path | None, *, discovers_rate: bool) -> None:
     interruption = Interruption(job.stop)
     result = await job.dry_run()
     written = True
     if result is None:
         print_stderr("The file was not checked to its end.")
     else:
-        _print_dry_run(result, per_second)
+        _print_dry_run(result, discovers_rate=discovers_rate)
         written = report_path is None or write_report(report_path, asdict(result), like=job.path)
     interruption.exit_if_interrupted()
     if not written:
@@ -290,7 +290,7 @@ def _print_sheets(result: ImportReport | DryRun) -> None:
         )
 
 
-def _print_dry_run(result: DryRun, per_second: float | None) -> None:
+def _print_dry_run(result: DryRun, *, discovers_rate: bool) -> None:
     origin = f"from the sheet {result.sheet!a}" if result.sheet else f"as {result.encoding}"
     print_note(f"{format_count(result.entries, 'entry')}, read {origin}")
     print_note(f"{format_count(result.contacts, 'contact', 8)} would be sent")
@@ -304,10 +304,10 @@ def _print_dry_run(result: DryRun, per_second: float | None) -> None:
         print_note(
             f"Columns that would not be used: {', '.join(map(ascii, result.unused_columns))}."
         )
-    rate = per_second or AdaptiveRateLimiter.FIRST
-    takes = f"At {rate:g} a second that takes {format_duration(result.requests / rate)}."
-    if per_second is None:
-        takes += " The import starts at that rate and speeds up until the server refuses."
-    print_note(takes)
+    if rate := result.requests_per_second:
+        takes = f"At {rate:g} a second that takes {format_duration(result.requests / rate)}."
+        if discovers_rate:
+            takes += " The import starts at that rate and speeds up until the server refuses."
+        print_note(takes)
     for sample in result.samples:
         print_json(sample)

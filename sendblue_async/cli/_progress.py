@@ -50,12 +50,14 @@ def show_progress() -> Iterator[Callable[[ImportProgress], None]]:
         TimeRemainingColumn(),
         console=console,
     )
-    with bar:
+    # It starts with the import: what is refused before that leaves no bar behind.
+    try:
         task = bar.add_task("import", total=None, status=_CHECKING)
         trouble: str | None = None
 
         def show(progress: ImportProgress) -> None:
             nonlocal trouble
+            bar.start()
             if progress.trouble and progress.trouble != trouble:
                 # Above the bar, which has no room for it.
                 print_above_bar(progress.trouble, console)
@@ -71,6 +73,8 @@ def show_progress() -> Iterator[Callable[[ImportProgress], None]]:
                 bar.update(task, completed=progress.entries, status=status(progress))
 
         yield show
+    finally:
+        bar.stop()
 
 
 def _count_done(progress: ImportProgress) -> int:

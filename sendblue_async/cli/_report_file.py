@@ -5,27 +5,24 @@ from __future__ import annotations
 import json
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from ..batch._importing._files import (
-    check_replaceable,
-    import_files,
-    is_same_file,
-    is_stream,
-    open_to_replace,
-)
+from .._files import check_replaceable, is_same_file, is_stream, open_to_replace
 from ..exceptions import ValidationError
 from ._output import print_stderr
 
+if TYPE_CHECKING:
+    from ..batch import ImportJob
 
-def check_report(path: Path | None, file: Path) -> None:
+
+def check_report(path: Path | None, job: ImportJob) -> None:
     """Check before the run that the report can be written, and replaces no other file."""
     if path is None:
         return
     try:
-        for other in import_files(file):
+        for other in job.files:
             if is_same_file(path, other):
-                use = "the file to import" if other == file else "a file that the import uses"
+                use = "the file to import" if other == job.path else "a file that the import uses"
                 raise ValidationError(
                     f"--report takes a file of its own; {path} is {other}, {use}.", field="report"
                 )

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from sendblue_async.batch._importing._files import (
+from sendblue_async._files import (
     check_replaceable,
-    import_files,
     is_same_file,
     is_stream,
     open_to_replace,
 )
 from sendblue_async.batch._importing._journal import EntryOutcome
 from sendblue_async.batch._importing._options import ImportOptions
+from sendblue_async.batch._importing._paths import import_files
 from sendblue_async.batch._importing._rejected import write_rejected
 
 from ..sync.programs import Programs
@@ -157,7 +157,7 @@ def test_an_error_on_the_way_leaves_the_old_file(source: Path) -> None:
 
 FULL_DISK = """
     import pathlib, resource, signal, sys
-    from sendblue_async.batch._importing._files import open_to_replace
+    from sendblue_async._files import open_to_replace
     source, output = map(pathlib.Path, sys.argv[1:])
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -119,7 +119,11 @@ async def test_a_dry_run_says_what_would_be_sent(
         assert found is not None
         assert (found.entries, found.contacts, found.requests) == (ROWS, ROWS, 3)
         assert found.samples[0] == {"number": "+12015550000", "first_name": "Ada 0"}
-        assert await client.import_job(path).dry_run() is not None
+        assert found.requests_per_second == 20
+        limited = await client.import_job(path, None, SendOptions(rate_limit=7)).dry_run()
+        assert limited is not None
+        assert limited.requests_per_second == 7
+        assert {each.name for each in job.files} > {"people.csv", "people.csv.journal"}
         job.stop()
         assert await job.dry_run() is None
     assert [each.name for each in path.parent.iterdir()] == ["people.csv"]

@@ -304,6 +304,7 @@ def test_a_dry_run_of_many_rows(home: dict[str, str], run_here: Run) -> None:
     assert "At 20 a second that takes 0:00:02. The import starts at that rate" in done.out
     report = json.loads(path.with_name("report.json").read_text())
     assert (report["contacts"], report["requests"], report["codes"]) == (2500, 25, {})
+    assert report["requests_per_second"] == 20
     assert report["samples"][0] == {"number": "+12015550000", "first_name": "Ada"}
 
 
@@ -322,7 +323,11 @@ def test_ctrl_c_ends_a_dry_run(
     findings: SimpleQueue[object] = SimpleQueue()
 
     def press_ctrl_c(
-        path: Path, import_options: Any, send_options: Any, stopped: Callable[[], bool]
+        path: Path,
+        import_options: Any,
+        send_options: Any,
+        stopped: Callable[[], bool],
+        **options: Any,
     ) -> DryRun | None:
         asked = 0
 
@@ -337,7 +342,7 @@ def test_ctrl_c_ends_a_dry_run(
                         time.sleep(0.01)
             return stopped()
 
-        result = look(path, import_options, send_options, is_stopped)
+        result = look(path, import_options, send_options, is_stopped, **options)
         findings.put(result)
         return result
 

@@ -55,6 +55,7 @@ class DryRun:
         entries: How many entries the file has.
         contacts: How many contacts would be sent.
         requests: With how many requests, if nothing goes wrong.
+        requests_per_second: The rate limit at the beginning, or ``None`` without one.
         skipped: How many would not be sent, as a later row has the same number.
         codes: How many would be rejected, by code.
         samples: The first request bodies.
@@ -69,6 +70,7 @@ class DryRun:
     entries: int
     contacts: int
     requests: int
+    requests_per_second: float | None
     skipped: int
     codes: Mapping[str, int]
     samples: tuple[dict[str, Any], ...]
@@ -85,6 +87,8 @@ def dry_run(
     import_options: ImportOptions,
     send_options: SendOptions,
     stopped: Callable[[], bool],
+    *,
+    requests_per_second: float | None,
 ) -> DryRun | None:
     """Find out what an import of the file would do; return ``None`` if stopped before that.
 
@@ -95,6 +99,7 @@ def dry_run(
         import_options: How it would be read.
         send_options: How its contacts would be sent.
         stopped: Called now and then; the dry run ends early when it returns true.
+        requests_per_second: The rate limit at the beginning.
 
     Raises:
         ValidationError: If the file cannot be used.
@@ -128,6 +133,7 @@ def dry_run(
         entries=entries,
         contacts=contacts,
         requests=contacts - in_bulk + math.ceil(in_bulk / send_options.concurrency),
+        requests_per_second=requests_per_second,
         skipped=skipped,
         codes=dict(codes),
         samples=tuple(samples),

@@ -21,11 +21,11 @@ from .._sending._worker_pool import WorkerPool
 from .._sources._file import make_path
 from ._check import DryRun, check, dry_run
 from ._duplicates import Duplicates
-from ._files import journal_path_of, rejected_path_of
 from ._in_thread import run_in_thread
 from ._journal import Journal
 from ._journal_schema import IN_PROGRESS
 from ._options import ImportOptions
+from ._paths import import_files, journal_path_of, rejected_path_of
 from ._progress import ProgressTicker
 from ._queue import JournaledQueue
 from ._rejected import write_rejected
@@ -50,6 +50,7 @@ class ImportJob:
     Attributes:
         path: The file.
         journal_path: Its journal, which :meth:`run` creates.
+        files: The file, and all that the import may write beside it.
         report: How it ended, however it ended; ``None`` before, and if no row was read.
     """
 
@@ -66,6 +67,7 @@ class ImportJob:
     ) -> None:
         self.path = make_path(path)
         self.journal_path = journal_path_of(self.path)
+        self.files = import_files(self.path)
         self.report: ImportReport | None = None
         self._import_options = import_options
         self._send_options = send_options
@@ -114,7 +116,13 @@ class ImportJob:
             ValidationError: If the file cannot be used.
             ConfigurationError: If an option cannot be used.
         """
-        find_out = partial(dry_run, self.path, self._import_options, self._send_options)
+        find_out = partial(
+            dry_run,
+            self.path,
+            self._import_options,
+            self._send_options,
+            requests_per_second=self._workers.rate_limiter.rate,
+        )
         return await run_in_thread(find_out, lambda: self._workers.stopped, stop=self._workers.stop)
 
     async def run(self) -> ImportReport:

@@ -6,11 +6,11 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..._files import open_to_replace
 from .._results import EntryOutcome
 from .._sources._csv import escape_formula
 from .._sources._row import REPLACEMENT
 from .._sources._table import Table
-from ._files import open_to_replace
 
 _ADDED = ("line", "code", "reason")
 _ADDED_PREFIXED = tuple(f"import_{name}" for name in _ADDED)

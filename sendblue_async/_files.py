@@ -1,4 +1,4 @@
-"""The files that an import writes, and how one is written whole or not at all."""
+"""Files that are written whole or not at all, and what can be told of one before."""
 
 from __future__ import annotations
 
@@ -22,23 +22,6 @@ _CANNOT_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/\d+(/task/\d+)?/fd")
 _MOST_LINKS = 40
 _OWNER_ALONE = 0o600
-
-
-def journal_path_of(file: Path) -> Path:
-    """The path of the journal of an import of this file."""
-    return Path(f"{file}.journal")
-
-
-def rejected_path_of(file: Path) -> Path:
-    """The path of the file of rows that an import of this file rejects."""
-    return Path(f"{file}.rejected.csv")
-
-
-def import_files(file: Path) -> tuple[Path, ...]:
-    """The file, and all that an import of it may write beside it."""
-    journal = journal_path_of(file)
-    logs = (Path(f"{journal}{suffix}") for suffix in ("-wal", "-shm", "-journal"))
-    return (file, journal, *logs, rejected_path_of(file))
 
 
 def is_same_file(one: Path, other: Path) -> bool:
