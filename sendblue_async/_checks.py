@@ -20,7 +20,7 @@ def check_count(name: str, value: Any) -> int:
     return value
 
 
-def is_count(instance: object, attribute: Attribute[Any], value: Any) -> None:
+def validate_count(instance: object, attribute: Attribute[Any], value: Any) -> None:
     """A whole number of 1 or more."""
     check_count(attribute.name, value)
 
@@ -36,12 +36,12 @@ def check_flags(**flags: Any) -> None:
             raise ConfigurationError(f"{name} must be True or False, not {value!r}.")
 
 
-def is_flag(instance: object, attribute: Attribute[Any], value: Any) -> None:
+def validate_flag(instance: object, attribute: Attribute[Any], value: Any) -> None:
     """True or false, and nothing that merely counts as such."""
     check_flags(**{attribute.name: value})
 
 
-def is_duration(instance: object, attribute: Attribute[Any], value: Any) -> None:
+def validate_duration(instance: object, attribute: Attribute[Any], value: Any) -> None:
     """A number of seconds, 0 included."""
     if type(value) not in (int, float) or not 0 <= value < 1e9:
         raise ConfigurationError(
@@ -62,6 +62,6 @@ def check_positive_seconds(name: str, value: Any) -> float:
     return float(value)
 
 
-def is_positive_seconds(instance: object, attribute: Attribute[Any], value: Any) -> None:
+def validate_positive_seconds(instance: object, attribute: Attribute[Any], value: Any) -> None:
     """A number of seconds above 0."""
     check_positive_seconds(attribute.name, value)

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from attrs import field, frozen
 
 from ._arguments import suggest_arguments
-from ._checks import is_positive_seconds
+from ._checks import validate_positive_seconds
 from ._credentials import KEY_HEADERS
 from ._redaction import Revealed, Secret, hide
 from ._version import __version__
@@ -54,9 +54,9 @@ class Timeouts:
         ConfigurationError: If a value is not a finite number above zero.
     """
 
-    connect: float = field(default=5.0, validator=is_positive_seconds)
-    attempt: float = field(default=20.0, validator=is_positive_seconds)
-    total: float = field(default=60.0, validator=is_positive_seconds)
+    connect: float = field(default=5.0, validator=validate_positive_seconds)
+    attempt: float = field(default=20.0, validator=validate_positive_seconds)
+    total: float = field(default=60.0, validator=validate_positive_seconds)
 
 
 def find_environment_base_url() -> str:

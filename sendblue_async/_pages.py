@@ -19,7 +19,7 @@ from attrs import define, field, validators
 from ._event_loop import require_asyncio
 from .exceptions import APIError
 from .models import Contact, ContactPage
-from .models._fields import is_aware, number_in
+from .models._fields import number_in, validate_aware
 from .models._lists import ContactQuery
 
 _LAST_OFFSET = 10_000
@@ -42,7 +42,9 @@ class Walk:
     """
 
     page_size: int = field(validator=number_in(10, 1000))
-    created_at_gte: datetime | None = field(default=None, validator=validators.optional(is_aware))
+    created_at_gte: datetime | None = field(
+        default=None, validator=validators.optional(validate_aware)
+    )
     offset: int = field(default=0, init=False)
     ended: bool = field(default=False, init=False)
     _sorted: bool = field(default=True, init=False)

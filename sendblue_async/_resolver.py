@@ -18,10 +18,10 @@ from ._threads import complete, start_daemon
 def make_resolver() -> ThreadedResolver:
     """Make a resolver for an aiohttp connector."""
     # All it asks of the event loop is to look up names and to spell addresses.
-    return ThreadedResolver(cast(asyncio.AbstractEventLoop, _lookups))
+    return ThreadedResolver(cast(asyncio.AbstractEventLoop, _resolutions))
 
 
-class _Lookups:
+class _Resolutions:
     """Look-ups in progress; callers with the same question wait for one answer.
 
     So a name server that hangs blocks one thread per host, and a client has one or two hosts.
@@ -40,13 +40,13 @@ class _Lookups:
         first = self._answers.setdefault(question, answer)
         if first is answer:
 
-            def look_up() -> Any:
+            def resolve() -> Any:
                 try:
                     return socket.getaddrinfo(host, port, **options)
                 finally:
                     del self._answers[question]
 
-            start_daemon(partial(complete, answer, look_up), "sendblue-async-lookup")
+            start_daemon(partial(complete, answer, resolve), "sendblue-async-resolver")
         return await asyncio.wrap_future(first)
 
     async def getnameinfo(self, address: Any, flags: int) -> tuple[str, str]:
@@ -54,4 +54,4 @@ class _Lookups:
         return socket.getnameinfo(address, flags)
 
 
-_lookups = _Lookups()
+_resolutions = _Resolutions()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from ._arguments import suggest_arguments
-from ._checks import is_count, is_duration, is_flag
+from ._checks import validate_count, validate_duration, validate_flag
 from ._truth_table import Effect, Retryable, Rule
 from .exceptions import RateLimitError
 
@@ -32,11 +32,11 @@ class RetryPolicy:
         ConfigurationError: If a value is out of range.
     """
 
-    attempts: int = field(default=4, validator=is_count)
-    base: float = field(default=0.25, validator=is_duration)
-    cap: float = field(default=8.0, validator=is_duration)
-    rate_limit_base: float = field(default=1.0, validator=is_duration)
-    settle: bool = field(default=True, validator=is_flag)
+    attempts: int = field(default=4, validator=validate_count)
+    base: float = field(default=0.25, validator=validate_duration)
+    cap: float = field(default=8.0, validator=validate_duration)
+    rate_limit_base: float = field(default=1.0, validator=validate_duration)
+    settle: bool = field(default=True, validator=validate_flag)
 
     def wait(
         self,

@@ -17,11 +17,11 @@ from ._fields import (
     check_extra_body,
     e164,
     extra_keys,
-    is_text_or_clear,
     list_items,
     show,
     show_fields,
     tag_list,
+    validate_text_or_clear,
     variables,
 )
 from ._responses import Response
@@ -50,9 +50,9 @@ class BulkContact:
     """
 
     number: str = field(converter=e164, metadata=wire("phone"))
-    first_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
-    last_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
-    company_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
+    first_name: str | Clear | None = field(default=None, validator=validate_text_or_clear)
+    last_name: str | Clear | None = field(default=None, validator=validate_text_or_clear)
+    company_name: str | Clear | None = field(default=None, validator=validate_text_or_clear)
     tags: tuple[str, ...] | Clear | None = field(default=None, converter=tag_list)
     custom_variables: dict[str, str] | Clear | None = field(
         default=None, converter=variables, hash=False

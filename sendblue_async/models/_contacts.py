@@ -18,13 +18,13 @@ from ._fields import (
     check_extra_body,
     e164,
     extra_keys,
-    is_boolean,
-    is_boolean_or_none,
-    is_text_or_clear,
     sendblue_line,
     show,
     show_fields,
     tag_list,
+    validate_boolean,
+    validate_boolean_or_none,
+    validate_text_or_clear,
     variables,
 )
 from ._responses import Response
@@ -73,12 +73,12 @@ class ContactCreate:
     """
 
     number: str = field(converter=e164)
-    first_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
-    last_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
-    assigned_to_email: str | Clear | None = field(default=None, validator=is_text_or_clear)
+    first_name: str | Clear | None = field(default=None, validator=validate_text_or_clear)
+    last_name: str | Clear | None = field(default=None, validator=validate_text_or_clear)
+    assigned_to_email: str | Clear | None = field(default=None, validator=validate_text_or_clear)
     sendblue_number: str | Clear | None = field(default=None, converter=sendblue_line)
     tags: tuple[str, ...] | Clear | None = field(default=None, converter=tag_list)
-    update_if_exists: bool | None = field(default=None, validator=is_boolean_or_none)
+    update_if_exists: bool | None = field(default=None, validator=validate_boolean_or_none)
     custom_variables: dict[str, str] | Clear | None = field(
         default=None, converter=variables, hash=False
     )
@@ -156,12 +156,12 @@ class ContactUpdate:
         ValidationError: If no field is given, or a value is of the wrong type or form.
     """
 
-    first_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
-    last_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
-    company_name: str | Clear | None = field(default=None, validator=is_text_or_clear)
-    assigned_to_email: str | Clear | None = field(default=None, validator=is_text_or_clear)
+    first_name: str | Clear | None = field(default=None, validator=validate_text_or_clear)
+    last_name: str | Clear | None = field(default=None, validator=validate_text_or_clear)
+    company_name: str | Clear | None = field(default=None, validator=validate_text_or_clear)
+    assigned_to_email: str | Clear | None = field(default=None, validator=validate_text_or_clear)
     sendblue_number: str | Clear | None = field(default=None, converter=sendblue_line)
-    opt_out: bool | None = field(default=None, validator=is_boolean_or_none)
+    opt_out: bool | None = field(default=None, validator=validate_boolean_or_none)
     tags: tuple[str, ...] | Clear | None = field(default=None, converter=tag_list)
     custom_variables: dict[str, str] | Clear | None = field(
         default=None, converter=variables, hash=False
@@ -203,7 +203,7 @@ class OptOut:
     """
 
     number: str = field(converter=e164)
-    opted_out: bool = field(default=True, validator=is_boolean)
+    opted_out: bool = field(default=True, validator=validate_boolean)
 
 
 @frozen(kw_only=True, slots=False, repr=False)

@@ -86,18 +86,18 @@ def _is_list(value: object) -> bool:
     )
 
 
-def is_text(instance: object, attribute: Attribute[Any], value: object) -> None:
+def validate_text(instance: object, attribute: Attribute[Any], value: object) -> None:
     """Text that can be sent."""
     check_text(value, attribute.name)
 
 
-def is_text_or_clear(instance: object, attribute: Attribute[Any], value: object) -> None:
+def validate_text_or_clear(instance: object, attribute: Attribute[Any], value: object) -> None:
     """Text that can be sent, nothing, or :data:`CLEAR`."""
     if value is not None and value is not CLEAR:
         check_text(value, attribute.name)
 
 
-def is_boolean(instance: object, attribute: Attribute[Any], value: object) -> None:
+def validate_boolean(instance: object, attribute: Attribute[Any], value: object) -> None:
     """True or false, and nothing that merely counts as such."""
     if not isinstance(value, bool):
         raise ValidationError(
@@ -105,10 +105,10 @@ def is_boolean(instance: object, attribute: Attribute[Any], value: object) -> No
         )
 
 
-def is_boolean_or_none(instance: object, attribute: Attribute[Any], value: object) -> None:
+def validate_boolean_or_none(instance: object, attribute: Attribute[Any], value: object) -> None:
     """True, false or nothing."""
     if value is not None:
-        is_boolean(instance, attribute, value)
+        validate_boolean(instance, attribute, value)
 
 
 def sendblue_line(value: str | Clear | None) -> str | Clear | None:
@@ -235,7 +235,7 @@ def sort_field(value: object) -> str:
     return _SORT_FIELDS[value]
 
 
-def is_aware(instance: object, attribute: Attribute[Any], value: object) -> None:
+def validate_aware(instance: object, attribute: Attribute[Any], value: object) -> None:
     """A point in time that names its offset."""
     if isinstance(value, datetime) and value.utcoffset() is not None:
         return

@@ -13,12 +13,12 @@ from ._contacts import Contact
 from ._fields import (
     OrderBy,
     e164,
-    is_aware,
-    is_text,
     number_in,
     one_of,
     show_fields,
     sort_field,
+    validate_aware,
+    validate_text,
 )
 from ._responses import Response, ResponseMeta
 
@@ -53,9 +53,11 @@ class ContactQuery:
         default=None, converter=converters.optional(e164), metadata=wire("phone_number")
     )
     contact_id: str | None = field(
-        default=None, validator=validators.optional(is_text), metadata=wire("cid")
+        default=None, validator=validators.optional(validate_text), metadata=wire("cid")
     )
-    created_at_gte: datetime | None = field(default=None, validator=validators.optional(is_aware))
+    created_at_gte: datetime | None = field(
+        default=None, validator=validators.optional(validate_aware)
+    )
 
     def __repr__(self) -> str:
         return show_fields(self)

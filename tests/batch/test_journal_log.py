@@ -269,7 +269,7 @@ def test_a_killed_import_without_its_log_sends_nothing_again(
 
 
 def test_a_journal_of_the_version_before_is_refused(tmp_path: Path) -> None:
-    """It says how to go on with it, and not one byte of it changes."""
+    """It says how to resume it, and not one byte of it changes."""
     path = tmp_path / "journal"
     with contextlib.closing(sqlite3.connect(path)) as database:
         database.executescript(f"""

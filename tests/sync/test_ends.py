@@ -195,7 +195,7 @@ def test_a_look_up_that_hangs_keeps_no_program_from_ending(programs: Programs, k
             except SendblueError as error:
                 assert error.timed_out
         names = [thread.name for thread in threading.enumerate()]
-        print(names.count("sendblue-async-lookup"), time.time())
+        print(names.count("sendblue-async-resolver"), time.time())
         """
     )
     threads, ended = printed.split()

@@ -276,7 +276,7 @@ class Journal(JournalFile):
             )
         return (
             f"This import was begun before, and its journal is {self.name}. Resume {_RESUME} to "
-            "go on with it, or delete the journal to start over."
+            "continue, or delete the journal to start over."
         )
 
     def _attach_numbers(self) -> None:

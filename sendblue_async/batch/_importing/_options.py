@@ -10,7 +10,7 @@ from typing import Any
 from attrs import Attribute, asdict, field, frozen
 
 from ..._arguments import suggest_arguments
-from ..._checks import is_flag
+from ..._checks import validate_flag
 from ...exceptions import ConfigurationError
 from .._mapping._columns import check_repeated, map_columns
 from .._mapping._contact_reader import ContactReader
@@ -20,12 +20,12 @@ from .._sources._table import read_table
 from ._duplicates import OnDuplicate
 
 
-def _is_on_duplicate(instance: object, attribute: Attribute[Any], value: Any) -> None:
+def _validate_on_duplicate(instance: object, attribute: Attribute[Any], value: Any) -> None:
     if value not in ("merge", "last"):
         raise ConfigurationError(f"on_duplicate must be 'merge' or 'last', not {value!r}.")
 
 
-def _is_columns(instance: object, attribute: Attribute[Any], value: Any) -> None:
+def _validate_columns(instance: object, attribute: Attribute[Any], value: Any) -> None:
     if value is None:
         return
     if not isinstance(value, Mapping) or not all(
@@ -59,11 +59,11 @@ class ImportOptions:
         ConfigurationError: If a value is not usable, or the extra for ``region`` is missing.
     """
 
-    update_if_exists: bool = field(default=False, validator=is_flag)
+    update_if_exists: bool = field(default=False, validator=validate_flag)
     region: str | None = field(default=None, converter=check_region)
-    columns: Mapping[str, str] | None = field(default=None, validator=_is_columns)
-    on_duplicate: OnDuplicate = field(default="merge", validator=_is_on_duplicate)
-    all_numbers: bool = field(default=False, validator=is_flag)
+    columns: Mapping[str, str] | None = field(default=None, validator=_validate_columns)
+    on_duplicate: OnDuplicate = field(default="merge", validator=_validate_on_duplicate)
+    all_numbers: bool = field(default=False, validator=validate_flag)
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | int | None = None

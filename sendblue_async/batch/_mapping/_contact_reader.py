@@ -43,7 +43,7 @@ class Entry:
 
     Attributes:
         index: Its index among all entries of the file, from 0.
-        line: The physical line on which its row begins.
+        line: Where its row begins, counted from 1: a physical line, or a row of a sheet.
         contact: The contact.
         problem: Why it cannot be sent.
     """

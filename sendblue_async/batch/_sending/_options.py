@@ -7,12 +7,12 @@ from typing import Any
 from attrs import Attribute, field, fields, frozen
 
 from ..._arguments import suggest_arguments
-from ..._checks import check_flags, is_count, is_flag, is_positive_seconds
+from ..._checks import check_flags, validate_count, validate_flag, validate_positive_seconds
 from ..._rate_limits import RateLimiter, check_rate
 from ...exceptions import ConfigurationError
 
 
-def _is_rate_limit(instance: object, attribute: Attribute[Any], value: Any) -> None:
+def _validate_rate_limit(instance: object, attribute: Attribute[Any], value: Any) -> None:
     if value is not None and not isinstance(value, RateLimiter):
         check_rate(attribute.name, value)
 
@@ -34,10 +34,10 @@ class SendOptions:
         ConfigurationError: If a value is not usable.
     """
 
-    concurrency: int = field(default=32, validator=is_count)
-    rate_limit: float | RateLimiter | None = field(default=None, validator=_is_rate_limit)
-    give_up_after: float = field(default=600.0, validator=is_positive_seconds)
-    bulk: bool = field(default=False, validator=is_flag)
+    concurrency: int = field(default=32, validator=validate_count)
+    rate_limit: float | RateLimiter | None = field(default=None, validator=_validate_rate_limit)
+    give_up_after: float = field(default=600.0, validator=validate_positive_seconds)
+    bulk: bool = field(default=False, validator=validate_flag)
 
     @classmethod
     def of(cls, options: SendOptions | None, **keywords: Any) -> SendOptions:

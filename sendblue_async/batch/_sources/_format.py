@@ -12,7 +12,7 @@ from ._row import Row
 
 @frozen(kw_only=True)
 class ReadOptions:
-    """What is told about a file instead of being detected.
+    """Options that replace what is otherwise detected.
 
     Attributes:
         encoding: Its encoding by any name that Python knows.

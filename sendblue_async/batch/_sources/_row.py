@@ -34,7 +34,7 @@ class Row:
     """One row of an input.
 
     Attributes:
-        line: The physical line of the file on which it begins, counted from 1.
+        line: Where it begins, counted from 1: a physical line of a text file, or a row of a sheet.
         cells: As many as the table has columns.
         problem: Why it cannot be used; the cells then hold what could be read of it, with
             :data:`REPLACEMENT` where something is amiss.
