@@ -22,7 +22,7 @@ def make_rate_limiter(
     parent: CountingRateLimiter | None = None,
     clock: Clock,
 ) -> CountingRateLimiter:
-    """What keeps a client, or a batch of one, to a rate limit.
+    """Make the rate limiter of a client, or of a batch of one.
 
     Args:
         rate_limit: Requests per second, or a rate limiter. With ``None`` a client has no limit,

@@ -22,7 +22,7 @@ class RateLimiter(Protocol):
 
     @abstractmethod
     def reserve_slot(self, now: float, before: float = math.inf) -> float | Awaitable[float]:
-        """The time at which the caller may send; it has that slot for itself.
+        """Reserve the next slot, and return its time.
 
         A caller that gives its slot up leaves it unused. One that waited asks
         :meth:`paused_until` afterwards, and reserves another slot if a pause has come meanwhile.

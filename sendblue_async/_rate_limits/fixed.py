@@ -62,7 +62,7 @@ class FixedRateLimiter(RateLimiter):
         return self._parent.next_slot_at(slot) if self._parent else slot
 
     def reserve_slot(self, now: float, before: float = math.inf) -> float:
-        """The time at which the caller may send; it has that slot for itself.
+        """Reserve the next slot, and return its time.
 
         A caller that gives its slot up leaves it unused. One that waited must ask
         :meth:`paused_until` afterwards, and reserve another slot if a pause has come meanwhile.

@@ -47,17 +47,17 @@ class NestedRateLimiter(RateLimiter):
         )
 
     async def reserve_slot(self, now: float, before: float = math.inf) -> float:
-        """Wait for a slot of the inner limiter, then take one of the outer."""
-        slot = await awaited(self.inner.reserve_slot(now, before))
+        """Wait for a slot of the inner limiter, then reserve one of the outer."""
+        slot = await resolve(self.inner.reserve_slot(now, before))
         while slot > now:
             if slot >= before:
                 return slot
             await self._clock.sleep(slot - now)
             now = self._clock.monotonic()
-            if await awaited(self.inner.paused_until()) <= now:
+            if await resolve(self.inner.paused_until()) <= now:
                 break
-            slot = await awaited(self.inner.reserve_slot(now, before))
-        return await awaited(self.outer.reserve_slot(self._clock.monotonic(), before))
+            slot = await resolve(self.inner.reserve_slot(now, before))
+        return await resolve(self.outer.reserve_slot(self._clock.monotonic(), before))
 
     def next_slot_at(self, now: float) -> float:
         """The time at which both limiters have a slot."""
@@ -66,19 +66,19 @@ class NestedRateLimiter(RateLimiter):
     async def paused_until(self) -> float:
         """The time until which either limiter holds back every request."""
         return max(
-            await awaited(self.inner.paused_until()), await awaited(self.outer.paused_until())
+            await resolve(self.inner.paused_until()), await resolve(self.outer.paused_until())
         )
 
     def pause(self, now: float, seconds: float) -> Awaitable[None]:
-        """Hold back every request here at once, and those of others as soon as they are told."""
+        """Hold back every request here at once, and those of others as soon as they learn of it."""
         waits = [each.pause(now, seconds) for each in (self.inner, self.outer)]
 
-        async def told() -> None:
+        async def tell_both() -> None:
             for wait in waits:
                 if wait is not None:
                     await wait
 
-        return told()
+        return tell_both()
 
     def on_accepted(self, now: float) -> None:
         """Let both learn that the server took a request."""
@@ -97,6 +97,6 @@ class NestedRateLimiter(RateLimiter):
         await self.outer.aclose()
 
 
-async def awaited(time: float | Awaitable[float]) -> float:
-    """The time, or what comes of awaiting it."""
+async def resolve(time: float | Awaitable[float]) -> float:
+    """Return the time, after awaiting it if it has to be."""
     return await time if isinstance(time, Awaitable) else time

@@ -24,8 +24,8 @@ from .fixed import MAX_PAUSE, PROBE, FixedRateLimiter, check_rate
 _ASK_AGAIN_AFTER = 1.0
 # Seconds for which a process counts that has sent nothing, and for which Redis keeps anything.
 _SEEN_WITHIN = 600.0
-# How many processes there are taken to be, as long as Redis has never said so.
-_SUPPOSED_PROCESSES = 10
+# How many processes are assumed, as long as Redis has never said how many there are.
+_ASSUMED_PROCESSES = 10
 # Seconds to the last slot that is given to whoever waits for ever.
 _LONGEST_WAIT = 1e9
 # Seconds for which nobody asks whether there is a pause by now.
@@ -92,15 +92,15 @@ class _Connection:
 
     def __init__(self, client: Any) -> None:
         self.client = client
-        self.turn = asyncio.Lock()
+        self.lock = asyncio.Lock()
         self.closed = False
-        self.guard = _closing(client)
+        self.guard = _close_with_loop(client)
         # An event loop alone does not keep what runs on it.
         self.exchange: asyncio.Future[Any] | None = None
 
 
-async def _closing(client: Any) -> AsyncGenerator[None, None]:
-    """Close the client when this is closed, which an event loop does before it stops."""
+async def _close_with_loop(client: Any) -> AsyncGenerator[None, None]:
+    """Close the client when this generator is closed, which an event loop does before it stops."""
     try:
         yield
     finally:
@@ -177,11 +177,11 @@ class RedisRateLimiter(RateLimiter):
         """
         connection = self._connections.get(asyncio.get_running_loop())
         if connection is not None:
-            async with connection.turn:
+            async with connection.lock:
                 await self._drop(connection)
 
     async def reserve_slot(self, now: float, before: float = math.inf) -> float:
-        """Take the next slot of all processes."""
+        """Reserve the next slot of all processes, and return its time."""
         # What batches go by until the answer has come.
         self._next_slot = max(self._next_slot, now) + 1 / self._rate
         answer = fallback = None
@@ -203,7 +203,7 @@ class RedisRateLimiter(RateLimiter):
         return max(now, self._next_slot, self._paused_until)
 
     async def paused_until(self) -> float:
-        """The time until which a pause lasts that any of the processes was told of."""
+        """The time until which a pause lasts that any of the processes has shared."""
         if self._clock.monotonic() - self._heard_at > _FRESH:
             await self._ask("look", 0)
         return self._paused_until
@@ -214,45 +214,45 @@ class RedisRateLimiter(RateLimiter):
         await self._ask("pause", min(seconds, 2 * MAX_PAUSE))
 
     async def _ask(self, command: str, amount: float, *, until: float = math.inf) -> _Answer | None:
-        """What Redis answers, or nothing while it is unavailable."""
+        """Ask Redis, and return its answer, or nothing while it is unavailable."""
         if self._fallback is not None:
             if self._clock.monotonic() < self._ask_at:
                 return None
             # The others need not wait while one finds out.
             self._ask_at = self._clock.monotonic() + self._timeout + _ASK_AGAIN_AFTER
         tries_again = self._fallback is not None
-        connection = await self._take_turn()
+        connection = await self._acquire_connection()
         if self._fallback is not None and not tries_again:
-            connection.turn.release()
+            connection.lock.release()
             return None
         # A caller that is cancelled leaves the connection in the midst of nothing.
         exchange = asyncio.ensure_future(self._exchange(connection, command, amount, until))
         connection.exchange = exchange
         return await asyncio.shield(exchange)
 
-    async def _take_turn(self) -> _Connection:
-        """The connection of the running event loop, once nobody else asks anything on it."""
+    async def _acquire_connection(self) -> _Connection:
+        """Acquire the connection of the running event loop, once nobody else uses it."""
         while True:
             connection = await self._connect()
-            await connection.turn.acquire()
+            await connection.lock.acquire()
             if not connection.closed:
                 return connection
-            connection.turn.release()
+            connection.lock.release()
 
     async def _exchange(
         self, connection: _Connection, command: str, amount: float, until: float
     ) -> _Answer | None:
-        """One question and its answer, after which the next one may be asked."""
+        """Ask one question and record its answer; then the next one may be asked."""
         try:
             answer = await self._run(connection, command, amount, until)
         except self._errors as error:
-            self._lose(error)
+            self._start_fallback(error)
             # The next one may reach another machine.
             await self._drop(connection)
             return None
         finally:
-            connection.turn.release()
-        self._learn(answer)
+            connection.lock.release()
+        self._record_answer(answer)
         return answer
 
     async def _drop(self, connection: _Connection) -> None:
@@ -277,7 +277,7 @@ class RedisRateLimiter(RateLimiter):
         wait, next_slot, pause = (int(each) / 1e6 for each in waits)
         return _Answer(wait, next_slot, pause, int(processes))
 
-    def _learn(self, answer: _Answer) -> None:
+    def _record_answer(self, answer: _Answer) -> None:
         self._heard_at = self._clock.monotonic()
         self._next_slot = self._heard_at + answer.next_slot
         # A Redis that was started again may have forgotten a pause.
@@ -287,11 +287,11 @@ class RedisRateLimiter(RateLimiter):
             self._fallback = None
             _log.warning("Redis at %s answers again: its rate limit is shared again", self._where)
 
-    def _lose(self, error: BaseException) -> None:
+    def _start_fallback(self, error: BaseException) -> None:
         self._ask_at = self._clock.monotonic() + _ASK_AGAIN_AFTER
         if self._fallback is not None:
             return
-        share = self._rate / (self._processes or _SUPPOSED_PROCESSES)
+        share = self._rate / (self._processes or _ASSUMED_PROCESSES)
         self._fallback = FixedRateLimiter(self._fallback_rate or share)
         _log.warning(
             "Redis at %s is unavailable (%s): this process continues at %s of the %s requests per "
@@ -303,7 +303,7 @@ class RedisRateLimiter(RateLimiter):
         )
 
     async def _connect(self) -> _Connection:
-        """The connection of the running event loop, which is opened when something is asked."""
+        """Return the connection of the running event loop, which opens at the first question."""
         loop = asyncio.get_running_loop()
         connection = self._connections.get(loop)
         if connection is not None:
@@ -321,7 +321,7 @@ class RedisRateLimiter(RateLimiter):
         return _module("redis.asyncio").Redis.from_url(str(self._url.reveal()), retry=retry)
 
     def _find_address(self) -> str:
-        """The address in the URL, without what may be secret."""
+        """Find the address in the URL, without what may be secret."""
         try:
             options = self._make_client().connection_pool.connection_kwargs
         except (TypeError, ValueError, AttributeError):
@@ -337,7 +337,7 @@ class RedisRateLimiter(RateLimiter):
         return f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
 
     def _process(self) -> str:
-        """A name for this process, which a fork does not inherit."""
+        """Return a name for this process, which a fork does not inherit."""
         if self._identity[0] != os.getpid():
             self._identity = os.getpid(), uuid.uuid4().hex
         return self._identity[1]
@@ -352,7 +352,7 @@ def _format_rate(rate: float) -> str:
 
 
 def _module(name: str) -> Any:
-    """A module of the extra ``redis``.
+    """Import a module of the extra ``redis``.
 
     Raises:
         ConfigurationError: If it is not installed.
