@@ -53,7 +53,7 @@ LAYERS = (
     {"__init__"},
 )
 
-# The rooms of a subpackage, and the rooms beside it that each one may import.
+# The rooms of each subpackage, and the rooms beside it that each one may import.
 ROOMS = {
     "batch": {
         "_results": set[str](),
@@ -114,6 +114,103 @@ ROOMS = {
         },
         "__init__": {"_faults", "_received", "_server"},
     },
+    "batch._sources": {
+        "_extra": set[str](),
+        "_file": set[str](),
+        "_header": set[str](),
+        "_row": set[str](),
+        "_archive": {"_file"},
+        "_format": {"_file", "_row"},
+        "_encoding": {"_archive", "_file"},
+        "_csv": {"_encoding", "_file", "_format", "_header", "_row"},
+        "_json_lines": {"_encoding", "_file", "_format", "_row"},
+        "_vcard": {"_encoding", "_extra", "_file", "_format", "_row"},
+        "_spreadsheet": {"_archive", "_csv", "_extra", "_file", "_format", "_header", "_row"},
+        "_ods": {"_archive", "_file", "_format", "_row", "_spreadsheet"},
+        "_xls": {"_archive", "_extra", "_file", "_format", "_spreadsheet"},
+        "_xlsx": {"_archive", "_file", "_format", "_row", "_spreadsheet"},
+        "_registry": {"_csv", "_file", "_format", "_json_lines", "_ods", "_vcard", "_xls", "_xlsx"},
+        "_table": {"_file", "_format", "_header", "_registry", "_row"},
+        "__init__": set[str](),
+    },
+    "batch._mapping": {
+        "_columns": set[str](),
+        "_phone_numbers": set[str](),
+        "_contact_reader": {"_columns", "_phone_numbers"},
+        "__init__": set[str](),
+    },
+    "batch._sending": {
+        "_circuit_breaker": set[str](),
+        "_keyed_lock": set[str](),
+        "_options": set[str](),
+        "_rate_gate": set[str](),
+        "_worker_pool": {"_circuit_breaker", "_keyed_lock", "_options", "_rate_gate"},
+        "_bulk": {"_circuit_breaker", "_worker_pool"},
+        "__init__": set[str](),
+    },
+    "batch._importing": {
+        "_in_thread": set[str](),
+        "_job_batcher": set[str](),
+        "_journal_errors": set[str](),
+        "_journal_schema": set[str](),
+        "_paths": set[str](),
+        "_reasons": set[str](),
+        "_rejected": set[str](),
+        "_report": set[str](),
+        "_spool": set[str](),
+        "_journal_header": {"_journal_schema"},
+        "_progress": {"_report"},
+        "_journal_file": {"_journal_errors", "_journal_header", "_journal_schema"},
+        "_journal": {"_journal_errors", "_journal_file", "_journal_schema"},
+        "_duplicates": {"_journal", "_journal_schema"},
+        "_options": {"_duplicates"},
+        "_queue": {
+            "_duplicates",
+            "_in_thread",
+            "_job_batcher",
+            "_journal",
+            "_journal_schema",
+            "_reasons",
+        },
+        "_check": {"_duplicates", "_journal", "_options"},
+        "_job": {
+            "_check",
+            "_duplicates",
+            "_in_thread",
+            "_journal",
+            "_journal_schema",
+            "_options",
+            "_paths",
+            "_progress",
+            "_queue",
+            "_rejected",
+            "_report",
+            "_spool",
+        },
+        "__init__": set[str](),
+    },
+    "sandbox._handlers": {
+        "_context": set[str](),
+        "bulk": {"_context"},
+        "contacts": {"_context"},
+        "lists": {"_context"},
+        "verified": {"_context"},
+        "__init__": {"_context", "bulk", "contacts", "lists", "verified"},
+    },
+    "cli": {
+        "_interruption": set[str](),
+        "_output": set[str](),
+        "_streams": set[str](),
+        "_app": {"_output", "_streams"},
+        "_listing": {"_output"},
+        "_progress": {"_output"},
+        "_prompt": {"_output"},
+        "_report_file": {"_output"},
+        "_contacts": {"_app", "_listing", "_output", "_prompt"},
+        "_import": {"_app", "_interruption", "_output", "_progress", "_report_file"},
+        "_sandbox": {"_app", "_output"},
+        "__init__": {"_app", "_contacts", "_import", "_sandbox", "_streams"},
+    },
 }
 
 # Beside the layers: imports nothing from the rest, so that no bug can cancel itself out in a test.
@@ -155,6 +252,7 @@ def name_of(path: Path) -> str:
 
 
 MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+SUBPACKAGES = {name_of(path) for path in PACKAGE.rglob("*/__init__.py")} - {"__init__"}
 each_module = pytest.mark.parametrize("module", MODULES)
 
 
@@ -218,21 +316,51 @@ def test_imports_point_down(module: str) -> None:
             assert layer(other) < layer(module), f"{module} must not import {other}, above it."
 
 
-def room(module: str) -> str:
-    """The room of a module in its subpackage: the folder or module that it is in there."""
-    return module.partition(".")[2].partition(".")[0] or "__init__"
+def rooms_around(module: str) -> Iterator[tuple[str, str]]:
+    """Every subpackage that the module is in, and the room of it that the module is in there."""
+    for package in SUBPACKAGES:
+        if f"{module}.".startswith(f"{package}."):
+            yield package, module[len(package) + 1 :].partition(".")[0] or "__init__"
 
 
 @each_module
 def test_rooms_are_entered_by_their_doors(module: str) -> None:
-    """Inside a subpackage with rooms, a module uses its own room and those that it may use."""
-    rooms = ROOMS.get(unit(module))
-    if rooms is None:
-        return
-    assert room(module) in rooms, f"Add {room(module)!r} to ROOMS in {Path(__file__).name}."
+    """Inside a subpackage, a module uses its own room and those that it may use."""
     for other in modules_imported(module):
-        if unit(other) == unit(module) and room(other) != room(module):
-            assert room(other) in rooms[room(module)], f"{module} must not import {other}."
+        rooms = dict(rooms_around(other))
+        for package, own in rooms_around(module):
+            if rooms.get(package, own) != own:
+                allowed = ROOMS[package][own]
+                assert rooms[package] in allowed, f"{module} must not import {other}."
+
+
+@pytest.mark.parametrize("package", sorted(SUBPACKAGES | ROOMS.keys()))
+def test_every_subpackage_has_its_rooms(package: str) -> None:
+    """The table has every subpackage, each with the rooms that are there and no others."""
+    there = {own for module in MODULES for around, own in rooms_around(module) if around == package}
+    rooms = ROOMS.get(package, {})
+    assert rooms.keys() == there, f"Correct ROOMS in {Path(__file__).name}."
+    assert set().union(*rooms.values()) <= there
+
+
+def test_the_tables_name_what_there_is() -> None:
+    """Each module is in one layer, and no table keeps a name that is gone."""
+    placed = [name for names in (*LAYERS, APART) for name in names]
+    assert sorted(placed) == sorted({unit(module) for module in MODULES})
+    assert set().union(MAY_IMPORT_APART, *IMPORTED_ONLY_BY.values()) <= {*placed}
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if unit(module) == "cli"])
+def test_the_command_line_uses_nothing_private(module: str) -> None:
+    """It enters other subpackages by their front doors, and uses what every program can use."""
+    for other in modules_imported(module):
+        _, _, inner = other.partition(".")
+        assert unit(other) == "cli" or not inner.startswith("_"), f"{module} imports {other}."
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+            written = ast.unparse(node)
+            own = f"self.{node.attr}", "os._exit"
+            assert node.attr.endswith("__") or written in own, f"{module} uses {written}."
 
 
 def test_no_modules_import_each_other() -> None:
