@@ -296,6 +296,11 @@ class BlockingImportJob:
         return self._job.journal_path
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """The file, and all that the import may write beside it."""
+        return self._job.files
+
+    @property
     def report(self) -> ImportReport | None:
         """How it ended, however it ended; ``None`` before, and if no row was read."""
         return self._job.report

@@ -238,6 +238,7 @@ def test_a_job_is_run_by_the_thread_that_calls_it(
         report = job.run()
     assert (report.created, job.report) == (ROWS, report)
     assert (job.path, job.journal_path) == (path, report.journal)
+    assert {path, report.journal} < {*job.files}
     assert threads == {threading.get_ident()}
 
 
