@@ -7,8 +7,9 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from functools import partial
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
+from . import batch
 from ._arguments import NoOthers, hide_others, misspelling_error
 from ._checks import check_flags
 from ._endpoints import Endpoints
@@ -23,12 +24,6 @@ if sys.version_info >= (3, 11):
     from typing import Unpack
 else:
     from typing_extensions import Unpack
-
-if TYPE_CHECKING:
-    from .batch import ImportJob, ImportOptions
-else:
-    # For who reads hints when the program runs: the classes would bring SQLite and more.
-    globals().update(ImportJob=Any, ImportOptions=Any)
 
 __all__ = ["SendblueClient"]
 
@@ -214,9 +209,7 @@ class SendblueClient(Endpoints):
         """
         if others:
             raise misspelling_error(SendblueClient.import_contacts, others)
-        from .batch import ImportOptions
-
-        options = ImportOptions(
+        options = batch.ImportOptions(
             update_if_exists=update_if_exists,
             region=region,
             columns=columns,
@@ -236,13 +229,13 @@ class SendblueClient(Endpoints):
     def import_job(
         self,
         path: str | os.PathLike[str],
-        import_options: ImportOptions | None = None,
+        import_options: batch.ImportOptions | None = None,
         send_options: SendOptions | None = None,
         *,
         resume: bool = False,
         progress: Callable[[ImportProgress], object] | None = None,
         **others: Unpack[NoOthers],
-    ) -> ImportJob:
+    ) -> batch.ImportJob:
         """Prepare the import of a file as a job that you can run, stop and try out.
 
         :meth:`import_contacts` does the same in one call.
@@ -260,18 +253,16 @@ class SendblueClient(Endpoints):
         """
         if others:
             raise misspelling_error(SendblueClient.import_job, others)
-        # Only here, as it brings SQLite and more, which other programs do not wait for.
-        from .batch import ImportJob, ImportOptions
-
-        options = ImportOptions() if import_options is None else import_options
-        if not isinstance(options, ImportOptions):
+        options = batch.ImportOptions() if import_options is None else import_options
+        if not isinstance(options, batch.ImportOptions):
             raise ConfigurationError(f"import_options must be ImportOptions, not {options!r}.")
         send_options = SendOptions.of(send_options)
         send_options.check_update(options.update_if_exists)
         check_flags(resume=resume)
         if progress is not None and not callable(progress):
             raise ConfigurationError(f"progress must be a function, not {progress!r}.")
-        return ImportJob(
+        # Loaded only now: it brings SQLite and more, which other programs do not wait for.
+        return batch.ImportJob(
             path,
             options,
             send_options,

@@ -138,6 +138,13 @@ def test_type_hints_resolve(name: str) -> None:
         inspect.signature(member, eval_str=True)
 
 
+def test_type_hints_name_what_is_loaded_late() -> None:
+    """The classes that start-up does not wait for are named by the hints all the same."""
+    hints = typing.get_type_hints(SendblueClient.import_job)
+    assert hints["return"] is batch.ImportJob
+    assert hints["import_options"] == batch.ImportOptions | None
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_type_hints_of_bound_methods_are_those_of_the_other_client(
     client: SyncSendblueClient, name: str
