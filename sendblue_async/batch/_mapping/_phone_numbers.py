@@ -77,7 +77,7 @@ def parse_phone_number(text: str, region: str | None) -> str | Problem:
     phonenumbers = _phonenumbers()
     written = _WRITTEN.search(text)
     if written is None:
-        return Problem("invalid_number", "It is no phone number.")
+        return Problem("invalid_number", "This is not a phone number.")
     number = None
     try:
         number = phonenumbers.parse(text[written.start() :], region)
@@ -94,7 +94,7 @@ def parse_phone_number(text: str, region: str | None) -> str | Problem:
     if any(map(str.isalpha, written[0])):
         return Problem("invalid_number", "There are letters in it.")
     if number is None:
-        return Problem("invalid_number", "It is no phone number.")
+        return Problem("invalid_number", "This is not a phone number.")
     # Some are valid although they lack their area code, such as the Canadian 310-1234.
     reason = _impossible_reasons().get(phonenumbers.is_possible_number_with_reason(number))
     if reason is None and not _is_valid(number):
