@@ -11,8 +11,8 @@ from ._connect_reasons import explain_no_connection
 from ._pool import MAX_HEADER_SIZE
 from ._redaction import redact_numbers
 from ._retry import Failure
+from ._retry_rules import RULES, FailureKind
 from ._settings import Settings
-from ._truth_table import RULES, FailureKind
 
 # An event loop without a thread pool, as in an interpreter that exits, is a RuntimeError.
 ERRORS = (aiohttp.ClientError, OSError, asyncio.TimeoutError, RuntimeError)

@@ -31,9 +31,9 @@ from ._pool import ClientSession, TraceConfig, close_unless_in_use
 from ._rate_limits import RateLimiter
 from ._redaction import hide, redact_path
 from ._retry_policy import RetryPolicy
+from ._retry_rules import Effect
 from ._settling import Flow, LookUp, LookUpResult, SendAgain, Settle
 from ._transport import Transport
-from ._truth_table import Effect
 from ._wire import Call, add_query, check_method, read_raw
 from .exceptions import ConfigurationError, ConnectError, SendblueError
 from .models import RawResponse

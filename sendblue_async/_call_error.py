@@ -9,7 +9,7 @@ from ._options import DEFAULT_BASE_URL
 from ._redaction import redact_path
 from ._refusal import Meaning
 from ._retry import CallState, Failure
-from ._truth_table import Effect, is_retryable
+from ._retry_rules import Effect, is_retryable
 from ._wire import Call, strip_query
 from .exceptions import (
     AuthenticationError,

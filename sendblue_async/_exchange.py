@@ -24,8 +24,8 @@ from ._pool import (
 )
 from ._redaction import Revealed, Secret
 from ._retry import Failure
+from ._retry_rules import RULES, FailureKind
 from ._settings import Settings
-from ._truth_table import RULES, FailureKind
 from ._wire import Call, find_request_id, make_snippet, read_reply
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from attrs import evolve, frozen
 from ._redaction import Secret
 from ._refusal import Meaning
 from ._retry_policy import RetryPolicy
-from ._truth_table import Effect, Rule
+from ._retry_rules import Effect, Rule
 
 
 class RetryBudget:

@@ -6,7 +6,7 @@ from attrs import field, frozen
 
 from ._arguments import suggest_arguments
 from ._checks import validate_count, validate_duration, validate_flag
-from ._truth_table import Effect, Retryable, Rule
+from ._retry_rules import Effect, Retryable, Rule
 from .exceptions import RateLimitError
 
 

@@ -21,8 +21,8 @@ from ._pool import ClientSession, Pool, Pools, TraceConfig
 from ._rate_limits import RateLimiter, make_rate_limiter
 from ._retry import CallState, Failure, RetryBudget
 from ._retry_policy import RetryPolicy
+from ._retry_rules import RULES, Effect, FailureKind, Retryable, Rule
 from ._settings import Settings, SettingsSource
-from ._truth_table import RULES, Effect, FailureKind, Retryable, Rule
 from ._wire import Call
 from .exceptions import ConnectError
 

@@ -22,8 +22,8 @@ from ._refusal import Meaning, Refusal, is_contact_not_found, is_refusal, read_r
 from ._request_id import read_request_id
 from ._retry import Failure
 from ._retry_after import parse_retry_after
+from ._retry_rules import RULES, Effect, FailureKind, Rule, rule_for
 from ._spellings import spellings
-from ._truth_table import RULES, Effect, FailureKind, Rule, rule_for
 from .exceptions import (
     UnexpectedRedirectError,
     ValidationError,

@@ -27,6 +27,7 @@ else:
 
 __all__ = ["SendblueClient"]
 
+_DEFAULTS = SendOptions()
 _Row = TypeVar("_Row", bound="ContactCreate | Mapping[str, Any]")
 
 
@@ -82,9 +83,9 @@ class SendblueClient(Endpoints):
         source: Iterable[_Row] | AsyncIterable[_Row],
         *,
         update_if_exists: bool | None = None,
-        concurrency: int = 32,
+        concurrency: int = _DEFAULTS.concurrency,
         rate_limit: float | RateLimiter | None = None,
-        give_up_after: float = 600.0,
+        give_up_after: float = _DEFAULTS.give_up_after,
         bulk: bool = False,
         send_options: SendOptions | None = None,
         **others: Unpack[NoOthers],
@@ -157,9 +158,9 @@ class SendblueClient(Endpoints):
         encoding: str | None = None,
         delimiter: str | None = None,
         sheet: str | int | None = None,
-        concurrency: int = 32,
+        concurrency: int = _DEFAULTS.concurrency,
         rate_limit: float | RateLimiter | None = None,
-        give_up_after: float = 600.0,
+        give_up_after: float = _DEFAULTS.give_up_after,
         bulk: bool = False,
         resume: bool = False,
         progress: Callable[[ImportProgress], object] | None = None,

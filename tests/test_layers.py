@@ -35,7 +35,7 @@ LAYERS = (
         "_portal",
         "_refusal",
         "_spellings",
-        "_truth_table",
+        "_retry_rules",
     },
     {"_access_tokens", "_converter", "_rate_limits", "_retry_policy"},
     {"models", "_options", "_resolver", "_retry"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .._truth_table import Effect
+from .._retry_rules import Effect
 from .._wire import Operation, make_reader
 from ..models import BulkContact, BulkCreateResponse, BulkDeleteResponse, ContactCreate
 from ..models._bulk import BulkCreate, BulkDelete

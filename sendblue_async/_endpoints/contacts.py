@@ -14,9 +14,9 @@ from .._api import ApiClient
 from .._arguments import NoOthers, hide_others, misspelling_error
 from .._checks import check_flags
 from .._converter import Clear, structure
+from .._retry_rules import Effect
 from .._settling import Flow, create_flow, delete_flow, opt_out_flow, update_flow
 from .._spellings import preferred_spellings, spellings
-from .._truth_table import Effect
 from .._wire import Operation, make_reader
 from ..exceptions import SendblueError, ValidationError
 from ..models import (

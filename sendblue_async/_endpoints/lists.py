@@ -10,7 +10,7 @@ from typing import Literal
 from .._arguments import NoOthers, hide_others, misspelling_error
 from .._converter import unstructure
 from .._pages import Walk, iterate_contacts
-from .._truth_table import Effect
+from .._retry_rules import Effect
 from .._wire import Operation, make_reader, read_page
 from ..models import Contact, ContactPage, CountResponse
 from ..models._fields import OrderBy

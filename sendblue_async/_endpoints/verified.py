@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._truth_table import Effect
+from .._retry_rules import Effect
 from .._wire import Operation, make_reader
 from ..models import VerifiedContactList, VerifiedContactResponse, e164
 from ..models._verified import VerifiedContactCreate

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from attrs import asdict
 
-from ..batch import ImportReport
+from ..batch import ImportReport, SendOptions
 from ..client import SendblueClient
 from ..exceptions import ValidationError
 from ._app import InSandbox, app, command, format_examples, open_client, parse_path
@@ -27,6 +27,7 @@ from ._report_file import check_report, write_report
 if TYPE_CHECKING:
     from ..batch import DryRun, ImportJob
 
+_DEFAULTS = SendOptions()
 # How many line numbers are shown beside the count of one outcome.
 _MAX_LINES_SHOWN = 10
 _OUTCOMES = ("created", "stored", "existing", "rejected", "unknown", "skipped", "remaining")
@@ -95,7 +96,7 @@ async def import_(
     ] = None,
     concurrency: Annotated[
         int, typer.Option(min=1, metavar="N", help="Contacts in flight at once.")
-    ] = 32,
+    ] = _DEFAULTS.concurrency,
     rate: Annotated[
         str | None,
         typer.Option(
@@ -107,7 +108,7 @@ async def import_(
         typer.Option(
             min=0.001, metavar="SECONDS", help="End the import after so long without a success."
         ),
-    ] = 600.0,
+    ] = _DEFAULTS.give_up_after,
     bulk: Annotated[
         bool,
         typer.Option("--bulk", help="Send many contacts per request where possible."),

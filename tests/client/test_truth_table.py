@@ -30,7 +30,7 @@ from sendblue_async import (
     TLSError,
     UnexpectedRedirectError,
 )
-from sendblue_async._truth_table import RULES
+from sendblue_async._retry_rules import RULES
 
 from .checks import check_cause, check_copies
 from .failures import FAILURES, NUMBER, Failure, Scene, Setting, answered, ends_in

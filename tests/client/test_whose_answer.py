@@ -16,7 +16,7 @@ import pytest
 from attrs import Factory, define, frozen
 
 from sendblue_async import ResponseFormatError, RetryPolicy, SendblueError
-from sendblue_async._truth_table import Effect
+from sendblue_async._retry_rules import Effect
 
 from .servers import contact, hang_up, late, refusal, reply
 

@@ -8,7 +8,7 @@ from attrs import evolve
 from sendblue_async import exceptions
 from sendblue_async._redaction import Secret
 from sendblue_async._retry import Failure
-from sendblue_async._truth_table import RULES, FailureKind, Rule, rule_for
+from sendblue_async._retry_rules import RULES, FailureKind, Rule, rule_for
 
 from .test_wire import HTML, RAW, error, failed
 

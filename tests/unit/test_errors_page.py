@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sendblue_async._truth_table import RULES, Effect, FailureKind, Retryable, Rule, is_retryable
+from sendblue_async._retry_rules import RULES, Effect, FailureKind, Retryable, Rule, is_retryable
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 HEAD = "an attempt ends with"

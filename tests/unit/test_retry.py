@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sendblue_async import exceptions
 from sendblue_async._retry import CallState, Failure, RetryBudget
 from sendblue_async._retry_policy import RetryPolicy
-from sendblue_async._truth_table import (
+from sendblue_async._retry_rules import (
     RULES,
     Effect,
     FailureKind,

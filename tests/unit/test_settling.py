@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sendblue_async._retry_rules import Effect
 from sendblue_async._settling import (
     LOOK_UP_WAITS,
     Flow,
@@ -20,7 +21,6 @@ from sendblue_async._settling import (
     opt_out_flow,
     update_flow,
 )
-from sendblue_async._truth_table import Effect
 from sendblue_async._wire import Call, make_reader
 from sendblue_async.exceptions import (
     ConnectError,

@@ -20,7 +20,7 @@ from sendblue_async._credentials import Credentials
 from sendblue_async._redaction import Secret
 from sendblue_async._retry import CallState, Failure
 from sendblue_async._retry_policy import RetryPolicy
-from sendblue_async._truth_table import RULES, Effect, FailureKind, rule_for
+from sendblue_async._retry_rules import RULES, Effect, FailureKind, rule_for
 from sendblue_async._wire import (
     Call,
     Operation,

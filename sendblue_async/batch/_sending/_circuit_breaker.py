@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from ..._clock import Clock
-from ..._truth_table import Retryable, rule_for
+from ..._retry_rules import Retryable, rule_for
 from ...exceptions import (
     APIError,
     ConnectError,
