@@ -8,18 +8,20 @@ import doctest
 import functools
 import os
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from anyio.from_thread import start_blocking_portal
+from fastapi.testclient import TestClient
 from sybil import Document
 from sybil.parsers.markdown.lexers import RawFencedCodeBlockLexer
 
-from sendblue_async.sandbox import Sandbox
+from sendblue_async.sandbox import Faults, Sandbox
 
 from .rate_limits.redis_server import RedisServer
 
@@ -220,3 +222,51 @@ def test_a_web_program_waits_no_longer_than_its_user() -> None:
     }
     ten_seconds = "timeouts=Timeouts(total=10)"
     assert clients == {"SendblueClient": ten_seconds, "SyncSendblueClient": ten_seconds}
+
+
+WEB_PROGRAMS = {
+    framework: block
+    for block in BLOCKS
+    for framework in re.findall(r"^from (fastapi|flask) import", block.source, re.MULTILINE)
+}
+
+
+@pytest.mark.parametrize(
+    ("number", "faults", "answer"),
+    [
+        ("+14155550123", Faults(), (200, None)),
+        ("call me", Faults(), (422, None)),
+        ("+14155550123", Faults(too_many_requests=1.0, retry_after="40"), (503, "40")),
+        ("+14155550123", Faults(too_many_requests=1.0), (503, None)),
+        ("+14155550123", Faults(refusal_in_200=1.0), (502, None)),
+    ],
+    ids=["stored", "bad number", "throttled", "throttled, no time named", "refused"],
+)
+@pytest.mark.parametrize("framework", ["fastapi", "flask"])
+def test_a_web_program_answers_errors(
+    framework: str,
+    number: str,
+    faults: Faults,
+    answer: tuple[int, str | None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its user learns whether to correct the number or to try again later, and when."""
+    file = tmp_path / "signups.py"
+    file.write_text(WEB_PROGRAMS[framework].source, encoding="utf-8")
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(Sandbox(faults=faults)) as sandbox,
+    ):
+        monkeypatch.setenv("SENDBLUE_API_KEY", sandbox.api_key)
+        monkeypatch.setenv("SENDBLUE_API_SECRET", sandbox.api_secret)
+        monkeypatch.setenv("SENDBLUE_API_BASE_URL", sandbox.base_url)
+        program = runpy.run_path(str(file))
+        signup = {"number": number, "name": "Ada"}
+        if framework == "fastapi":
+            with TestClient(program["app"], raise_server_exceptions=False) as browser:
+                got: Any = browser.post("/signups", params=signup)
+        else:
+            got = program["app"].test_client().post("/signups", data=signup)
+            program["sendblue"].close()
+    assert (got.status_code, got.headers.get("Retry-After")) == answer
