@@ -10,6 +10,7 @@ import traceback
 from urllib.parse import urlsplit
 
 import aiohttp
+from yarl import URL
 
 from ._wire import format_seconds
 
@@ -59,18 +60,34 @@ def explain_no_connection(
         timeout: How many seconds connecting was given.
     """
     proxy_name = f"the proxy {_show_address(proxy)}" if proxy else "the proxy"
+    by_way = f", by way of {proxy_name}" if proxy else ""
     if isinstance(error, aiohttp.ClientHttpProxyError):
         reason = f"{proxy_name} refused the tunnel with status {error.status}"
-    elif isinstance(error, aiohttp.ClientProxyConnectionError):
-        reason = f"cannot reach {proxy_name}: {_find_reason(error)}"
+    elif isinstance(error, aiohttp.ClientResponseError):
+        # Before a request is sent, only a proxy that is asked for a tunnel answers.
+        reason = f"{proxy_name} gave an answer that is not HTTP"
     elif isinstance(error, asyncio.TimeoutError):
         what = "TLS handshake timed out" if _was_in_handshake(error) else "timed out"
-        reason = f"{what} after {format_seconds(timeout)}" + (
-            f", by way of {proxy_name}" if proxy else ""
-        )
+        reason = f"{what} after {format_seconds(timeout)}{by_way}"
+    elif _is_about_proxy(error, base_url):
+        reason = f"cannot reach {proxy_name}: {_find_reason(error)}"
     else:
-        reason = _find_reason(error)
+        reason = f"{_find_reason(error)}{by_way}"
     return f"cannot connect to {_show_address(base_url)}: {reason}"
+
+
+def _is_about_proxy(error: BaseException, base_url: str) -> bool:
+    """Whether it was a proxy that could not be connected to, and not the server.
+
+    Only some of aiohttp's errors about a proxy have a class of their own; all have its address.
+    """
+    if not isinstance(error, aiohttp.ClientConnectorError):
+        return False
+    server = URL(base_url, encoded=True)
+    return isinstance(error, aiohttp.ClientProxyConnectionError) or (error.host, error.port) != (
+        server.raw_host,
+        server.port,
+    )
 
 
 def _show_address(url: str) -> str:
@@ -91,7 +108,7 @@ def _find_reason(error: BaseException) -> str:
         return _CERTIFICATES.get(getattr(error, "verify_code", 0), "certificate not acceptable")
     if isinstance(error, ssl.SSLError):
         if error.reason in _NO_TLS:
-            return "the server does not speak TLS"
+            return "it does not speak TLS"
         if error.reason in _NO_COMMON_VERSION:
             return "no version of TLS in common"
         return f"TLS failed ({error.reason})" if error.reason else "TLS failed"
@@ -100,7 +117,7 @@ def _find_reason(error: BaseException) -> str:
         return _NAMES.get(number or 0, _NAME_NOT_FOUND)
     if isinstance(error, OSError) and error.errno is not None:
         return _SYSTEM.get(error.errno, f"system error {errno.errorcode.get(error.errno, '?')}")
-    if isinstance(error, ConnectionError):
+    if isinstance(error, (ConnectionError, aiohttp.ServerDisconnectedError)):
         return "connection closed"
     if type(error) is OSError:
         # That is how several errors are reported, one for each address of the host.

@@ -228,7 +228,7 @@ IMPORTED_ONLY_BY = {
         "sandbox",
     },
     "multidict": {"_exchange", "sandbox"},
-    "yarl": {"_exchange", "sandbox"},
+    "yarl": {"_connect_reasons", "_exchange", "sandbox"},
     "cattrs": {"_converter"},
     "phonenumbers": {"batch"},
     "redis": {"_rate_limits"},

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
+import aiohttp
 import pytest
 import trustme
 
@@ -26,9 +27,10 @@ from sendblue_async import (
 )
 
 from .checks import check_copies
-from .failures import FAILURES, Setting
+from .failures import FAILURES, Names, Setting
 from .servers import (
     CUT_SHORT,
+    NOT_HTTP,
     Step,
     contact,
     full_backlog_url,
@@ -54,7 +56,7 @@ REASONS = {
     "certificate of an unknown authority": "certificate of an unknown authority",
     "certificate for another host": "certificate for another address",
     "certificate that has expired": "certificate expired",
-    "plain text on a TLS port": "the server does not speak TLS",
+    "plain text on a TLS port": "it does not speak TLS",
 }
 
 
@@ -144,6 +146,54 @@ async def test_a_proxy_that_cannot_be_reached_is_named(connect: Any) -> None:
                 f"Cannot connect to api.example:443: {reason.format(address)} (2 attempts). "
                 "Nothing was sent."
             )
+
+
+@pytest.mark.parametrize("server", ["https://api.example", "http://127.0.0.1:9"])
+async def test_a_proxy_whose_name_is_unknown_is_named(
+    connect: Any, stack: AsyncExitStack, server: str
+) -> None:
+    """Its name is the one that was not found, and not the server's."""
+    connector = aiohttp.TCPConnector(resolver=Names("api.example"))
+    session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+    client = connect(server, proxy=f"{LOGIN}proxy.example:3128", retry=TWICE, session=session)
+    with pytest.raises(ConnectError, match=r"the proxy proxy\.example:3128: name not found \(2 "):
+        await client.get_contact(NUMBER)
+
+
+@pytest.mark.parametrize("server", ["https://api.example", "http://127.0.0.1:9"])
+async def test_a_proxy_that_nobody_trusts_is_named(
+    serve: Any, connect: Any, tls_for: Any, server: str
+) -> None:
+    """The certificate that is not acceptable is the proxy's own, and not the server's."""
+    proxy = await serve(reply(200), tls=tls_for("127.0.0.1").server)
+    address = proxy.base_url.partition("://")[2]
+    client = connect(server, proxy=f"https://{address}")
+    with pytest.raises(TLSError) as caught:
+        await client.get_contact(NUMBER)
+    assert f"the proxy {address}: certificate of an unknown authority" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (hang_up, "connection closed, by way of the proxy {}"),
+        (NOT_HTTP, "the proxy {} gave an answer that is not HTTP"),
+        (raw(b"HTTP/1.1 200 OK\r\n\r\n", close=True), "connection closed, by way of the proxy {}"),
+    ],
+)
+async def test_a_proxy_that_opens_no_tunnel_is_named(
+    serve: Any, connect: Any, answer: Step, reason: str
+) -> None:
+    """Whatever it does instead, the error says so in plain words."""
+    proxy = await serve(answer)
+    address = proxy.base_url.partition("://")[2]
+    client = connect("https://api.example", proxy=LOGIN + address, retry=TWICE)
+    with pytest.raises(ConnectError) as caught:
+        await client.get_contact(NUMBER)
+    assert str(caught.value) == (
+        f"Cannot connect to api.example:443: {reason.format(address)} (2 attempts). "
+        "Nothing was sent."
+    )
 
 
 @pytest.mark.parametrize(
