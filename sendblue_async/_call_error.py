@@ -49,11 +49,12 @@ def make_error(
     else:
         repeated = "could not be repeated: " if not_connected else ""
         message = f"{call.method} {redact_path(strip_query(call.path))} {repeated}{failure.message}"
+    retryable = is_retryable(failure.rule, call.effect, maybe_applied=state.maybe_applied)
     if attempts > 1 or not_connected:
         message += f" ({attempts} attempt{'s' if attempts > 1 else ''})"
     message += "."
     return cls(
-        " ".join([message, *_advise(call, failure, cls, outcome, base_url)]),
+        " ".join([message, *_advise(call, failure, cls, outcome, retryable, base_url)]),
         outcome=outcome,
         method=call.method,
         url=base_url + redact_path(call.path),
@@ -64,14 +65,19 @@ def make_error(
         cause=failure.cause_text,
         timed_out=failure.timed_out,
         maybe_applied=state.maybe_applied,
-        retryable=is_retryable(failure.rule, call.effect, maybe_applied=state.maybe_applied),
+        retryable=retryable,
         request_id=failure.request_id,
         code=failure.code,
     )
 
 
 def _advise(
-    call: Call[Any], failure: Failure, cls: type[SendblueError], outcome: Outcome, base_url: str
+    call: Call[Any],
+    failure: Failure,
+    cls: type[SendblueError],
+    outcome: Outcome,
+    retryable: bool,
+    base_url: str,
 ) -> list[str]:
     """Say what to do about a failure, in sentences."""
     advice = []
@@ -81,7 +87,10 @@ def _advise(
         other = DEFAULT_BASE_URL if base_url == _OTHER_BASE_URL else _OTHER_BASE_URL
         advice.append(_NO_KEYS_ADVICE.format(other))
     if outcome == "unknown" and call.effect is not Effect.SAFE:
-        advice.append(_REPEAT_ADVICE if call.effect is Effect.IDEMPOTENT else _LOOK_FIRST_ADVICE)
+        if call.effect is Effect.IDEMPOTENT:
+            advice.append(_REPEAT_ADVICE)
+        else:
+            advice.append(_REPEAT_CREATE_ADVICE if retryable else _LOOK_FIRST_ADVICE)
     elif cls is ContactExistsError and call.effect is Effect.VERIFIABLE:
         advice.append("Pass update_if_exists=True to update it.")
     elif not advice and cls is AuthenticationError and failure.refused_token is not None:
@@ -102,6 +111,9 @@ _PLAN_LIMIT_ADVICE = (
 )
 _LOOK_FIRST_ADVICE = "It may have been done; check before you send it again."
 _REPEAT_ADVICE = "It may have been done; sending it again does no harm."
+_REPEAT_CREATE_ADVICE = (
+    "It may have been done; sending it again does no harm, and is refused with 409 if it was."
+)
 _ADVICE: Mapping[type[SendblueError], str] = {
     AuthenticationError: "Check the API key and secret.",
     ConnectError: "Nothing was sent.",

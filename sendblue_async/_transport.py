@@ -23,7 +23,7 @@ from ._retry import CallState, Failure, RetryBudget
 from ._retry_policy import RetryPolicy
 from ._retry_rules import RULES, Effect, FailureKind, Retryable, Rule
 from ._settings import Settings, SettingsSource
-from ._wire import Call
+from ._wire import Call, format_seconds
 from .exceptions import ConnectError
 
 T = TypeVar("T")
@@ -207,10 +207,10 @@ class Transport:
         if failure.status == 429:
             limiter.on_throttled(now)
             if failure.retry_after is not None:
-                told = limiter.pause(now, failure.retry_after)
-                if told is not None:
+                paused = limiter.pause(now, failure.retry_after)
+                if paused is not None:
                     with anyio.move_on_after(deadline - now):
-                        await told
+                        await paused
         elif failure.rule.retryable is Retryable.NO:
             limiter.on_accepted(now)
 
@@ -356,7 +356,10 @@ def _fail_no_time(message: str) -> Failure:
 def _fail_slot_too_late(seconds: float) -> Failure:
     return Failure(
         rule=RULES[FailureKind.SLOT_TOO_LATE],
-        message=f"was not sent, as the next request is due only in {seconds:.1f} s",
+        message=(
+            f"was not sent: the rate limit allows the next request in {format_seconds(seconds)}, "
+            "after the deadline of the call"
+        ),
         retry_after=seconds,
         was_attempted=False,
     )

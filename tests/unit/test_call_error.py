@@ -93,6 +93,14 @@ def test_doubt_about_one_attempt_is_doubt_about_the_call(rule: Rule) -> None:
 
 
 @pytest.mark.parametrize("rule", ALL_RULES, ids=show_rule)
+def test_the_advice_for_a_plain_create_is_what_retryable_says(rule: Rule) -> None:
+    """Whoever reads the message and whoever reads ``retryable`` do the same."""
+    made = error(Failure(rule=rule, message="failed"), maybe_applied=True)
+    assert ("sending it again does no harm" in str(made)) is made.retryable
+    assert ("check before you send it again" in str(made)) is not made.retryable
+
+
+@pytest.mark.parametrize("rule", ALL_RULES, ids=show_rule)
 def test_what_an_earlier_attempt_reached_the_server_with_was_sent(rule: Rule) -> None:
     """A call that was refused and then found no server was rejected, and its error says no more."""
     told = error(Failure(rule=rule, message="failed"), attempts=2, reached_server=True)
@@ -118,8 +126,8 @@ def test_what_an_earlier_attempt_reached_the_server_with_was_sent(rule: Rule) ->
         (failed(302, b""), 1, "POST /api/v2/contacts was redirected with 302: Found. "
          "Redirects are not followed; check the base URL."),
         (failed(500, HTML), 1, "POST /api/v2/contacts was answered with 500: "
-         "Internal Server Error. It may have been done; check before you send it "
-         "again."),
+         "Internal Server Error. It may have been done; sending it again does no harm, and is "
+         "refused with 409 if it was."),
         (Failure(rule=RULES[FailureKind.NO_CONNECTION], message="cannot connect to a:443: why"), 1,
          "Cannot connect to a:443: why (1 attempt). Nothing was sent."),
         (Failure(rule=RULES[FailureKind.BAD_TLS], message="cannot connect to a:443: why"), 1,
