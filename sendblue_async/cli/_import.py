@@ -62,7 +62,10 @@ async def import_(
     ] = False,
     region: Annotated[
         str | None,
-        typer.Option(metavar="COUNTRY", help="Country of numbers without +, such as US."),
+        typer.Option(
+            metavar="COUNTRY",
+            help="Country of numbers without +, such as US. Default: they are rejected.",
+        ),
     ] = None,
     columns: Annotated[
         list[str] | None,
@@ -91,7 +94,7 @@ async def import_(
     sheet: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME|N", help="Sheet of a workbook. Default: the first one with rows."
+            metavar="NAME|N", help="Sheet of a workbook. Default: the first visible one with rows."
         ),
     ] = None,
     concurrency: Annotated[
@@ -111,7 +114,10 @@ async def import_(
     ] = _DEFAULTS.give_up_after,
     bulk: Annotated[
         bool,
-        typer.Option("--bulk", help="Send many contacts per request where possible."),
+        typer.Option(
+            "--bulk",
+            help="Send many contacts per request where possible. Not with --update-if-exists.",
+        ),
     ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume an import that was interrupted.")
@@ -171,6 +177,8 @@ async def import_(
             job = client.import_job(
                 file, import_options, send_options, resume=resume, progress=progress
             )
+            if sandbox:
+                job.rehearse()
             check_report(report_path, job)
             if resume and not job.journal_path.exists():
                 print_stderr(
@@ -244,13 +252,13 @@ def _print_result(report: ImportReport, path: Path | None, *, sandbox: bool) -> 
         _print_report(report)
     else:
         print_stderr("The file was not checked to its end; nothing was sent.")
+    document = report.to_dict()
     if sandbox:
-        # It describes a sandbox that is gone, and would block an import into the account.
-        report.journal.unlink()
+        document["journal"] = None
     elif not report.finished:
         arguments = [word for word in sys.argv[1:] if word != "--resume"]
         print_stderr(f"To resume: sendblue-async {shlex.join([*arguments, '--resume'])}")
-    return path is None or write_report(path, report.to_dict(), like=report.path)
+    return path is None or write_report(path, document, like=report.path)
 
 
 def _print_report(report: ImportReport) -> None:
@@ -305,7 +313,8 @@ def _print_dry_run(result: DryRun, *, discovers_rate: bool) -> None:
         print_note(
             f"Columns that would not be used: {', '.join(map(ascii, result.unused_columns))}."
         )
-    if rate := result.requests_per_second:
+    rate = result.requests_per_second
+    if rate and result.requests:
         takes = f"At {rate:g} a second that takes {format_duration(result.requests / rate)}."
         if discovers_rate:
             takes += " The import starts at that rate and speeds up until the server refuses."

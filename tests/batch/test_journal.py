@@ -607,7 +607,6 @@ def test_an_import_is_not_begun_twice(path: Path) -> None:
     with open_journal(path) as journal:
         journal.commit([], [EntryOutcome(1, "rejected", 3)])
     assert "is finished" in error_of(path, resume=False)
-    assert "is finished" in error_of(path, resume=False, fingerprint="other", settings={})
     with open_journal(path) as journal:
         assert journal.counts() == {"created": 1, "rejected": 1}
     path.unlink()
@@ -616,9 +615,20 @@ def test_an_import_is_not_begun_twice(path: Path) -> None:
 
 
 def test_another_input_is_refused(path: Path) -> None:
-    """A journal goes on with the input that it was begun with, and with no other."""
+    """A journal goes on with the input that it was begun with, and with no other; said at once."""
     open_journal(path).close()
-    assert "input has changed" in error_of(path, fingerprint="abd")
+    for resume in (False, True):
+        said = error_of(path, fingerprint="abd", resume=resume)
+        assert "input has changed" in said
+        assert "with the input as it was, or delete the journal" in said
+        assert ("--resume" in said) != resume
+    with open_journal(path) as journal:
+        journal.finish_check(0)
+    for resume in (False, True):
+        said = error_of(path, fingerprint="abd", settings={}, resume=resume)
+        assert "input has changed" in said
+        assert "which is finished" in said
+        assert "esume" not in said
     open_journal(path).close()
 
 
@@ -630,12 +640,19 @@ def test_another_input_is_refused(path: Path) -> None:
         (SETTINGS | {"tag": "x"}, "settings: tag was not given and is 'x' now."),
         ({"region": "GB", "upsert": ""},
          "settings: region was 'US' and is 'GB' now, upsert was 'yes' and is '' now."),
+        (SETTINGS | {"region": "None"}, "settings: region was 'US' and is not given now."),
+        (SETTINGS | {"account": "a1d8"}, "settings: the account or the base URL is another one."),
+        (SETTINGS | {"columns": "{}"}, "settings: the columns are mapped differently."),
+        (SETTINGS | {"phonenumbers": "9"}, "settings: phonenumbers was not given and is '9' now."),
+        (SETTINGS | {"all_numbers": "True", "phonenumbers": "9.0"},
+         "settings: all_numbers was not given and is 'True' now."),
     ],
 )  # fmt: skip
 def test_other_settings_are_named(path: Path, now: dict[str, str], said: str) -> None:
     """Each setting that differs is named with what it was and what it is."""
     open_journal(path).close()
     assert said in error_of(path, settings=now)
+    assert said in error_of(path, settings=now, resume=False)
     open_journal(path, settings=dict(reversed(SETTINGS.items()))).close()
 
 

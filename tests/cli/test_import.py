@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import re
 import signal
 import socket
@@ -38,6 +40,16 @@ def written(home: dict[str, str], rows: list[str]) -> Path:
 def numbers(count: int) -> list[str]:
     """So many valid rows."""
     return [f"+1201555{n:04},Ada,x" for n in range(count)]
+
+
+def is_checking(path: Path, program: subprocess.Popen[str]) -> bool:
+    """Whether the program has made the nameless file beside this one that a check writes to."""
+    for link in Path(f"/proc/{program.pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            name = os.readlink(link)
+            if name.startswith(str(path.parent)) and name.endswith("(deleted)"):
+                return True
+    return False
 
 
 def test_a_file_is_imported(home: dict[str, str], sandbox: Sandbox) -> None:
@@ -76,22 +88,55 @@ def test_the_lines_of_existing_contacts_are_told(
 
 
 def test_a_sandbox_leaves_no_journal(home: dict[str, str], sandbox: Sandbox, run_here: Run) -> None:
-    """What was tried in a sandbox can be imported; that journal is no sandbox's to take away."""
-    path = written(home, numbers(2))
+    """What was tried in a sandbox can be imported, and tried again whatever that has left."""
+    path = written(home, [*numbers(2), "nobody,Bob,x"])
     options = ["import", "people.csv", "--update-if-exists"]
     done = run_here(home, *options, "--sandbox")
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err) == (1, "")
     assert "       2 stored" in done.out
-    assert [each.name for each in path.parent.iterdir()] == ["people.csv"]
+    assert "Rejected rows are in people.csv.sandbox.rejected.csv." in done.out
+    tried = path.with_name("people.csv.sandbox.rejected.csv")
+    assert {*path.parent.iterdir()} == {path, tried}
 
-    assert run_here(home | account(sandbox), *options).code == 0
+    assert run_here(home | account(sandbox), *options).code == 1
     assert len(sandbox.contacts) == 2
-    journal = path.with_name("people.csv.journal")
-    before = journal.read_bytes()
-    refused = run_here(home, *options, "--sandbox")
-    assert (refused.code, refused.out) == (2, "")
-    assert "journal" in refused.err
-    assert journal.read_bytes() == before
+    path.with_name("people.csv.journal-wal").write_bytes(b"of a killed import")
+    path.with_name("people.csv.rejected.csv").write_text("mended\n")
+    tried.unlink()
+    before = {each: each.read_bytes() for each in path.parent.iterdir()}
+    done = run_here(home, *options, "--sandbox", "--report", "report.json")
+    assert (done.code, done.err) == (1, "")
+    assert "       2 stored" in done.out
+    report = path.with_name("report.json")
+    assert json.loads(report.read_text())["journal"] is None
+    after = {each: each.read_bytes() for each in path.parent.iterdir()}
+    assert after.keys() - before.keys() == {tried, report}
+    assert before.items() <= after.items()
+
+
+@pytest.mark.parametrize(
+    "report", ["people.csv.journal", "people.csv.rejected.csv", "people.csv.sandbox.rejected.csv"]
+)
+def test_a_report_of_a_sandbox_costs_no_file_either(
+    home: dict[str, str], run_here: Run, report: str
+) -> None:
+    """Neither that of an import into the account, nor one that the sandbox writes."""
+    path = written(home, ["nobody,Bob,x"])
+    path.with_name(report).write_text("kept")
+    done = run_here(home, "import", "people.csv", "--sandbox", "--report", report)
+    assert (done.code, path.with_name(report).read_text()) == (2, "kept")
+    assert f"--report takes a file of its own; {report} is a file that the import uses." in done.err
+
+
+def test_a_killed_sandbox_leaves_nothing(home: dict[str, str]) -> None:
+    """What it kept has no name, so an import into the account begins as if it had not been."""
+    path = written(home, numbers(400))
+    with started(home, "import", "people.csv", "--sandbox") as program:
+        while not is_checking(path, program):
+            assert program.poll() is None
+        program.kill()
+        program.communicate(timeout=20)
+    assert [*path.parent.iterdir()] == [path]
 
 
 def test_a_resumed_import_without_a_journal_begins_anew(
@@ -488,7 +533,7 @@ def test_ctrl_c_ends_the_check(home: dict[str, str], sandbox: Sandbox, in_sandbo
     journal = path.with_name("people.csv.journal")
     options = ["import", "people.csv", *["--sandbox"] * in_sandbox]
     with started(home | account(sandbox), *options) as program:
-        while not journal.exists():
+        while not is_checking(path, program):
             assert program.poll() is None
         program.send_signal(signal.SIGINT)
         out, err = program.communicate(timeout=30)

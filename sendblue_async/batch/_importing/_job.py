@@ -69,6 +69,8 @@ class ImportJob:
         self.journal_path = journal_path_of(self.path)
         self.files = import_files(self.path)
         self.report: ImportReport | None = None
+        self._keeps_journal = True
+        self._rejected_path = rejected_path_of(self.path)
         self._import_options = import_options
         self._send_options = send_options
         self._workers = workers
@@ -92,6 +94,17 @@ class ImportJob:
             self._workers.stop()
         else:
             loop.call_soon_threadsafe(self._workers.stop)
+
+    def rehearse(self) -> None:
+        """Keep no journal, and give the rejected rows another file, before the job runs.
+
+        So a trial neither needs nor changes what an import of the file has left beside it.
+
+        :meta private:
+        """
+        self._keeps_journal = False
+        self._rejected_path = rejected_path_of(Path(f"{self.path}.sandbox"))
+        self.files += (self._rejected_path,)
 
     async def __aenter__(self) -> Self:
         return self
@@ -160,7 +173,7 @@ class ImportJob:
         in_thread = partial(run_in_thread, stop=self._workers.stop)
         reader = await in_thread(self._import_options.read, self.path)
         journal = Journal.open(
-            self.journal_path,
+            self.journal_path if self._keeps_journal else None,
             fingerprint=reader.table.fingerprint,
             settings=self._import_options.settings(reader, account),
             resume=self._resume,
@@ -233,14 +246,15 @@ class ImportJob:
         counts = journal.counts()
         counts.pop(IN_PROGRESS, None)
         codes = Counter(one.code for one in journal.rejected() if one.outcome == "rejected")
-        rejected_path = rejected_path_of(self.path) if codes else None
+        rejected_path = self._rejected_path if codes else None
         try:
             if rejected_path is not None:
                 self._write_rejected(rejected_path, reader, journal, codes.total())
         except (OSError, ValidationError) as error:
+            way = "; resume to have them written" if self._keeps_journal else ""
             trouble = JournalError(
                 f"The rejected rows could not be written to {rejected_path} ({error}). "
-                "All else is done; resume to have them written."
+                f"All else is done{way}."
             )
             trouble.__cause__ = error
             rejected_path = None

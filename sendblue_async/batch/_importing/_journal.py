@@ -34,6 +34,11 @@ _REJECTED = f"""
 _FLUSH_AFTER = 5_000
 _PAGE = 1_000
 
+# Settings whose values mean nothing to a reader.
+_OPAQUE = {
+    "account": "the account or the base URL is another one",
+    "columns": "the columns are mapped differently",
+}
 _RESUME = "(--resume, or resume=True in Python)"
 
 
@@ -242,33 +247,42 @@ class Journal(JournalFile):
         )
         if entries is not None:
             self._finish(entries)
-        if not resume:
-            raise JournalError(self._describe_earlier_run())
+        # First what resuming would be refused for, too.
+        way = "Resume" if resume else f"Resume {_RESUME}"
         if known != fingerprint:
-            raise JournalError(
-                f"The input has changed since the import with the journal {self.name} was begun. "
-                "Resume with the input as it was, or delete the journal to start over."
-            )
-        former = dict(self._rows("SELECT name, value FROM setting"))
-        changes = [
-            f"{name} was {_show(former.get(name))} and is {_show(settings.get(name))} now"
-            for name in sorted({*former, *settings})
-            if former.get(name) != settings.get(name)
-        ]
+            raise JournalError(self._describe_change(way))
+        changes = _describe_settings(dict(self._rows("SELECT name, value FROM setting")), settings)
         if changes:
             raise JournalError(
                 f"The import with the journal {self.name} was begun with other settings: "
-                f"{', '.join(changes)}. Resume with those, or delete the journal to start over."
+                f"{', '.join(changes)}. {way} with those, or delete the journal to start over."
             )
+        if not resume:
+            raise JournalError(self._describe_earlier_run())
         self._enable_log()
         if not self.checked:
             self._attach_numbers()
 
-    def _describe_earlier_run(self) -> str:
+    def _is_finished(self) -> bool:
         (ended,) = self._rows(
             "SELECT count(*) FROM state WHERE outcome != ?", (STATE_NUMBERS[IN_PROGRESS],)
         )[0]
-        if self.checked and ended >= self.entries:
+        return self.checked and bool(ended >= self.entries)
+
+    def _describe_change(self, way: str) -> str:
+        if self._is_finished():
+            return (
+                f"The input has changed since the import with the journal {self.name}, which is "
+                "finished. To import the input as it is now, give it another name, or delete the "
+                "journal."
+            )
+        return (
+            f"The input has changed since the import with the journal {self.name} was begun. "
+            f"{way} with the input as it was, or delete the journal to start over."
+        )
+
+    def _describe_earlier_run(self) -> str:
+        if self._is_finished():
             return (
                 f"This import is finished, according to its journal {self.name}. Resume {_RESUME} "
                 "to see how it ended, or delete the journal to start over, which sends every "
@@ -296,5 +310,18 @@ class Journal(JournalFile):
         return hashlib.blake2b(number.encode(), key=self._salt, digest_size=16).digest()
 
 
+def _describe_settings(former: Mapping[str, str], settings: Mapping[str, str]) -> list[str]:
+    """Name each setting that differs, with what it was and what it is where that tells anything."""
+    changed = {name for name in {*former, *settings} if former.get(name) != settings.get(name)}
+    if "all_numbers" in changed:
+        # The library has a version in the settings only where all numbers are used.
+        changed.discard("phonenumbers")
+    return [
+        _OPAQUE.get(name)
+        or f"{name} was {_show(former.get(name))} and is {_show(settings.get(name))} now"
+        for name in sorted(changed)
+    ]
+
+
 def _show(value: str | None) -> str:
-    return "not given" if value is None else repr(value)
+    return "not given" if value in (None, "None") else repr(value)
