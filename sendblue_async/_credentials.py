@@ -194,11 +194,16 @@ def _read_file() -> dict[str, Any]:
         problem = "not a JSON object"
     except FileNotFoundError:
         return {}
-    except (OSError, RuntimeError, ValueError) as error:
-        problem = type(error).__name__
+    except ValueError:
+        problem = "not JSON"
+    except (OSError, RuntimeError) as error:
+        problem = getattr(error, "strerror", None) or type(error).__name__
+    names = _VARIABLES[1]
     # Raised here and not above, as a JSON error carries the whole document, keys and all.
     content = None
-    raise ConfigurationError(f"{_FILE} cannot be read ({problem}).")
+    raise ConfigurationError(
+        f"{_FILE} cannot be read ({problem}). Mend or delete it, or set {names[0]} and {names[1]}."
+    )
 
 
 def _check_private(status: os.stat_result) -> None:

@@ -18,7 +18,7 @@ from .._version import __version__
 from ..client import SendblueClient
 from ..exceptions import ConfigurationError, SendblueError, ValidationError
 from ..sandbox import Sandbox
-from ._output import print_error, print_note
+from ._output import plain_warnings, print_error, print_note
 from ._streams import discard_unprinted
 
 P = ParamSpec("P")
@@ -43,11 +43,12 @@ _TERMS = {
 
 
 class _Program(TyperGroup):
-    """All commands; refuses a bad value in plain words."""
+    """All commands; refuses a bad value, and warns, in plain words."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with plain_warnings():
+                return super().invoke(ctx)
         except typer.BadParameter as error:
             for said, meant in _TERMS.items():
                 error.message = re.sub(said, meant, error.message)

@@ -223,7 +223,10 @@ class Clearable(str, Enum):
 def _make_changes(clear: list[Clearable] | None, **fields: Any) -> ContactUpdate:
     for name in [field.value for field in clear or []]:
         if fields[name] not in (None, CLEAR):
-            raise ValidationError(f"{name} is both set and cleared; choose one.")
+            option = {"tags": "tag", "custom_variables": "variable"}.get(name, name)
+            raise ValidationError(
+                f"--{option.replace('_', '-')} and --clear {name} exclude each other; choose one."
+            )
         fields[name] = CLEAR
     return ContactUpdate(**fields)
 

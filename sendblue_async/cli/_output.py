@@ -6,16 +6,35 @@ import json
 import math
 import re
 import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from ..exceptions import ConfigurationWarning
 from ..models import ContactResponse
 
+
+def _name_option(match: re.Match[str]) -> str:
+    name, words = match.groups()
+    return f"--{name.replace('_', '-')} {_GIVEN.get(words, words)}"
+
+
+# What is said of a flag, whose values mean nothing on the command line.
+_GIVEN = {
+    "was 'False' and is 'True' now": "was left out and is given now",
+    "was 'True' and is 'False' now": "was given and is left out now",
+}
 # What errors call things, such as the library's arguments, and what the command line calls them.
-_TERMS = {
+_TERMS: dict[str, str | Callable[[re.Match[str]], str]] = {
+    r"\(--resume, or resume=True in Python\)": "with --resume",
+    # The settings of an earlier run, in a list of those that differ.
+    r"(?<=[:,] )(update_if_exists|region|on_duplicate|all_numbers|encoding|delimiter|sheet)"
+    r" (was (?:not given|'.*?'|\".*?\") and is (?:not given|'.*?'|\".*?\") now)": _name_option,
     r"^\[Errno \d+\] ": "",
     r"^(Cannot listen on .* in use)$": r"\1. Choose another port with --port.",
     r"\bupdate_if_exists=True\b": "--update-if-exists",
@@ -80,6 +99,24 @@ def print_response(response: ContactResponse, *, as_json: bool) -> None:
     width = max(map(len, fields), default=0)
     for name, words in fields.items():
         _print(Text.assemble((name.ljust(width), "bold"), "  ", words))
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Print warnings of settings in the block without the line of code behind them."""
+    before = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *others: Any, **more: Any) -> None:
+        if issubclass(category, ConfigurationWarning):
+            print_stderr(str(message))
+        else:
+            before(message, category, *others, **more)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
 
 
 def format_printable(value: Any) -> str:

@@ -23,15 +23,16 @@ def check_report(path: Path | None, job: ImportJob) -> None:
         for other in job.files:
             if is_same_file(path, other):
                 use = "the file to import" if other == job.path else "a file that the import uses"
+                named = path if str(path) == str(other) else f"{path} is {other}, which"
                 raise ValidationError(
-                    f"--report takes a file of its own; {path} is {other}, {use}.", field="report"
+                    f"--report takes a file of its own; {named} is {use}.", field="report"
                 )
         if not is_stream(path):
             check_replaceable(path)
     except OSError as error:
         raise ValidationError(
-            "--report takes a file that can be written, in a folder that exists and can be "
-            f"written to; {path} is none ({error.strerror}).",
+            f"The report cannot be written to {path}: {error.strerror}. Give --report a file in a "
+            "folder that exists and can be written to.",
             field="report",
         ) from error
 

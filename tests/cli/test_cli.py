@@ -142,7 +142,11 @@ FAILURES: dict[str, tuple[int, str, str, dict[str, str] | None]] = {
     "nobody to change": (1, f"update {NUMBER} --opt-out", "404: Contact not found", {}),
     "nothing to change": (2, f"update {NUMBER} --sandbox", "at least one field", None),
     "given and cleared": (
-        *(2, f"update {NUMBER} --sandbox --tag vip --clear tags", "tags is both set and cleared"),
+        *(
+            2,
+            f"update {NUMBER} --sandbox --tag vip --clear tags",
+            "--tag and --clear tags exclude each other",
+        ),
         None,
     ),
     "nothing of that name to clear": (2, f"update {NUMBER} --clear opt_out", "'opt_out'", None),

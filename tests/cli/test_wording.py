@@ -60,6 +60,112 @@ def test_a_bad_value_is_refused_in_plain_words(
     assert f"Error: Invalid value for {said}" in done.err
 
 
+def test_a_setting_that_has_changed_is_named_as_its_option(
+    home: dict[str, str], sandbox: Sandbox, run_here: Run
+) -> None:
+    """With --resume or without, a changed import says so at once, in what can be typed."""
+    path = Path(home["HOME"], "people.csv")
+    path.write_text(f"number\n{NUMBER}\n")
+    environment = home | account(sandbox)
+    assert run_here(environment, "import", "people.csv").code == 0
+    for resume in ([], ["--resume"]):
+        options = [
+            "--all-numbers",
+            "--update-if-exists",
+            "--region",
+            "US",
+            "--on-duplicate",
+            "last",
+        ]
+        done = run_here(environment, "import", "people.csv", *options, *resume)
+        assert done.code == 2
+        assert done.err == (
+            "The import with the journal people.csv.journal was begun with other settings: "
+            "--all-numbers was left out and is given now, "
+            "--on-duplicate was 'merge' and is 'last' now, "
+            "--region was not given and is 'US' now, "
+            "--update-if-exists was left out and is given now. "
+            f"Resume {'' if resume else 'with --resume '}with those, or delete the journal to "
+            "start over.\n"
+        )
+        other = environment | {"SENDBLUE_API_KEY": "another"}
+        done = run_here(other, "import", "people.csv", *resume)
+        assert "settings: the account or the base URL is another one. Resume" in done.err
+    done = run_here(environment, "import", "people.csv")
+    assert "Resume with --resume to see how it ended" in done.err
+    path.write_text(f"number\n{OTHER}\n")
+    for resume in ([], ["--resume"]):
+        done = run_here(environment, "import", "people.csv", *resume)
+        assert "The input has changed since" in done.err
+        assert "is finished" in done.err
+
+
+def test_a_file_without_a_contact_takes_no_time(home: dict[str, str], run_here: Run) -> None:
+    """A check of it succeeds all the same, whatever it finds."""
+    Path(home["HOME"], "people.csv").write_text("number\nnobody\n")
+    done = run_here(home, "import", "people.csv", "--dry-run")
+    assert done.code == 0
+    assert "       0 contacts would be sent" in done.out
+    assert "that takes" not in done.out
+
+
+def test_a_warning_is_a_sentence(home: dict[str, str], sandbox: Sandbox) -> None:
+    """Nothing of the code that warns stands beside it."""
+    file = Path(home["HOME"], ".sendblue", "credentials.json")
+    file.parent.mkdir()
+    file.write_text('{"apiKey": "sandbox-key", "apiSecret": "sandbox-secret"}')
+    file.chmod(0o644)
+    environment = home | {"SENDBLUE_API_BASE_URL": sandbox.base_url, "PYTHONWARNINGS": "default"}
+    done = run(environment, "count")
+    assert done.code == 0
+    assert done.err == (
+        "~/.sendblue/credentials.json holds your API keys, and other users of this machine can "
+        "read it (mode 644). Run: chmod 600 ~/.sendblue/credentials.json\n"
+    )
+
+
+@pytest.mark.parametrize("content", ["{", "", "[]", '"key"'])
+def test_keys_that_cannot_be_read_are_said_how_to_mend(
+    home: dict[str, str], run_here: Run, content: str
+) -> None:
+    """The file, what is wrong with it, and what to do."""
+    file = Path(home["HOME"], ".sendblue", "credentials.json")
+    file.parent.mkdir()
+    file.write_text(content)
+    file.chmod(0o600)
+    done = run_here(home, "count")
+    assert done.code == 2
+    what = "not a JSON object" if content in ("[]", '"key"') else "not JSON"
+    assert done.err == (
+        f"~/.sendblue/credentials.json cannot be read ({what}). Mend or delete it, or set "
+        "SENDBLUE_API_KEY and SENDBLUE_API_SECRET.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("report", "said"),
+    [
+        ("a.csv", "--report takes a file of its own; a.csv is the file to import."),
+        ("./a.csv", "--report takes a file of its own; a.csv is the file to import."),
+        ("link", "--report takes a file of its own; link is a.csv, which is the file to import."),
+        (
+            "no/x.json",
+            "The report cannot be written to no/x.json: No such file or directory. Give --report "
+            "a file in a folder that exists and can be written to.",
+        ),
+    ],
+)
+def test_a_report_that_cannot_be_is_refused_in_a_sentence(
+    home: dict[str, str], run_here: Run, report: str, said: str
+) -> None:
+    """It says what the file is, or why there can be none."""
+    path = Path(home["HOME"], "a.csv")
+    path.write_text(f"number\n{NUMBER}\n")
+    path.with_name("link").symlink_to(path.name)
+    done = run_here(home, "import", "a.csv", "--dry-run", "--report", report)
+    assert (done.code, done.err) == (2, f"{said}\n")
+
+
 def test_help_says_how_to_begin(home: dict[str, str]) -> None:
     """Where the keys come from, a command that needs none, and what exit codes mean."""
     text = run(home, "--help").out
