@@ -9,7 +9,7 @@ from .adaptive import AdaptiveRateLimiter as AdaptiveRateLimiter
 from .base import RateLimiter as RateLimiter
 from .fixed import MAX_PAUSE as MAX_PAUSE
 from .fixed import FixedRateLimiter as FixedRateLimiter
-from .fixed import check_rate as check_rate
+from .fixed import check_rate_limit as check_rate_limit
 from .nested import NestedRateLimiter as NestedRateLimiter
 from .redis import RedisRateLimiter as RedisRateLimiter
 
@@ -33,6 +33,7 @@ def make_rate_limiter(
     Raises:
         ConfigurationError: If it is neither.
     """
+    check_rate_limit("rate_limit", rate_limit)
     nested = partial(NestedRateLimiter, clock=clock)
     if isinstance(rate_limit, RateLimiter):
         outer = rate_limit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 from ..exceptions import ConfigurationError
 from .base import RateLimiter
@@ -21,11 +22,25 @@ def check_rate(name: str, rate: float) -> None:
     """
     if type(rate) in (int, float) and 0 < rate < math.inf:
         return
-    shown = repr(rate) if isinstance(rate, (int, float)) else f"a {type(rate).__name__}"
+    if isinstance(rate, type):
+        shown = f"the class {rate.__name__}"
+    else:
+        shown = repr(rate) if isinstance(rate, (int, float)) else f"a {type(rate).__name__}"
     others = ", or a RateLimiter," if name == "rate_limit" else ","
     raise ConfigurationError(
         f"{name} must be a number of requests per second above 0{others} not {shown}."
     )
+
+
+def check_rate_limit(name: str, value: float | RateLimiter | None) -> None:
+    """Refuse what is neither a rate, nor a rate limiter, nor ``None`` for no limit.
+
+    Raises:
+        ConfigurationError: If it is none of them, such as the class of a rate limiter.
+    """
+    if value is None or (isinstance(value, RateLimiter) and not isinstance(value, type)):
+        return
+    check_rate(name, cast("float", value))
 
 
 class FixedRateLimiter(RateLimiter):

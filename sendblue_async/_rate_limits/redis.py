@@ -323,14 +323,18 @@ class RedisRateLimiter(RateLimiter):
     def _find_address(self) -> str:
         """Find the address in the URL, without what may be secret."""
         try:
-            options = self._make_client().connection_pool.connection_kwargs
-        except (TypeError, ValueError, AttributeError):
+            pool = self._make_client().connection_pool
+            options = pool.connection_kwargs
+            # It is not opened, but refuses options that it does not know.
+            pool.make_connection()
+        except (TypeError, ValueError, AttributeError, self._errors[0]):
             # What it says may hold a piece of the password.
             options = None
         if options is None:
             raise ConfigurationError(
-                "url must be the URL of a Redis server, such as redis://localhost:6379/0; what is "
-                "neither a letter nor a digit in its password must be percent-encoded."
+                "url must be the URL of a Redis server, such as redis://localhost:6379/0, with no "
+                "options but those of redis-py; what is neither a letter nor a digit in its "
+                "password must be percent-encoded."
             )
         if "path" in options:
             return str(options["path"])

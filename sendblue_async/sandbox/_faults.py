@@ -53,8 +53,11 @@ def _check_redirect_status(_: object, dial: Attribute[Any], value: object) -> No
 
 
 def _check_header(_: object, dial: Attribute[Any], value: object) -> None:
-    if not isinstance(value, str) or any(ord(character) < 32 for character in value):
-        raise ValueError(f"The fault dial {dial.name} is one line of text, not {value!r}.")
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError(
+            f"The fault dial {dial.name} is one line of text, such as {dial.default or '1'!r}, "
+            f"not {value!r}."
+        )
 
 
 def _probability() -> Any:

@@ -335,8 +335,10 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except socket.gaierror as error:
-        raise OSError(f"Cannot listen on {host!r} port {port}: {error.strerror}") from error
     except OSError as error:
-        reason = os.strerror(error.errno or 0)
-        raise OSError(error.errno, f"Cannot listen on {host!r} port {port}: {reason}") from error
+        # Behind the reason Python shows the address once more.
+        reason = (error.strerror or str(error)).partition(" (while ")[0]
+        message = f"Cannot listen on {host!r} port {port}: {reason}"
+        # A name that is not found has a number below zero, which is not an errno.
+        found = (error.errno or 0) > 0
+        raise (OSError(error.errno, message) if found else OSError(message)) from error

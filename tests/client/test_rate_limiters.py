@@ -20,6 +20,7 @@ from sendblue_async import (
     SyncSendblueClient,
     Timeouts,
 )
+from sendblue_async.batch import SendOptions
 from sendblue_async.sandbox import Sandbox
 
 from .servers import contact, echo, refusal
@@ -285,3 +286,10 @@ def test_what_is_no_rate_limit_is_not_shown() -> None:
     with pytest.raises(ConfigurationError, match=r"^rate_limit must be .* not a str") as caught:
         SyncSendblueClient("key", "secret", rate_limit="redis://:hunter2@localhost")  # type: ignore[arg-type]
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("make", [SyncSendblueClient, SendOptions])
+def test_a_class_is_no_rate_limiter(make: Any) -> None:
+    """Whoever forgets to make one learns of it at once, and not at the first call."""
+    with pytest.raises(ConfigurationError, match=r"^rate_limit must be .* not the class Spaced\.$"):
+        make(rate_limit=Spaced)

@@ -293,6 +293,8 @@ async def test_a_password_is_used_and_never_shown(
         {"url": "redis://:hun/ter2@localhost"},
         {"url": "redis://:pw#hunter2@localhost"},
         {"url": "redis://localhost:6379/0?db=hunter2"},
+        {"url": "redis://:hunter2@localhost?pasword=hunter2"},
+        {"url": "rediss://localhost?ssl_cert_reqs=hunter2"},
         {"url": 5},
         {"rate": 0},
         {"rate": "hunter2"},

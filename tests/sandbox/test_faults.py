@@ -78,7 +78,7 @@ def test_a_probability_runs_from_0_to_1(dial: str, value: object) -> None:
             for value in (499, 600, "500", None)
         ],
         *[("redirect_status", value) for value in (300, 304, "307")],
-        *[("retry_after", value) for value in (5, "5\r\nX: y")],
+        *[("retry_after", value) for value in (5, "5\r\nX: y", "5\x7f", "\ud800")],
         *[("redirect_to", value) for value in (5, None, "/a\nb")],
     ],
 )
@@ -109,6 +109,12 @@ def test_parse_reads_every_kind_of_dial() -> None:
         retry_after="Wed, 21 Oct 2026 07:28:00 GMT",
         redirect_to="http://127.0.0.1:1/?a=b",
     )
+
+
+def test_a_number_in_place_of_a_header_is_explained() -> None:
+    """The message shows how the value is written."""
+    with pytest.raises(ValueError, match="retry_after is one line of text, such as '1', not 1"):
+        Faults(retry_after=1)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("dial", DIALS)

@@ -265,19 +265,15 @@ async def test_a_busy_port_is_a_clear_error(start: Any, tmp_path: Any) -> None:
         assert late.base_url == f"http://127.0.0.1:{port}"
 
 
-async def test_an_impossible_address_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_impossible_address_is_a_clear_error() -> None:
     """An address that is not this machine's raises OSError, a port out of range ValueError."""
-    with pytest.raises(OSError, match=r"Cannot listen on '192\.0\.2\.1' port 0: .*assign"):
+    with pytest.raises(OSError, match=r"Cannot listen on '192\.0\.2\.1' port 0: [^(]*assign[^(]*$"):
         await Sandbox(host="192.0.2.1").start()
     with pytest.raises(ValueError, match="port must be a number from 0 to 65535, not 65536"):
         Sandbox(port=65536)
-
-    def unresolved(*_: object, **__: object) -> None:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr(socket, "create_server", unresolved)
-    with pytest.raises(OSError, match=r"^Cannot listen on 'here' port 80: Name or service not"):
-        await Sandbox(host="here", port=80).start()
+    # No name server is asked for an address with an interface that does not exist.
+    with pytest.raises(OSError, match=r"^Cannot listen on 'fe80::1%none' port 80: [^(]*not known$"):
+        await Sandbox(host="fe80::1%none", port=80).start()
 
 
 async def test_a_start_that_fails_late_frees_the_port(tmp_path: Any) -> None:

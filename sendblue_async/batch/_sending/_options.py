@@ -8,13 +8,12 @@ from attrs import Attribute, field, fields, frozen
 
 from ..._arguments import suggest_arguments
 from ..._checks import check_flags, validate_count, validate_flag, validate_positive_seconds
-from ..._rate_limits import RateLimiter, check_rate
+from ..._rate_limits import RateLimiter, check_rate_limit
 from ...exceptions import ConfigurationError
 
 
 def _validate_rate_limit(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    if value is not None and not isinstance(value, RateLimiter):
-        check_rate(attribute.name, value)
+    check_rate_limit(attribute.name, value)
 
 
 @suggest_arguments
