@@ -163,7 +163,7 @@ ROOMS = {
         "_journal_file": {"_journal_errors", "_journal_header", "_journal_schema"},
         "_journal": {"_journal_errors", "_journal_file", "_journal_schema"},
         "_duplicates": {"_journal", "_journal_schema"},
-        "_options": {"_duplicates"},
+        "_options": {"_duplicates", "_rejected"},
         "_queue": {
             "_duplicates",
             "_in_thread",

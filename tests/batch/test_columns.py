@@ -193,6 +193,16 @@ def test_a_column_that_is_given_costs_no_number(given: dict[str, str], numbers: 
         (["a", "b"], {}, ValidationError, "No column was recognised as phone numbers"),
         (["+14155550123"], {}, ValidationError, r"as in columns=\{'…0123': 'number'\}\. The"),
         (["+14155550123"], {}, ValidationError, "The columns are '…0123'"),
+        *(
+            (
+                [f"number{sign}first_name"],
+                {},
+                ValidationError,
+                r"^'number.* was read as one column\. Several need a comma.* in columns=\{'number",
+            )
+            for sign in ("|", " | ", "^", ";", ", ", ":")
+        ),
+        (["E-Mail (work)/phone"], {}, ValidationError, "No column was recognised as phone num"),
         (["number"], {"Number": "number"}, ConfigurationError, "There is no column 'Number'"),
         (["number", "x"], {"x": "age"}, ConfigurationError, "'age' is not a field"),
         (["number", "x"], {"x": "custom_variables."}, ConfigurationError, "is not a field"),

@@ -106,6 +106,22 @@ def test_what_cannot_be_sent_is_a_problem_of_its_row(
     assert good.contact is not None
 
 
+@pytest.mark.parametrize("error", ["#N/A", "#SPILL!", "#ERROR!", "#BEZUG!", "Err:502"])
+@pytest.mark.parametrize("column", ["number", "first_name", "custom_variables.plan"])
+def test_errors_of_any_spreadsheet_are_a_problem_of_their_row(
+    tmp_path: Path, error: str, column: str
+) -> None:
+    """Whichever program wrote the file, and whichever of the used columns they stand in."""
+    columns = {"number": "+12015550123", "first_name": "Ada", "custom_variables.plan": "gold"}
+    columns["Note"] = error
+    rows = [columns, columns | {column: error}]
+    text = "\n".join(map(",".join, [columns, *(row.values() for row in rows)]))
+    [good, bad] = entries(tmp_path, text)
+    assert good.contact is not None
+    assert bad.problem is not None
+    assert bad.problem.code == "spreadsheet_error"
+
+
 def test_the_first_usable_number(tmp_path: Path) -> None:
     """Numbers are tried in order; if none is usable, the reason is that of the first one."""
     rows = ["+12015550101,+12015550102,a", "+12015550103,none,b", "12,34,c", ",,d"]

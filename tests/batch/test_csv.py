@@ -363,8 +363,8 @@ def test_the_delimiter_can_be_given(write: Write, name: str) -> None:
         ('number,"name\na,b\n', "A quote opens a cell on line 1"),
         ("+14155550123,Ada\n", "phone number"),
         ("Ada,'+1 (415) 555-0123\n", "phone number"),
-        ("name,\udcff\n", "could not be read"),
-        ("\ufffd,number\n", "could not be read"),
+        ("name,\udcff\n", "is not text that can be read"),
+        ("\ufffd,number\n", "is not text that can be read"),
     ],
 )
 def test_a_file_without_a_header_cannot_be_used(text: str, reason: str) -> None:

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import random
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -182,8 +183,11 @@ def test_a_workbook_is_to_be_saved_as_csv(read: Read, options: dict[str, str]) -
         random.Random(1).randbytes(4000),
         bytes(range(256)) * 4,
         bytes(1000),
+        b"\xef\xbb\xbf" + random.Random(1).randbytes(4000),
+        struct.pack("<800H", *random.Random(1).choices(range(256), k=800)),
+        struct.pack(">800H", *random.Random(1).choices(range(256), k=800)),
     ],
-    ids=["gzip", "pdf", "sqlite", "random", "all", "nul"],
+    ids=["gzip", "pdf", "sqlite", "random", "all", "nul", "marked", "little-endian", "big-endian"],
 )
 def test_what_is_no_text_is_refused(read: Read, content: bytes) -> None:
     """A binary file is told by its signature or by its control characters."""

@@ -115,9 +115,12 @@ async def test_rejected_rows_are_mended_and_imported_as_they_are(
     assert (row["Note"], row["line"], row["code"]) == ("'=1+1", "2", "spreadsheet_number")
     assert row["First Name"] == "Ada\nB."
 
+    assert report.unused_columns == ("Note",)
+
     rejected.write_text(text.replace("4,41E+11", "'+1 201-555-0124"), encoding="utf-8")
     again = await client.import_contacts(rejected, rate_limit=1e6)
     assert (again.created, again.rejected, again.finished) == (1, 0, True)
+    assert again.unused_columns == ("Note",)
     assert server.contacts["+12015550124"]["first_name"] == "Ada\nB."
 
 

@@ -61,7 +61,10 @@ def test_usable_numbers(text: str, region: str | None, number: str) -> None:
         ("4,41E+11", "US", "spreadsheet_number"),
         ("1.5E10", "US", "spreadsheet_number"),
         ("14155550123.0", "US", "spreadsheet_number"),
-        ("#NAME?", "US", "spreadsheet_number"),
+        ("#NAME?", "US", "spreadsheet_error"),
+        (" #N/A", None, "spreadsheet_error"),
+        ("#NV", "DE", "spreadsheet_error"),
+        ("Err:502", "DE", "spreadsheet_error"),
         ("########", "US", "spreadsheet_number"),
         ("2015550123", None, "no_country_code"),
         ("14155550123", None, "no_country_code"),
@@ -159,10 +162,10 @@ def test_regions(region: str | None, taken: str | None) -> None:
     assert check_region(region) == taken
 
 
-@pytest.mark.parametrize("region", ["", "USA", "Mars", "XX", 49, "001"])
+@pytest.mark.parametrize("region", ["", "USA", "Mars", "XX", "UK", 49, "001"])
 def test_what_is_no_region_is_refused(region: object) -> None:
-    """A region that libphonenumber does not know is named."""
-    with pytest.raises(ConfigurationError, match="region"):
+    """The error says what a region is, which also holds for one of two letters."""
+    with pytest.raises(ConfigurationError, match=r"of a country, such as 'US' or 'GB', not "):
         check_region(region)  # type: ignore[arg-type]
 
 

@@ -682,7 +682,7 @@ def test_blank_cells_far_away_do_no_harm(tmp_path: Path) -> None:
 def test_options_of_text_are_refused(tmp_path: Path, suffix: str, option: str) -> None:
     """A workbook has neither an encoding nor a delimiter to tell."""
     path = write(tmp_path / f"a{suffix}", Sheet([["number"], ["x"]]))
-    with pytest.raises(ConfigurationError, match=rf"is not read as .*CSV, so it has no {option}\."):
+    with pytest.raises(ConfigurationError, match=rf"is read as an .*, which has no {option}\."):
         read_table(path, **{option: "utf-8"})
 
 
@@ -690,7 +690,7 @@ def test_options_of_text_are_refused(tmp_path: Path, suffix: str, option: str) -
 def test_text_has_no_sheet(tmp_path: Path, name: str) -> None:
     """A sheet that would have no effect is refused."""
     (tmp_path / name).write_text("a,b\n")
-    expected = r"is not read as an Excel workbook or .*, so it has no sheet\. Leave the sheet out\."
+    expected = r" is read as (CSV|JSON Lines|vCard), which has no sheet\. Leave the sheet out\.$"
     with pytest.raises(ConfigurationError, match=expected):
         read_table(tmp_path / name, sheet="x")
 

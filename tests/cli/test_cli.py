@@ -270,7 +270,7 @@ def test_ctrl_c_ends_a_slow_create(home: dict[str, str]) -> None:
     ("base_url", "arguments", "said"),
     [
         (None, ["create", NUMBER], "Pass --update-if-exists to update it."),
-        (None, ["import", "people.csv", "--region", "Mars"], "--region must be a two-letter"),
+        (None, ["import", "people.csv", "--region", "Mars"], "--region must be the two-letter"),
         (None, ["import", "people.csv", "--bulk", "--update-if-exists"],
          "leave out --bulk or --update-if-exists."),
         (None, ["import", "people.jsonl", "--delimiter", "comma"], "Leave out --delimiter."),

@@ -725,8 +725,8 @@ def test_a_workbook_is_imported(
     ("options", "said"),
     [
         (("--sheet", "Nobody"), "has no sheet 'Nobody'. Its sheets are 'Sheet'. Give the name"),
-        (("--delimiter", "comma"), "so it has no delimiter. Leave out --delimiter."),
-        (("--encoding", "utf-8"), "so it has no encoding. Leave out --encoding."),
+        (("--delimiter", "comma"), "which has no delimiter. Leave out --delimiter."),
+        (("--encoding", "utf-8"), "which has no encoding. Leave out --encoding."),
     ],
 )
 def test_options_of_a_workbook_are_told_as_options(

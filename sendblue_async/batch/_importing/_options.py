@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import Attribute, asdict, field, frozen
+from attrs import Attribute, asdict, evolve, field, frozen
 
 from ..._arguments import suggest_arguments
 from ..._checks import validate_flag
@@ -18,6 +18,7 @@ from .._mapping._phone_numbers import check_region
 from .._sources._extra import import_library
 from .._sources._table import read_table
 from ._duplicates import OnDuplicate
+from ._rejected import drop_added
 
 
 def _validate_on_duplicate(instance: object, attribute: Attribute[Any], value: Any) -> None:
@@ -79,9 +80,14 @@ class ImportOptions:
         """
         table = read_table(path, encoding=self.encoding, delimiter=self.delimiter, sheet=self.sheet)
         check_repeated(str(path), table.header)
+        columns = map_columns(table.columns, self.columns or {})
+        added = {*table.columns[len(drop_added(table.columns)) :]}
         return ContactReader(
             table=table,
-            columns=map_columns(table.columns, self.columns or {}),
+            # Those that an import has added to its rejected rows are for people.
+            columns=evolve(
+                columns, unused=tuple(name for name in columns.unused if name not in added)
+            ),
             region=self.region,
             all_numbers=self.all_numbers,
             update_if_exists=self.update_if_exists,

@@ -16,6 +16,11 @@ _ADDED = ("line", "code", "reason")
 _ADDED_PREFIXED = tuple(f"import_{name}" for name in _ADDED)
 
 
+def drop_added(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the columns without those of an earlier run, if this is a file of rejected rows."""
+    return columns[:-3] if columns[-3:] in (_ADDED, _ADDED_PREFIXED) else columns
+
+
 def write_rejected(path: Path, table: Table, rejected: Iterator[EntryOutcome]) -> bool:
     """Write the rejected rows to a CSV file that can be mended and imported as it is.
 
@@ -39,10 +44,7 @@ def write_rejected(path: Path, table: Table, rejected: Iterator[EntryOutcome]) -
     following = next(rejected, None)
     if following is None:
         return False
-    columns = table.columns
-    # Those of an earlier run, if this is the file of its rejected rows.
-    if columns[-3:] in (_ADDED, _ADDED_PREFIXED):
-        columns = columns[:-3]
+    columns = drop_added(table.columns)
     added = _ADDED_PREFIXED if {*_ADDED} & {*columns} else _ADDED
     # With the mark that Excel knows UTF-8 by.
     with open_to_replace(path, like=table.path, encoding="utf-8-sig") as file:

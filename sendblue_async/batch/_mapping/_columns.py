@@ -23,6 +23,8 @@ FIELDS = (
     "custom_variables",
 )
 _VARIABLE = "custom_variables."
+# What separates the columns of a file that is read by another delimiter.
+_SEPARATED = re.compile(r"\w[^\w\n]*[,;:|^~\t\x01\x1f][^\w\n]*\w")
 # There can be a "Phone 2", but only one column of any other field.
 _COUNTS = {"number": r"\d*"}
 
@@ -144,6 +146,13 @@ def _check_positions(names: Sequence[str], found: Mapping[str, Sequence[int]]) -
                 f"{_suggest_mapping(names[positions[0]], field)}.",
                 field="map",
             )
+    if not found["number"] and len(names) == 1 and _SEPARATED.search(names[0]):
+        raise ValidationError(
+            f"{_list_names(names)} was read as one column. Several need a comma, semicolon or tab "
+            "between them, which is detected if no delimiter is given. If it is one column of "
+            f"phone numbers, name it, as in {_suggest_mapping(names[0], 'number')}.",
+            field="map",
+        )
     if not found["number"]:
         raise ValidationError(
             f"No column was recognised as phone numbers; name one, as in "

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from ...exceptions import ValidationError
 from ...models import ContactCreate
-from .._sources._row import ERRORS, Problem, Row
+from .._sources._row import SHOWN_ERRORS, SPREADSHEET_ERROR, Problem, Row
 from .._sources._table import Table
 from ._columns import ColumnMapping
 from ._phone_numbers import parse_phone_number
@@ -27,10 +27,6 @@ _BATCH_ROWS = 50
 MOST_CHARACTERS = 1 << 17
 """How many characters a row may have in the cells that are used."""
 
-_SPREADSHEET_ERROR = Problem(
-    "spreadsheet_error",
-    "A cell holds an error of a spreadsheet, such as #N/A. Mend the formula, or empty the cell.",
-)
 _TOO_LONG = Problem(
     "row_too_long",
     f"The row has more than {MOST_CHARACTERS:,} characters in the columns that are used.",
@@ -135,8 +131,8 @@ class ContactReader:
             for label, position in self.columns.variables.items()
             if (cell := row.cells[position].strip())
         }
-        if not ERRORS.isdisjoint([*given.values(), *labelled.values()]):
-            return _SPREADSHEET_ERROR
+        if not SHOWN_ERRORS.isdisjoint([*given.values(), *labelled.values()]):
+            return SPREADSHEET_ERROR
         fields: dict[str, Any] = {**given}
         if "tags" in given:
             fields["tags"] = _parse_tags(given["tags"])

@@ -8,9 +8,9 @@ from typing import Any
 
 from ...exceptions import ConfigurationError
 from .._sources._extra import import_library
-from .._sources._row import Problem
+from .._sources._row import SHOWN_ERRORS, SPREADSHEET_ERROR, Problem
 
-# 4.41E+11, 14155550123.0, #NAME? and ######: what a spreadsheet makes of a number in a cell.
+# 4.41E+11, 14155550123.0 and ######: what a spreadsheet makes of a number in a cell.
 _DAMAGE = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+|[0-9]+[.,]0+|#.*")
 # From where libphonenumber begins to read, such as after "Tel. ", up to the parameters of a URI.
 _WRITTEN = re.compile(r"[+\uff0b\d][^;]*")
@@ -32,7 +32,7 @@ def check_region(region: str | None) -> str | None:
     if isinstance(region, str) and region.upper() in _phonenumbers().SUPPORTED_REGIONS:
         return region.upper()
     raise ConfigurationError(
-        f"region must be a two-letter country code such as 'US', not {region!a}."
+        f"region must be the two-letter code of a country, such as 'US' or 'GB', not {region!a}."
     )
 
 
@@ -69,6 +69,8 @@ def parse_phone_number(text: str, region: str | None) -> str | Problem:
     text = text.strip()
     if not text:
         return Problem("missing_number", "There is no number.")
+    if text in SHOWN_ERRORS:
+        return SPREADSHEET_ERROR
     if _DAMAGE.fullmatch(text):
         return Problem(
             "spreadsheet_number",

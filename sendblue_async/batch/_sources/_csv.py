@@ -12,7 +12,7 @@ from ._encoding import detect_text
 from ._file import SourceFile
 from ._format import Content, Format, ReadOptions
 from ._header import no_header_error
-from ._row import REPLACEMENT, Problem, Row, make_row
+from ._row import REPLACEMENT, UNDECODABLE, Problem, Row, make_row
 
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
 """What may stand between two cells, by its name."""
@@ -89,6 +89,10 @@ def read_header(
     header = headers[best]
     if header is None:
         raise no_header_error(name, "It has no row at all.")
+    if header.problem == UNDECODABLE:
+        raise no_header_error(
+            name, "Its first row is not text that can be read. Export the contacts as CSV in UTF-8."
+        )
     if header.problem:
         raise no_header_error(name, header.problem.reason)
     columns = tuple(map(unescape_formula, header.cells))

@@ -132,8 +132,14 @@ def _detect_utf16(start: bytes) -> str | None:
     if max(even, odd) * 4 <= len(line):
         return None
     if odd > even * 4:
-        return "utf-16-le"
-    return "utf-16-be" if even > odd * 4 else None
+        found = "utf-16-le"
+    elif even > odd * 4:
+        found = "utf-16-be"
+    else:
+        return None
+    text = line.decode(found, errors="replace").encode("latin-1", errors="ignore")
+    # Numbers of two bytes have as many zeros.
+    return None if text != text.translate(None, _CONTROLS) else found
 
 
 def detect_by_all_bytes(source: SourceFile, *, known: str | None) -> str:
@@ -162,10 +168,11 @@ def detect_by_all_bytes(source: SourceFile, *, known: str | None) -> str:
         rest = b"" if lines[-1].endswith((b"\n", b"\r")) else lines.pop()
         for line in lines:
             valid, broken = _count_line(line, valid, broken)
+    # In UTF-16 and other encodings such bytes are parts of letters.
+    if known in {None, "utf-8"} and controls > 8 and controls > size / 20:
+        raise _not_text_error(source)
     if known:
         return known
-    if controls > 8 and controls > size / 20:
-        raise _not_text_error(source)
     valid, broken = _count_line(rest, valid, broken)
     return "utf-8" if valid >= broken else "cp1252"
 

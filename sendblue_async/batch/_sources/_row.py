@@ -11,7 +11,17 @@ REPLACEMENT = "\ufffd"
 """Stands for what could not be read; a row with it is rejected until somebody has mended it."""
 
 ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"})
-"""What a spreadsheet shows, and writes into CSV, where a formula has no result."""
+"""What every spreadsheet shows where a formula has no result, as workbooks hold it."""
+
+SHOWN_ERRORS = ERRORS.union(
+    # Excel since dynamic arrays and linked data, and Google Sheets.
+    ("#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!", "#CONNECT!", "#BUSY!", "#UNKNOWN!"),
+    ("#EXTERNAL!", "#PYTHON!", "#GETTING_DATA", "#ERROR!"),
+    # Excel in German, and LibreOffice.
+    ("#NV", "#WERT!", "#BEZUG!", "#ZAHL!", "#ÜBERLAUF!"),
+    (f"Err:{number}" for number in range(501, 541)),
+)
+"""What spreadsheets show there, and write into CSV."""
 
 _NO_TEXT = re.compile(f"[\ud800-\udfff{REPLACEMENT}]")
 
@@ -48,6 +58,11 @@ class Row:
 UNDECODABLE = Problem(
     "undecodable",
     "Some of the row could not be read, now or by an earlier program. Mend each cell with U+FFFD.",
+)
+
+SPREADSHEET_ERROR = Problem(
+    "spreadsheet_error",
+    "A cell holds an error of a spreadsheet, such as #N/A. Mend the formula, or empty the cell.",
 )
 
 

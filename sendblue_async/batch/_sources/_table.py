@@ -12,7 +12,7 @@ from ...exceptions import ConfigurationError, ValidationError
 from ._file import file_version, make_path, open_source
 from ._format import Content, Format, ReadOptions
 from ._header import number_repeated
-from ._registry import FORMATS, find_format
+from ._registry import find_format
 from ._row import Row
 
 
@@ -106,7 +106,6 @@ def read_table(
 def _check_options(path: Path, format_: Format, options: ReadOptions) -> None:
     for name, value in asdict(options).items():
         if value is not None and name not in format_.options:
-            others = " or ".join(each.name for each in FORMATS if name in each.options)
             raise ConfigurationError(
-                f"{path} is not read as {others}, so it has no {name}. Leave the {name} out."
+                f"{path} is read as {format_.name}, which has no {name}. Leave the {name} out."
             )
