@@ -394,6 +394,27 @@ def test_a_formula_that_was_never_calculated_is_a_problem(tmp_path: Path) -> Non
     assert rows_of(path) == [first, second]
 
 
+@pytest.mark.parametrize("suffix", [".xlsx", ".ods"])
+def test_rows_of_nothing_but_such_formulas_are_rows(tmp_path: Path, suffix: str) -> None:
+    """Also below the last row with a value, where the library sees none."""
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".xlsx":
+        formula = '<c r="{0}"><f>A2</f></c>'
+        rows = [text_cell("A1", "number"), text_cell("A2", "x"), *map(formula.format, ("A3", "A5"))]
+        write_cells(path, "".join(f'<row r="{cell[7]}">{cell}</row>' for cell in rows))
+    else:
+        write(path, Sheet([["number"], ["x"], ["y"], [], ["y"]]))
+        formula_cell = b'<table:table-cell table:formula="of:=[.A2]"/>'
+        cell = rb"<table:table-cell [^>]*><text:p>y</text:p></table:table-cell>"
+        rewrite(path, "content.xml", lambda xml: re.sub(cell, formula_cell, xml))
+    first, *others = rows_of(path)
+    assert first == Row(2, ("x",))
+    assert [(row.line, row.problem and row.problem.code) for row in others] == [
+        (3, "formula_without_value"),
+        (5, "formula_without_value"),
+    ]
+
+
 def test_a_formula_whose_value_is_blank_is_blank(tmp_path: Path) -> None:
     """A formula may well come to an empty text."""
     path = write_cells(
@@ -627,7 +648,30 @@ def test_notes_on_repeated_cells_are_limited(tmp_path: Path, hidden: bool) -> No
     document = OpenDocumentSpreadsheet()
     document.spreadsheet.addElement(sheet)
     document.save(str(path))
-    with pytest.raises(ValidationError, match=r" reaches to cell [AP]1\d{6}, which is too far\. "):
+    with pytest.raises(ValidationError, match=r" has more than 1,048,576 hidden rows, merged ce"):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind"),
+    [
+        *((".xlsx", kind) for kind in ("hidden", "merged", "error")),
+        *((".ods", kind) for kind in ("hidden", "merged")),
+        (".xls", "hidden"),
+    ],
+)
+def test_notes_on_all_sheets_are_limited(
+    tmp_path: Path, suffix: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A workbook of two megabytes can have sixteen million errors, and all of them are noted."""
+    monkeypatch.setattr(_spreadsheet, "MOST_NOTES", 8)
+    rows = [["number", None], *[["#N/A" if kind == "error" else "x", None]] * 3]
+    hidden = frozenset({1, 2, 3} if kind == "hidden" else ())
+    wide = {row: [2] for row in (1, 2, 3)} if kind == "merged" else {}
+    sheets = [Sheet(rows, name, hidden=hidden, wide=wide) for name in ("one", "two", "three")]
+    assert len(rows_of(write(tmp_path / f"a{suffix}", *sheets[:2]))) == 3
+    path = write(tmp_path / f"b{suffix}", *sheets)
+    with pytest.raises(ValidationError, match=r" has more than 8 hidden rows, merged cells, and"):
         read_table(path)
 
 

@@ -16,7 +16,6 @@ from ._file import SourceFile
 from ._format import Format
 from ._row import ERRORS, REPLACEMENT
 from ._spreadsheet import (
-    MOST_REPEATED,
     SheetNotes,
     check_total_extent,
     has_many_digits,
@@ -63,7 +62,6 @@ class _Sheets:
         self._source = source
         self._row = self._column = 0
         self._rows = self._columns = 1
-        self._repeated = 0
         self._hidden = False
         self._cell: Attributes = {}
         self._shown: list[str] = []
@@ -83,7 +81,7 @@ class _Sheets:
             self._rows = int(attributes.get("table:number-rows-repeated", 1))
             self._hidden = attributes.get("table:visibility", "visible") != "visible"
         elif name == "table":
-            self.every.append(SheetNotes())
+            self.every.append(SheetNotes(taken=self.every[-1].taken if self.every else 0))
             self._row = 0
 
     def add_text(self, text: str) -> None:
@@ -105,6 +103,7 @@ class _Sheets:
         cell, notes = self._cell, self.every[-1]
         if int(cell.get("table:number-columns-spanned", 1)) > 1:
             notes.wide.add((self._row, self._column))
+            notes.take_one(self._source)
         text = None
         if _is_error(cell, shown):
             text = normalise_error(shown)
@@ -119,9 +118,7 @@ class _Sheets:
         notes.check_extent(self._source)
         if text is not None or (self._hidden and self._row not in notes.hidden):
             columns = self._columns if text is not None else 1
-            self._repeated += self._rows * columns - 1
-            if self._repeated > MOST_REPEATED:
-                raise notes.extent_error(self._source)
+            notes.check_taken(self._source, self._rows * columns)
             for row in range(self._row, last[0] + 1):
                 for column in range(self._column, self._column + columns):
                     notes.fill(row, column, text, hidden=self._hidden)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,8 @@ from ._row import ERRORS, REPLACEMENT, Problem, Row, make_row
 MOST_CELLS = 1 << 24
 """How many cells a sheet may reach over, of which each takes some 40 bytes, blank or not."""
 
-MOST_REPEATED = 1 << 20
-"""How many notes may be taken on cells and rows that a file has once and repeats."""
+MOST_NOTES = 1 << 20
+"""How many notes may be taken on cells and rows of all sheets, of which some take 400 bytes."""
 
 # Rows in which the header is looked for.
 _ROWS_OF_START = 50
@@ -61,6 +61,7 @@ class SheetNotes:
             was never calculated.
         wide: The cells that are merged over several columns, by row and column.
         unreadable: A cell with an error that the library does not know, and which error.
+        taken: How many notes were taken on cells and rows of this sheet and those before it.
     """
 
     rows: int = 0
@@ -69,15 +70,18 @@ class SheetNotes:
     texts: dict[int, dict[int, str]] = Factory(dict)
     wide: set[tuple[int, int]] = Factory(set)
     unreadable: tuple[int, int, str] | None = None
+    taken: int = 0
 
     def fill(self, row: int, column: int, text: str | None = None, *, hidden: bool = False) -> None:
         """Note a cell that has a value."""
         self.rows = max(self.rows, row + 1)
         self.columns = max(self.columns, column + 1)
-        if hidden:
+        if hidden and row not in self.hidden:
             self.hidden.add(row)
+            self.taken += 1
         if text is not None:
             self.texts.setdefault(row, {})[column] = text
+            self.taken += 1
 
     @property
     def cells(self) -> int:
@@ -92,6 +96,29 @@ class SheetNotes:
         """
         if self.cells > MOST_CELLS:
             raise self.extent_error(source)
+
+    def check_taken(self, source: SourceFile, more: int = 0) -> None:
+        """See that the notes, and those that are to be taken next, fit into memory.
+
+        Raises:
+            ValidationError: If they do not.
+        """
+        if self.taken + more > MOST_NOTES:
+            raise ValidationError(
+                f"{source.path} has more than {MOST_NOTES:,} hidden rows, merged cells, and cells "
+                "with an error, a formula without a value or a number of over 15 digits. Save the "
+                "sheet as CSV.",
+                field="path",
+            )
+
+    def take_one(self, source: SourceFile) -> None:
+        """Count a note that is taken on something else.
+
+        Raises:
+            ValidationError: If it does not fit into memory.
+        """
+        self.taken += 1
+        self.check_taken(source)
 
     def extent_error(self, source: SourceFile) -> ValidationError:
         """Make the error for a sheet that takes too much memory."""
@@ -274,7 +301,9 @@ def _is_phone(cell: str) -> bool:
 def _read_cells(sheet: Any, note: SheetNotes) -> Iterator[tuple[int, list[str]]]:
     """Read all rows as text, from the top of the sheet on, blank ones as well."""
     left = sheet.start[1] if sheet.start else 0
-    for row, values in enumerate(sheet.iter_rows()):
+    # The library ends with the last value, below which there may be formulas without one.
+    every = zip_longest(sheet.iter_rows(), range(note.rows), fillvalue=())
+    for row, (values, _) in enumerate(every):
         cells = [""] * left + [*map(_to_text, values)]
         for column, text in note.texts.get(row, {}).items():
             cells += [""] * (column + 1 - len(cells))

@@ -38,14 +38,15 @@ _ERRORS = {
 def inspect(source: SourceFile) -> list[SheetNotes]:
     """Take notes on each sheet."""
     stream = _read_stream(source)
-    every = []
+    every: list[SheetNotes] = []
     try:
         for kind, record in _iterate_records(stream, 0):
             if kind == _ENCRYPTION:
                 raise protected_error(source)
             if kind == _SHEET:
                 (start,) = struct.unpack_from("<I", record)
-                every.append(_take_notes(source, stream, start))
+                taken = every[-1].taken if every else 0
+                every.append(_take_notes(source, stream, start, SheetNotes(taken=taken)))
     except (struct.error, IndexError) as error:
         raise damaged_error(source) from error
     check_total_extent(every, source)
@@ -84,9 +85,8 @@ def _iterate_records(stream: bytes, start: int) -> Iterator[tuple[int, bytes]]:
         start += size
 
 
-def _take_notes(source: SourceFile, stream: bytes, start: int) -> SheetNotes:
+def _take_notes(source: SourceFile, stream: bytes, start: int, notes: SheetNotes) -> SheetNotes:
     """Take notes on the sheet that begins there."""
-    notes = SheetNotes()
     hidden = set()
     for kind, record in _iterate_records(stream, start):
         if kind == _ROW:
@@ -101,6 +101,7 @@ def _take_notes(source: SourceFile, stream: bytes, start: int) -> SheetNotes:
             if kind == _SEVERAL_NUMBERS:
                 (column,) = struct.unpack_from("<H", record, len(record) - 2)
             notes.fill(row, column, _find_error(kind, record), hidden=row in hidden)
+            notes.check_taken(source)
     return notes
 
 

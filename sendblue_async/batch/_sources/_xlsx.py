@@ -21,7 +21,14 @@ _CELL = re.compile(r"([A-Z]{1,3})([0-9]+)")
 def inspect(source: SourceFile) -> list[SheetNotes]:
     """Take notes on each sheet."""
     with open_archive(source) as archive:
-        return [_Sheet().read(archive, part) for part in _find_parts(archive)]
+        every: list[SheetNotes] = []
+        for part in _find_parts(archive):
+            notes = SheetNotes(taken=every[-1].taken if every else 0)
+            if part is not None:
+                sheet = _Sheet(source, notes)
+                parse_xml(archive, part, start=sheet.start, end=sheet.end, text=sheet.add_text)
+            every.append(notes)
+        return every
 
 
 def _find_parts(archive: zipfile.ZipFile) -> list[str | None]:
@@ -46,21 +53,16 @@ def _find_parts(archive: zipfile.ZipFile) -> list[str | None]:
 class _Sheet:
     """Takes notes on a sheet while its XML is read."""
 
-    def __init__(self) -> None:
-        self._notes = SheetNotes()
+    def __init__(self, source: SourceFile, notes: SheetNotes) -> None:
+        self._source = source
+        self._notes = notes
         self._row = self._column = -1
         self._hidden = False
         self._type = ""
         self._has_formula = self._has_value = False
         self._text: list[str] | None = None
 
-    def read(self, archive: zipfile.ZipFile, part: str | None) -> SheetNotes:
-        """Read the member with the cells of the sheet."""
-        if part is not None:
-            parse_xml(archive, part, start=self._start, end=self._end, text=self._add_text)
-        return self._notes
-
-    def _start(self, name: str, attributes: Attributes) -> None:
+    def start(self, name: str, attributes: Attributes) -> None:
         if name == "c":
             self._column += 1
             if reference := _CELL.fullmatch(attributes.get("r", "")):
@@ -79,12 +81,15 @@ class _Sheet:
             self._row = int(attributes["r"]) - 1 if "r" in attributes else self._row + 1
             self._column = -1
             self._hidden = attributes.get("hidden") in {"1", "true"}
+        elif name == "mergeCell":
+            # The library takes notes on those.
+            self._notes.take_one(self._source)
 
-    def _add_text(self, text: str) -> None:
+    def add_text(self, text: str) -> None:
         if self._text is not None:
             self._text.append(text)
 
-    def _end(self, name: str) -> None:
+    def end(self, name: str) -> None:
         if name != "c" or not (self._has_value or self._has_formula):
             return
         shown = "".join(self._text or ()).strip()
@@ -99,6 +104,8 @@ class _Sheet:
             text = shown
         self._text = None
         self._notes.fill(self._row, self._column, text, hidden=self._hidden)
+        if text is not None or self._hidden:
+            self._notes.check_taken(self._source)
 
 
 def _column_index(letters: str) -> int:
