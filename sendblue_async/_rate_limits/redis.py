@@ -365,6 +365,6 @@ def _module(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise ConfigurationError(
-            "RedisRateLimiter needs redis, which is not installed. Run: "
-            "pip install 'sendblue-async[redis]'"
+            "RedisRateLimiter needs redis, which is not installed. Run in your clone of "
+            "sendblue-async: pip install '.[redis]'"
         ) from error

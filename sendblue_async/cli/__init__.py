@@ -31,7 +31,7 @@ def main() -> None:
             raise
         sys.exit(
             f"The command line needs the package {error.name}; "
-            "install it with: pip install 'sendblue-async[cli]'"
+            "run in your clone of sendblue-async: pip install '.[cli]'"
         )
     if raises:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -771,7 +771,7 @@ except ConfigurationError as error:
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )
     assert run.stdout.startswith(f"Workbooks are imported with {library.replace('_', '-')}, which")
-    assert "pip install 'sendblue-async[excel]'" in run.stdout
+    assert "pip install '.[excel]'" in run.stdout
 
 
 def test_text_does_not_load_the_library(tmp_path: Path) -> None:

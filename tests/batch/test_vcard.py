@@ -278,7 +278,7 @@ def test_without_the_library_the_error_says_what_to_install(
     """It is known before any row is read."""
     monkeypatch.setitem(sys.modules, "vobject", None)
     monkeypatch.setitem(sys.modules, "vobject.base", None)
-    with pytest.raises(ConfigurationError, match=r"pip install 'sendblue-async\[batch\]'$"):
+    with pytest.raises(ConfigurationError, match=r"pip install '\.\[batch\]'$"):
         read(card("FN:A"))
 
 

@@ -206,5 +206,5 @@ except ConfigurationError as error:
     done = subprocess.run(
         [*PYTHON, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
-    assert "pip install 'sendblue-async[redis]'" in done.stdout
+    assert "pip install '.[redis]'" in done.stdout
     assert "hunter2" not in done.stdout
