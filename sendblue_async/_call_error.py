@@ -95,8 +95,11 @@ def _advise(
         advice.append("Pass update_if_exists=True to update it.")
     elif not advice and cls is AuthenticationError and failure.refused_token is not None:
         advice.append("Check the access token.")
-    elif not advice and cls in _ADVICE and (cls is not ConnectError or outcome == "not_sent"):
-        advice.append(_ADVICE[cls])
+    elif not advice:
+        if outcome == "not_sent" and cls in (ConnectError, TLSError):
+            advice.append("Nothing was sent.")
+        if (cls, failure.rule.outcome) in _ADVICE:
+            advice.append(_ADVICE[cls, failure.rule.outcome])
     return advice
 
 
@@ -114,10 +117,11 @@ _REPEAT_ADVICE = "It may have been done; sending it again does no harm."
 _REPEAT_CREATE_ADVICE = (
     "It may have been done; sending it again does no harm, and is refused with 409 if it was."
 )
-_ADVICE: Mapping[type[SendblueError], str] = {
-    AuthenticationError: "Check the API key and secret.",
-    ConnectError: "Nothing was sent.",
-    PermissionDeniedError: "Check what the account may do.",
-    TLSError: "Nothing was sent; check the base URL, the certificates and any proxy.",
-    UnexpectedRedirectError: "Redirects are not followed; check the base URL.",
+# By the error and the outcome of the last attempt: a caller's own function, which is to give a
+# token, may raise the first two as well, and nothing was sent then.
+_ADVICE: Mapping[tuple[type[SendblueError], Outcome], str] = {
+    (AuthenticationError, "rejected"): "Check the API key and secret.",
+    (PermissionDeniedError, "rejected"): "Check what the account may do.",
+    (TLSError, "not_sent"): "Check the base URL, the certificates and any proxy.",
+    (UnexpectedRedirectError, "rejected"): "Redirects are not followed; check the base URL.",
 }

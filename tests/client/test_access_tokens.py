@@ -371,6 +371,8 @@ async def test_what_will_not_pass_ends_a_batch(
         await connect(server, give_later if is_async else give).create_contact(NUMBER)
     assert type(caught.value) is kind
     assert (caught.value.outcome, server.requests) == ("not_sent", [])
+    # There are no keys to check, and the account was not asked.
+    assert "Check" not in str(caught.value)
 
 
 async def test_what_the_function_raises_after_a_refusal(serve: Any, connect: Any) -> None:

@@ -72,9 +72,7 @@ async def test_no_connection_is_told_with_host_port_reason_and_attempts(
     address = scene.url.partition("://")[2]
     address += "" if ":" in address else ":443"
     times = r"\(1 attempt\)" if isinstance(caught.value, TLSError) else r"\(2 attempts\)"
-    said = (
-        f"Cannot connect to {re.escape(address)}: {REASONS[ending]} {times}. Nothing was sent[.;]"
-    )
+    said = rf"Cannot connect to {re.escape(address)}: {REASONS[ending]} {times}. Nothing was sent\."
     assert re.match(said, str(caught.value)), str(caught.value)
 
 

@@ -62,7 +62,7 @@ async def test_what_is_wrong_is_in_the_error(
     """The cause names what TLS complained of, the message what to check; nothing was sent."""
     scene = await FAILURES[ending](Setting(stack=stack, authority=authority))
     client = connect(scene.url, **scene.options)
-    with pytest.raises(TLSError, match="check the base URL, the certificates") as caught:
+    with pytest.raises(TLSError, match="Check the base URL, the certificates") as caught:
         await client.create_contact(NUMBER)
     assert reason in str(caught.value.cause)
     assert (caught.value.outcome, scene.requests) == ("not_sent", [])

@@ -10,6 +10,7 @@ from sendblue_async._redaction import Secret
 from sendblue_async._retry import Failure
 from sendblue_async._retry_rules import RULES, FailureKind, Rule, rule_for
 
+from .test_retry import ALL_RULES, show_rule
 from .test_wire import HTML, RAW, error, failed
 
 STATUS_FAILURE = Failure(
@@ -62,17 +63,6 @@ def test_an_error_has_every_field() -> None:
     }
 
 
-def show_rule(rule: Rule) -> str:
-    """What a test of a rule is called by."""
-    return f"{rule.outcome}-{rule.retryable.name}"
-
-
-ALL_RULES = [
-    *dict.fromkeys(rule_for(s, has_retry_after=t) for s in range(300, 600) for t in (True, False)),
-    *dict.fromkeys(RULES[ending] for ending in FailureKind),
-]
-
-
 @pytest.mark.parametrize("rule", ALL_RULES, ids=show_rule)
 def test_doubt_about_one_attempt_is_doubt_about_the_call(rule: Rule) -> None:
     """An earlier attempt that may have been applied makes the outcome of the call unknown."""
@@ -106,6 +96,7 @@ def test_what_an_earlier_attempt_reached_the_server_with_was_sent(rule: Rule) ->
     told = error(Failure(rule=rule, message="failed"), attempts=2, reached_server=True)
     assert type(told) is rule.error
     assert told.outcome == ("rejected" if rule.outcome == "not_sent" else rule.outcome)
+    assert "Nothing was sent" not in str(told)
     if rule.error is exceptions.ConnectError:
         words = "Failed" if rule.outcome == "not_sent" else "POST /api/v2/contacts failed"
         assert str(told) == f"{words} (2 attempts)."
@@ -131,7 +122,7 @@ def test_what_an_earlier_attempt_reached_the_server_with_was_sent(rule: Rule) ->
         (Failure(rule=RULES[FailureKind.NO_CONNECTION], message="cannot connect to a:443: why"), 1,
          "Cannot connect to a:443: why (1 attempt). Nothing was sent."),
         (Failure(rule=RULES[FailureKind.BAD_TLS], message="cannot connect to a:443: why"), 1,
-         "Cannot connect to a:443: why (1 attempt). Nothing was sent; check the base URL, "
+         "Cannot connect to a:443: why (1 attempt). Nothing was sent. Check the base URL, "
          "the certificates and any proxy."),
     ],
 )  # fmt: skip
