@@ -176,8 +176,8 @@ class AccessTokens:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The header that carries the token, if there is one already."""
-        return {"authorization": f"Bearer {self._token or ''}"}
+        """The header that carries a token; each request puts its own into it."""
+        return {"authorization": ""}
 
     @property
     def account(self) -> str:

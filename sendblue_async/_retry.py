@@ -14,7 +14,8 @@ class RetryBudget:
     """A budget for the retries of one client, so that it does not answer an outage with a storm.
 
     Each failed attempt takes a token and each success gives one back; at or below half, nothing
-    is retried. Below 50 % failures it does not bite. Design and numbers: gRPC A6.
+    is retried. Below 50 % failures it does not bite. The design is the retry throttling of
+    gRPC's proposal A6.
     """
 
     def __init__(self, tokens: int = 100) -> None:

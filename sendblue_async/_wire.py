@@ -24,10 +24,7 @@ from ._retry import Failure
 from ._retry_after import parse_retry_after
 from ._retry_rules import RULES, Effect, FailureKind, Rule, rule_for
 from ._spellings import spellings
-from .exceptions import (
-    UnexpectedRedirectError,
-    ValidationError,
-)
+from .exceptions import UnexpectedRedirectError, ValidationError
 from .models import Contact, ContactPage, RawResponse, Response, ResponseMeta
 
 T = TypeVar("T")

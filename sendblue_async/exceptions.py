@@ -6,7 +6,7 @@
     ├── ConfigurationError             keys, base URL or an option is missing or wrong
     │   └── JournalError               the journal of an import cannot be used
     ├── ValidationError (ValueError)   a value cannot be sent; says which field
-    ├── ConnectError                   no connection was made
+    ├── ConnectError                   no request was sent: no connection, token or time
     ├── TLSError                       the server's certificate or TLS is not acceptable
     ├── OutcomeUnknownError            the request left, and no answer came back
     └── APIError                       the server answered, but not with what was asked for
@@ -169,14 +169,17 @@ class ValidationError(SendblueError, ValueError):
 
 
 class ConnectError(SendblueError):
-    """No connection was made: DNS, refused, unreachable or timed out.
+    """There was no connection, no access token, or no time left to send the request.
 
     Nothing was sent, unless ``outcome`` says that an earlier attempt was ``"rejected"``.
     """
 
 
 class TLSError(SendblueError):
-    """The server's certificate or its TLS is not acceptable. Nothing was sent."""
+    """The certificate or the TLS of the server, or of a proxy, is not acceptable.
+
+    Nothing was sent, unless ``outcome`` says that an earlier attempt was ``"rejected"``.
+    """
 
 
 class OutcomeUnknownError(SendblueError):
@@ -215,7 +218,10 @@ class ContactExistsError(APIError):
 
 
 class RateLimitError(APIError):
-    """Too many requests (429); ``retry_after`` has the seconds to wait, where known."""
+    """Too many requests: a 429, or a rate limit that would send the call after its deadline.
+
+    ``retry_after`` has the seconds to wait, where known.
+    """
 
 
 class ServerError(APIError):

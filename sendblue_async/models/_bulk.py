@@ -90,9 +90,10 @@ class BulkContact:
         else:
             raise ValidationError(f"a contact must be a mapping, not {show(contact)}.")
         # What a contact to be created has no value for is nothing that could be dropped.
-        blank = [name for name in fields_dict(ContactCreate) if given.get(name) is None]
-        for name in blank:
-            given.pop(name, None)
+        fields = fields_dict(ContactCreate)
+        given = {
+            name: value for name, value in given.items() if value is not None or name not in fields
+        }
         given |= {name: CLEAR if value is None else value for name, value in extra.items()}
         return cls(**{"number": None, **preferred_spellings(given, cls)})
 
@@ -110,8 +111,8 @@ def _entries(
         try:
             entry = BulkContact.of(contact)
         except ValidationError as error:
-            field = f"{name}.{error.field}" if error.field else name
-            raise ValidationError(f"{name}: {error}", field=field) from None
+            at_fault = f"{name}.{error.field}" if error.field else name
+            raise ValidationError(f"{name}: {error}", field=at_fault) from None
         if entry.number in entries:
             raise ValidationError(
                 f"{name} has the number {redact_numbers(entry.number)}, which stands before it "
