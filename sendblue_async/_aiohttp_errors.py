@@ -9,7 +9,7 @@ from aiohttp.http_exceptions import LineTooLong
 
 from ._connect_reasons import explain_no_connection
 from ._pool import MAX_HEADER_SIZE
-from ._redaction import redact_numbers
+from ._redaction import find_chain, redact_cause
 from ._retry import Failure
 from ._retry_rules import RULES, FailureKind
 from ._settings import Settings
@@ -42,15 +42,17 @@ def read_error(
     if not message:
         proxy = settings.proxy.url if settings.proxy else None
         message = explain_no_connection(error, settings.base_url, proxy, connect_timeout)
-    shown = [f"{type(link).__name__}: {link}" for link in _chain(error)]
-    redacted = [redact_numbers(settings.redact(text)) for text in shown]
+    for link in find_chain(error):
+        # aiohttp's frames hold the request's headers, and so the keys.
+        link.__traceback__ = None
+    # A server that sends the keys back as something other than HTTP gets them quoted, and some
+    # quote the number in a request's.
+    cause, cause_text = redact_cause(error, settings.redact)
     return Failure(
         rule=RULES[kind],
         message=message,
-        # A server that sends the keys back as something other than HTTP gets them quoted, and
-        # some quote the number in a request's.
-        cause=error if shown == redacted else None,
-        cause_text=redacted[0],
+        cause=cause,
+        cause_text=cause_text,
         timed_out=isinstance(error, asyncio.TimeoutError),
     )
 
@@ -69,23 +71,9 @@ def _classify(error: BaseException, was_sent: bool) -> tuple[FailureKind, str]:
     if isinstance(error, aiohttp.ClientPayloadError):
         return FailureKind.UNREADABLE, "got an answer that was cut short"
     if isinstance(error, aiohttp.ClientResponseError):
-        if any(isinstance(link, LineTooLong) for link in _chain(error)):
+        if any(isinstance(link, LineTooLong) for link in find_chain(error)):
             kilobytes = MAX_HEADER_SIZE // 2**10
             message = f"got an answer with a header of more than {kilobytes} kB"
             return FailureKind.UNREADABLE, message
         return FailureKind.UNREADABLE, "got an answer that is not HTTP"
     return FailureKind.LOST, "lost the connection before an answer came"
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    """An error and those behind it, their tracebacks dropped.
-
-    aiohttp's frames hold the request's headers, and so the keys.
-    """
-    links: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None and link not in links:
-        link.__traceback__ = None
-        links.append(link)
-        link = link.__cause__ or link.__context__
-    return links

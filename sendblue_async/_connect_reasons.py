@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
+from ._redaction import find_chain
 from ._wire import format_seconds
 
 _SYSTEM = {
@@ -131,10 +132,9 @@ def _was_in_handshake(error: BaseException) -> bool:
     Only the frames of its traceback show that: the socket is connected before ``asyncio`` makes
     it a connection.
     """
-    link: BaseException | None = error
-    while link is not None:
-        names = [frame.f_code.co_name for frame, _ in traceback.walk_tb(link.__traceback__)]
-        if {"create_connection", "start_tls"} & {*names}:
-            return True
-        link = link.__cause__ or link.__context__
-    return False
+    names = {
+        frame.f_code.co_name
+        for link in find_chain(error)
+        for frame, _ in traceback.walk_tb(link.__traceback__)
+    }
+    return not names.isdisjoint({"create_connection", "start_tls"})

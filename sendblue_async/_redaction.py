@@ -190,3 +190,27 @@ def redact_excerpt(
     if on_one_line:
         words = " ".join("".join(char if char.isprintable() else " " for char in words).split())
     return redact_numbers(words)[:length]
+
+
+def find_chain(error: BaseException) -> list[BaseException]:
+    """Find an error and those behind it, as a traceback shows them."""
+    links: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in links:
+        links.append(link)
+        link = link.__cause__ or link.__context__
+    return links
+
+
+def redact_cause(
+    error: BaseException, redact_secrets: Callable[[str], str]
+) -> tuple[BaseException | None, str]:
+    """Return an error and its words; instead of it ``None``, if a secret or number is in the chain.
+
+    Args:
+        error: The error.
+        redact_secrets: Masks the secrets, as :func:`make_redactor` makes one.
+    """
+    shown = [f"{type(link).__name__}: {link}" for link in find_chain(error)]
+    redacted = [redact_numbers(redact_secrets(text)) for text in shown]
+    return error if shown == redacted else None, redacted[0]

@@ -19,6 +19,7 @@ from ._exchange import Identity, exchange, make_timeout
 from ._options import Timeouts
 from ._pool import ClientSession, Pool, Pools, TraceConfig
 from ._rate_limits import RateLimiter, make_rate_limiter
+from ._redaction import redact_cause
 from ._retry import CallState, Failure, RetryBudget
 from ._retry_policy import RetryPolicy
 from ._retry_rules import RULES, Effect, FailureKind, Retryable, Rule
@@ -325,9 +326,8 @@ class Transport:
     def _describe_cause(self, token: NoToken) -> dict[str, Any]:
         if token.cause is None:
             return {}
-        text = f"{type(token.cause).__name__}: {token.cause}"
-        redacted = self._settings.redact(text)
-        return {"cause": token.cause if text == redacted else None, "cause_text": redacted}
+        cause, text = redact_cause(token.cause, self._settings.redact)
+        return {"cause": cause, "cause_text": text}
 
     def enter(self) -> None:
         """Begin a block that makes calls, also after a close."""

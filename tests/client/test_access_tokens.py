@@ -375,6 +375,27 @@ async def test_what_will_not_pass_ends_a_batch(
     assert "Check" not in str(caught.value)
 
 
+@pytest.mark.parametrize("behind", [False, True])
+async def test_what_the_function_raises_shows_no_number(
+    serve: Any, connect: Any, behind: bool
+) -> None:
+    """An error that quotes one, or has one behind it, is told in words with the number cut."""
+    server = await serve(contact(NUMBER))
+
+    def give() -> str:
+        try:
+            raise VaultError(f"sealed for {NUMBER}")
+        except VaultError as error:
+            if behind:
+                raise VaultError("closed") from error
+            raise
+
+    with pytest.raises(ConnectError) as caught:
+        await connect(server, give).create_contact(NUMBER)
+    assert caught.value.cause == f"VaultError: {'closed' if behind else 'sealed for …0123'}"
+    assert caught.value.__cause__ is None
+
+
 async def test_what_the_function_raises_after_a_refusal(serve: Any, connect: Any) -> None:
     """The error tells of both: the attempt that was refused, and why there was no other token."""
     server = await serve(REFUSED)
