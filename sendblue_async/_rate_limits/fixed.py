@@ -103,9 +103,6 @@ class FixedRateLimiter(RateLimiter):
         outer = self._parent.paused_until() if self._parent else 0.0
         return max(self._paused_until, outer)
 
-    def on_accepted(self, now: float) -> None:
-        """Learn that the server took a request; a fixed rate has nothing to learn from it."""
-
     def on_throttled(self, now: float) -> None:
         """Learn that the server answered 429; a fixed rate only counts it."""
         self.throttled += 1
