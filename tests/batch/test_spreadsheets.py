@@ -564,6 +564,28 @@ def test_xml_that_declares_what_it_means_is_refused(tmp_path: Path) -> None:
         read_table(path)
 
 
+@pytest.mark.parametrize(("depth", "refused"), [(900, False), (1_000, True)])
+@pytest.mark.parametrize(
+    ("name", "member", "end"),
+    [
+        ("a.xlsx", "xl/worksheets/sheet1.xml", b"</worksheet>"),
+        ("a.ods", "content.xml", b"</office:spreadsheet>"),
+    ],
+)
+def test_xml_nested_without_end_is_refused(
+    tmp_path: Path, name: str, member: str, end: bytes, depth: int, refused: bool
+) -> None:
+    """Each open element takes memory, and a small archive can have a hundred million."""
+    path = write(tmp_path / name, Sheet([["number"], ["x"]]))
+    nested = b"<a>" * depth + b"</a>" * depth
+    rewrite(path, member, lambda xml: xml.replace(end, nested + end))
+    if refused:
+        with pytest.raises(ValidationError, match=r" is a damaged workbook\. "):
+            read_table(path)
+    else:
+        assert rows_of(path) == [Row(2, ("x",))]
+
+
 def test_an_encrypted_member_is_a_password(tmp_path: Path) -> None:
     """ZIP archives have passwords of their own."""
     path = write(tmp_path / "a.xlsx", Sheet([["number"], ["x"]]))

@@ -18,6 +18,9 @@ ZIP = b"PK\x03\x04"
 LARGEST = 1 << 29
 """How many bytes an archive may have when it is unpacked: those of half a million long rows."""
 
+# How many elements may stand in each other.
+_DEEPEST = 1_000
+
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -107,12 +110,26 @@ def parse_xml(
     parser = expat.ParserCreate()
     parser.buffer_text = True
 
+    depth = 0
+
     def refuse(*declaration: object) -> None:
         raise ValueError("No such file declares what its XML means.")
 
+    def start_element(name: str, attributes: Attributes) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > _DEEPEST:
+            raise ValueError("Expat takes memory for each element that is open.")
+        start(name.rpartition(":")[2], attributes)
+
+    def end_element(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+        end(name.rpartition(":")[2])
+
     parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler = lambda name, attributes: start(name.rpartition(":")[2], attributes)
-    parser.EndElementHandler = lambda name: end(name.rpartition(":")[2])
+    parser.StartElementHandler = start_element
+    parser.EndElementHandler = end_element
     parser.CharacterDataHandler = text
     with archive.open(member) as content:
         parser.ParseFile(content)
