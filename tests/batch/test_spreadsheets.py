@@ -33,6 +33,13 @@ from .workbooks import SUFFIXES, Sheet, rewrite, text_cell, write, write_cells
 
 WRITTEN = Path(__file__).parents[1] / "data" / "workbooks"
 each_format = pytest.mark.parametrize("suffix", SUFFIXES)
+SEVERAL = (
+    Sheet([], "Blank"),
+    Sheet([["number"], ["hidden"]], "Hidden", visible=False),
+    Sheet([["number"], ["first"]], "Kontakte"),
+    Sheet([["number"], ["second"]], "2"),
+    Sheet([["number"], ["third"]], "Zoë 🚀"),
+)
 
 
 def rows_of(path: Path, **options: Any) -> list[Row]:
@@ -171,14 +178,7 @@ def test_what_libreoffice_writes(suffix: str) -> None:
 @each_format
 def test_the_first_visible_sheet_with_rows_is_read(tmp_path: Path, suffix: str) -> None:
     """What other sheets there are is told; blank and hidden ones are none."""
-    path = write(
-        tmp_path / f"a{suffix}",
-        Sheet([], "Blank"),
-        Sheet([["number"], ["hidden"]], "Hidden", visible=False),
-        Sheet([["number"], ["first"]], "Kontakte"),
-        Sheet([["number"], ["second"]], "2"),
-        Sheet([["number"], ["third"]], "Zoë 🚀"),
-    )
+    path = write(tmp_path / f"a{suffix}", *SEVERAL)
     table = read_table(path)
     assert (table.sheet, table.other_sheets) == ("Kontakte", ("2", "Zoë 🚀"))
     assert [row.cells for row in table.rows()] == [("first",)]
@@ -201,14 +201,7 @@ def test_a_sheet_is_given_by_name_or_number(
     tmp_path: Path, suffix: str, sheet: str | int, text: str
 ) -> None:
     """Hidden ones only by name."""
-    path = write(
-        tmp_path / f"a{suffix}",
-        Sheet([], "Blank"),
-        Sheet([["number"], ["hidden"]], "Hidden", visible=False),
-        Sheet([["number"], ["first"]], "Kontakte"),
-        Sheet([["number"], ["second"]], "2"),
-        Sheet([["number"], ["third"]], "Zoë 🚀"),
-    )
+    path = write(tmp_path / f"a{suffix}", *SEVERAL)
     table = read_table(path, sheet=sheet)
     assert [row.cells for row in table.rows()] == [(text,)]
     assert table.sheet not in table.other_sheets
@@ -413,6 +406,16 @@ def test_rows_of_nothing_but_such_formulas_are_rows(tmp_path: Path, suffix: str)
         (3, "formula_without_value"),
         (5, "formula_without_value"),
     ]
+
+
+def test_a_formula_right_of_the_table_is_no_problem(tmp_path: Path) -> None:
+    """Nothing there is read, so that nothing there can be missing."""
+    path = write_cells(
+        tmp_path / "a.xlsx",
+        f"<row>{text_cell('A1', 'number')}{text_cell('B1', 'name')}</row>"
+        f'<row>{text_cell("A2", "x")}{text_cell("B2", "y")}<c r="C2"><f>1+1</f></c></row>',
+    )
+    assert rows_of(path) == [Row(2, ("x", "y"))]
 
 
 def test_a_formula_whose_value_is_blank_is_blank(tmp_path: Path) -> None:
