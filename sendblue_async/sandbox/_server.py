@@ -160,6 +160,11 @@ class Sandbox:
 
     @faults.setter
     def faults(self, faults: Faults) -> None:
+        if not isinstance(faults, Faults):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(
+                f"faults must be Faults, such as Faults(reset=0.1), or Faults() for none, not "
+                f"{faults!r}."
+            )
         self._schedule.faults = faults
         self._store.lag = self._verified.lag = faults.read_lag
 

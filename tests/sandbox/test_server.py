@@ -276,6 +276,18 @@ async def test_an_impossible_address_is_a_clear_error() -> None:
         await Sandbox(host="fe80::1%none", port=80).start()
 
 
+@pytest.mark.parametrize("faults", [None, {"reset": 1.0}, "reset=1"])
+async def test_what_are_no_faults_changes_nothing(start: Any, faults: Any) -> None:
+    """The message says how they are written, and the sandbox serves as before."""
+    api = await start()
+    with pytest.raises(TypeError, match=r"^faults must be Faults, .* or Faults\(\) for none"):
+        api.sandbox.faults = faults
+    assert (await api.create()).status == 200
+    if faults is not None:
+        with pytest.raises(TypeError, match=r"^faults must be Faults"):
+            Sandbox(faults=faults)
+
+
 async def test_a_start_that_fails_late_frees_the_port(tmp_path: Any) -> None:
     """When the TLS context cannot be used, the port and the contact file are let go."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
