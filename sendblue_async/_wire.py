@@ -328,8 +328,9 @@ def _fail_refused(
 
 
 def format_seconds(seconds: float) -> str:
-    """Write seconds as people do, to the tenth: ``"120 s"``."""
-    return f"{seconds:.1f}".removesuffix(".0") + " s"
+    """Write seconds as people do, to the tenth or, below that, the thousandth: ``"120 s"``."""
+    text = f"{seconds:.1f}" if seconds >= 0.1 else f"{seconds:.3f}"
+    return f"{text.rstrip('0').rstrip('.')} s"
 
 
 def find_request_id(headers: Mapping[str, str], redact: Callable[[str], str]) -> str | None:

@@ -49,7 +49,7 @@ TWICE = RetryPolicy(attempts=2, base=0)
 REASONS = {
     "name unknown to DNS": "name not found",
     "connection refused": "connection refused",
-    "connect timeout": r"timed out after 0\.1 s",
+    "connect timeout": r"timed out after 0\.05 s",
     "TLS handshake timeout": r"TLS handshake timed out after 0\.1 s",
     "reset in the TLS handshake": "connection reset",
     "closed in the TLS handshake": "connection closed",

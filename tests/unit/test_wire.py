@@ -27,6 +27,7 @@ from sendblue_async._wire import (
     Reply,
     add_query,
     check_method,
+    format_seconds,
     make_reader,
     read_raw,
     read_reply,
@@ -634,3 +635,13 @@ def test_a_segment_never_leaves_its_place(text: str) -> None:
     segment = operation.call(number=text).path.removeprefix("/a/")
     assert add_query(f"/a/{segment}", {}) == f"/a/{segment}"
     assert not set("/?#+&\\") & set(segment)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(120.0, "120 s"), (10, "10 s"), (1.5, "1.5 s"), (0.25, "0.2 s"), (0.1, "0.1 s"),
+     (0.05, "0.05 s"), (0.004, "0.004 s")],
+)  # fmt: skip
+def test_seconds_are_shown_as_people_write_them(seconds: float, words: str) -> None:
+    """Tenths are enough, unless there are none."""
+    assert format_seconds(seconds) == words
