@@ -213,7 +213,9 @@ def open_spreadsheet(
                 width = len(header)
                 cells = [*cells[:width], *[""] * (width - len(cells))]
                 if "".join(cells).strip():
-                    problem = _NO_VALUE if REPLACEMENT in note.texts.get(row, {}).values() else None
+                    noted = note.texts.get(row, {}).items()
+                    missing = any(column < width and text == REPLACEMENT for column, text in noted)
+                    problem = _NO_VALUE if missing else None
                     yield make_row(row + 1, map(unescape_formula, cells), problem)
 
     return Content(
