@@ -97,6 +97,16 @@ def test_an_unknown_encoding_is_refused(read: Read, name: str) -> None:
         read(b"a,b\n", encoding=name)
 
 
+@pytest.mark.parametrize("name", ["utf-16", "utf-32", "idna", "punycode", "undefined"])
+@pytest.mark.parametrize("content", [b"number,name\n1,\xff\n", b'{"number": "1"}\n'])
+def test_an_encoding_in_which_nothing_can_be_read_is_refused(
+    read: Read, content: bytes, name: str
+) -> None:
+    """A byte order mark that it must have is missing, or it cannot mark what is not text."""
+    with pytest.raises(ConfigurationError, match=f"cannot be read as {name}. Leave the encoding"):
+        read(content, encoding=name)
+
+
 def test_a_few_broken_lines_do_not_make_a_file_windows_1252(read: Read) -> None:
     """In a UTF-8 file only the broken rows are undecodable, with U+FFFD for what is broken."""
     good = "+14155550123,Zoë\n".encode()

@@ -196,7 +196,19 @@ def read_lines(source: SourceFile, encoding: str) -> Iterator[str]:
 
     Raises:
         ValidationError: If a line is longer than :data:`LONGEST_LINE`.
+        ConfigurationError: If nothing can be read in this encoding.
     """
+    try:
+        yield from _decode_lines(source, encoding)
+    except UnicodeError:
+        # A byte order mark is missing, or the encoding cannot go on after what is not text.
+        raise ConfigurationError(
+            f"{source.path} cannot be read as {encoding}. Leave the encoding out to have it "
+            "detected, or give another one."
+        ) from None
+
+
+def _decode_lines(source: SourceFile, encoding: str) -> Iterator[str]:
     mark = "\ufeff"
     with io.TextIOWrapper(source, encoding, errors="sendblue_async.mark", newline="") as text:
         for line in iter(partial(text.readline, LONGEST_LINE), ""):
