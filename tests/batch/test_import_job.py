@@ -164,6 +164,29 @@ async def test_progress_is_reported_by_the_job(client: SendblueClient, path: Pat
     assert first.seconds <= report.seconds
 
 
+async def test_what_progress_raises_in_an_outage_ends_the_import(
+    server: Sandbox, client: SendblueClient, path: Path
+) -> None:
+    """Nothing is committed then that would report it; the rest can be resumed."""
+    server.faults = Faults(server_error=1)
+
+    def give_up(progress: ImportProgress) -> None:
+        if progress.waiting:
+            raise ZeroDivisionError
+
+    job = job_of(client, path, SLOW, progress=give_up)
+    async with job:
+        running = asyncio.create_task(job.run())
+        ended, _ = await asyncio.wait([running], timeout=20)
+    assert ended == {running}
+    with pytest.raises(ZeroDivisionError):
+        await running
+    assert job.report is not None
+    assert job.report.remaining + job.report.unknown == ROWS
+    server.faults = Faults()
+    assert (await job_of(client, path, QUICK, resume=True).run()).created == ROWS
+
+
 async def test_contacts_in_flight_share_bulk_requests(
     server: Sandbox, client: SendblueClient, tmp_path: Path
 ) -> None:

@@ -76,7 +76,7 @@ class ImportJob:
         self._workers = workers
         self._account = account
         self._resume = resume
-        self._ticker = ProgressTicker(progress, self._measure)
+        self._ticker = ProgressTicker(progress, self._measure, stop=workers.stop)
         self._queue: JournaledQueue | None = None
         self._started_at = 0.0
         self._is_checked = False

@@ -18,15 +18,19 @@ class ProgressTicker:
     Args:
         progress: The function, if anybody wants to know.
         measure: Says how far the import is now.
+        stop: Called if the function raises while nothing else happens, to end the import.
     """
 
     def __init__(
         self,
         progress: Callable[[ImportProgress], object] | None,
         measure: Callable[[], ImportProgress],
+        *,
+        stop: Callable[[], object],
     ) -> None:
         self._progress = progress
         self._measure = measure
+        self._stop = stop
 
     def report(self) -> None:
         """Report the progress now."""
@@ -35,7 +39,7 @@ class ProgressTicker:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Report the progress every second until the end of the block."""
+        """Report the progress every second until the end of the block, which raises what fails."""
         task = asyncio.create_task(self._tick())
         try:
             yield
@@ -47,4 +51,8 @@ class ProgressTicker:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(_INTERVAL)
-            self.report()
+            try:
+                self.report()
+            except BaseException:
+                self._stop()
+                raise
