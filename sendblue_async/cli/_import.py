@@ -256,9 +256,15 @@ def _print_result(report: ImportReport, path: Path | None, *, sandbox: bool) -> 
     if sandbox:
         document["journal"] = None
     elif not report.finished:
-        arguments = [word for word in sys.argv[1:] if word != "--resume"]
-        print_stderr(f"To resume: sendblue-async {shlex.join([*arguments, '--resume'])}")
+        print_stderr(f"To resume: sendblue-async {shlex.join(_add_resume(sys.argv[1:]))}")
     return path is None or write_report(path, document, like=report.path)
+
+
+def _add_resume(arguments: list[str]) -> list[str]:
+    """Give the arguments the option ``--resume``, before a ``--`` that ends the options."""
+    arguments = [word for word in arguments if word != "--resume"]
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    return [*arguments[:end], "--resume", *arguments[end:]]
 
 
 def _print_report(report: ImportReport) -> None:

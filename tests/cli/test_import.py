@@ -171,6 +171,19 @@ def test_an_import_that_fails_can_be_gone_on_with(
     assert (done.code, done.err, len(sandbox.contacts)) == (0, "", 3)
 
 
+def test_a_file_whose_name_looks_like_an_option_can_be_resumed(
+    home: dict[str, str], sandbox: Sandbox, run_here: Run
+) -> None:
+    """The command that resumes has its option before the sign that ends the options."""
+    written(home, numbers(3)).rename(Path(home["HOME"], "-x.csv"))
+    environment = home | account(sandbox)
+    done = run_here(environment | {"SENDBLUE_API_SECRET": "wrong"}, "import", "--", "-x.csv")
+    way = done.err.splitlines()[0]
+    assert way == "To resume: sendblue-async import --resume -- -x.csv"
+    done = run_here(environment, *way.split()[3:])
+    assert (done.code, done.err, len(sandbox.contacts)) == (0, "", 3)
+
+
 def test_rejected_rows_that_cannot_be_written_hide_no_counts(
     home: dict[str, str], sandbox: Sandbox, run_here: Run
 ) -> None:
