@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import cast
+from typing import Any
 
 from ..exceptions import ConfigurationError
 from .base import RateLimiter
@@ -14,7 +14,7 @@ MAX_PAUSE = 300.0
 PROBE = 5.0
 
 
-def check_rate(name: str, rate: float) -> None:
+def check_rate(name: str, rate: Any, *, others: str = "") -> None:
     """Refuse what is no rate, without showing it: it may be a URL with a password.
 
     Raises:
@@ -26,13 +26,12 @@ def check_rate(name: str, rate: float) -> None:
         shown = f"the class {rate.__name__}"
     else:
         shown = repr(rate) if isinstance(rate, (int, float)) else f"a {type(rate).__name__}"
-    others = ", or a RateLimiter," if name == "rate_limit" else ","
     raise ConfigurationError(
-        f"{name} must be a number of requests per second above 0{others} not {shown}."
+        f"{name} must be a number of requests per second above 0{others}, not {shown}."
     )
 
 
-def check_rate_limit(name: str, value: float | RateLimiter | None) -> None:
+def check_rate_limit(name: str, value: object) -> None:
     """Refuse what is neither a rate, nor a rate limiter, nor ``None`` for no limit.
 
     Raises:
@@ -40,7 +39,7 @@ def check_rate_limit(name: str, value: float | RateLimiter | None) -> None:
     """
     if value is None or (isinstance(value, RateLimiter) and not isinstance(value, type)):
         return
-    check_rate(name, cast("float", value))
+    check_rate(name, value, others=", or a RateLimiter")
 
 
 class FixedRateLimiter(RateLimiter):
