@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import socket
 import ssl
 import traceback
@@ -94,7 +95,7 @@ def _is_about_proxy(error: BaseException, base_url: str) -> bool:
 def _show_address(url: str) -> str:
     """Show the host and the port of a URL, without its user name and password."""
     parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2].removesuffix(f":{parts.port}")
+    host = re.sub(":[0-9]*$", "", parts.netloc.rpartition("@")[2])
     return f"{host}:{parts.port or {'http': 80, 'https': 443}[parts.scheme]}"
 
 

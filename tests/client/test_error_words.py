@@ -76,6 +76,15 @@ async def test_no_connection_is_told_with_host_port_reason_and_attempts(
     assert re.match(said, str(caught.value)), str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://127.0.0.1:09", "http://[::1]:009"])
+async def test_a_port_is_shown_once(connect: Any, url: str) -> None:
+    """However it is written in the base URL, the error has it as a number."""
+    client = connect(url, retry=RetryPolicy(attempts=1))
+    with pytest.raises(ConnectError, match=r"^Cannot connect to [^ ]*[1\]]:9: ") as caught:
+        await client.get_contact(NUMBER)
+    assert "proxy" not in str(caught.value)
+
+
 async def test_what_could_not_be_repeated_is_told_as_unknown(connect: Any, serve: Any) -> None:
     """If the server is gone after an attempt that may have been done, the error says both."""
     server = await serve(hang_up)
