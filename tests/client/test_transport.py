@@ -97,7 +97,7 @@ async def test_a_retry_that_wakes_up_too_late_is_not_made(
 async def test_an_attempt_that_was_held_back_does_not_count(
     serve: Any, connect: Any, timer: Any, attempts: int
 ) -> None:
-    """The error of a retry that got no place in the rate tells the attempts that were sent."""
+    """The error of a retry that got no slot of the rate limit has the attempts that were sent."""
     server = await serve(*[refusal(429)] * attempts)
     options = {"rate_limit": 0.5, "timeouts": Timeouts(total=2 * attempts)}
     with pytest.raises(RateLimitError, match="after the deadline") as caught:
