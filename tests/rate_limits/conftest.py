@@ -13,20 +13,12 @@ from .redis_server import RedisServer
 @pytest.fixture
 def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     """A running Redis that nobody else uses."""
-    server = RedisServer(tmp_path)
-    server.start()
-    try:
+    with RedisServer(tmp_path) as server:
         yield server
-    finally:
-        server.kill()
 
 
 @pytest.fixture
 def guarded_server(tmp_path: Path) -> Iterator[RedisServer]:
     """A running Redis with the password ``hunter2-of-redis``."""
-    server = RedisServer(tmp_path, "--requirepass", "hunter2-of-redis")
-    server.start()
-    try:
+    with RedisServer(tmp_path, "--requirepass", "hunter2-of-redis") as server:
         yield server
-    finally:
-        server.kill()

@@ -29,6 +29,13 @@ class RedisServer:
         self._command = [program, *place, "--save", "", "--appendonly", "no", *options]
         self._process: subprocess.Popen[bytes] | None = None
 
+    def __enter__(self) -> RedisServer:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
     def start(self) -> None:
         """Start it, and wait until it listens."""
         with self._log.open("w") as log:

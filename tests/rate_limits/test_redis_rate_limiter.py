@@ -34,7 +34,8 @@ async def make(redis_server: RedisServer) -> AsyncIterator[Make]:
     made: list[RedisRateLimiter] = []
 
     def make(url: str = redis_server.url, **options: Any) -> RedisRateLimiter:
-        made.append(RedisRateLimiter(url, **{"rate": 50, **options}))
+        # A busy machine is not to look like a Redis that is gone.
+        made.append(RedisRateLimiter(url, **{"rate": 50, "timeout": 10, **options}))
         return made[-1]
 
     yield make
