@@ -285,7 +285,7 @@ async def test_a_pause_does_not_end_in_a_burst(
 async def test_a_call_that_is_held_back_holds_nobody_else_back(
     serve: Any, connect: Any, standing_timer: Any
 ) -> None:
-    """A call without time for its place in the rate gives up alone, the others keep theirs."""
+    """A call without time for its slot of the rate limit gives up alone, the others keep theirs."""
     server = await serve(contact())
     client = connect(server, timer=standing_timer, rate_limit=1)
     hasty = client.with_options(timeouts=Timeouts(total=1.5))

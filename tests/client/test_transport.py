@@ -64,7 +64,7 @@ async def test_a_retry_at_the_very_deadline_is_too_late(
 async def test_a_place_at_the_very_deadline_is_too_late(
     serve: Any, connect: Any, timer: Any
 ) -> None:
-    """A place in the rate that comes when the time of the call is over is not waited for."""
+    """A slot of the rate limit that comes when the time of the call is over is not waited for."""
     server = await serve(contact())
     client = connect(server, timer=timer, rate_limit=1, timeouts=Timeouts(total=1))
     await upsert(client)
@@ -203,7 +203,7 @@ async def test_an_answer_cut_short_is_judged_by_its_status(
 
 
 async def test_a_wait_soon_after_the_clocks_zero(serve: Any, connect: Any, timer: Any) -> None:
-    """A place in the rate is waited for in full, whatever the clock shows."""
+    """A slot of the rate limit is waited for in full, whatever the clock shows."""
     timer.now = 0.125
     server = await serve(contact())
     client = connect(server, timer=timer, rate_limit=1)
