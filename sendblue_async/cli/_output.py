@@ -31,7 +31,7 @@ _GIVEN = {
 }
 # What errors call things, such as the library's arguments, and what the command line calls them.
 _TERMS: dict[str, str | Callable[[re.Match[str]], str]] = {
-    r"\(--resume, or resume=True in Python\)": "with --resume",
+    r"\(--resume, or resume=True in Python\)": "(--resume)",
     # The settings of an earlier run, in a list of those that differ.
     r"(?<=[:,] )(update_if_exists|region|on_duplicate|all_numbers|encoding|delimiter|sheet)"
     r" (was (?:not given|'.*?'|\".*?\") and is (?:not given|'.*?'|\".*?\") now)": _name_option,
@@ -39,8 +39,7 @@ _TERMS: dict[str, str | Callable[[re.Match[str]], str]] = {
     r"^(Cannot listen on .* in use)$": r"\1. Choose another port with --port.",
     r"\bupdate_if_exists=True\b": "--update-if-exists",
     r"leave out bulk or update_if_exists\b": "leave out --bulk or --update-if-exists",
-    r"^(region|concurrency) must\b": r"--\1 must",
-    r"^give_up_after must\b": "--give-up-after must",
+    r"^(region|concurrency|give_up_after|sendblue_number) (must)\b": _name_option,
     r"\bset base_url \(SENDBLUE_API_BASE_URL\)": "set SENDBLUE_API_BASE_URL",
     r"\bit is not an argument, not in\b": "it is not in",
     r"use https, or pass allow_http=True if that is what you want\b": "use https",

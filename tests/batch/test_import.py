@@ -332,7 +332,7 @@ async def test_a_file_that_changes_before_anything_is_sent_is_invalid(
 async def test_a_file_that_cannot_be_read_on_is_told_as_one_that_was_sent(
     server: Sandbox, client: SendblueClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A resumed import reads it while it sends, and what has gone out is not hide."""
+    """A resumed import reads it while it sends, and what has gone out is not hidden."""
     path = written(tmp_path, [f"{number(n)},Ada," for n in range(300)])
     async with SendblueClient("sandbox-key", "wrong", base_url=server.base_url) as wrong:
         with pytest.raises(AuthenticationError):

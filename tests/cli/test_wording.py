@@ -85,19 +85,37 @@ def test_a_setting_that_has_changed_is_named_as_its_option(
             "--on-duplicate was 'merge' and is 'last' now, "
             "--region was not given and is 'US' now, "
             "--update-if-exists was left out and is given now. "
-            f"Resume {'' if resume else 'with --resume '}with those, or delete the journal to "
-            "start over.\n"
+            f"Resume {'' if resume else '(--resume) '}with the former settings, or delete the "
+            "journal to start over.\n"
         )
         other = environment | {"SENDBLUE_API_KEY": "another"}
         done = run_here(other, "import", "people.csv", *resume)
         assert "settings: the account or the base URL is another one. Resume" in done.err
     done = run_here(environment, "import", "people.csv")
-    assert "Resume with --resume to see how it ended" in done.err
+    assert "Resume (--resume) to see how it ended" in done.err
     path.write_text(f"number\n{OTHER}\n")
     for resume in ([], ["--resume"]):
         done = run_here(environment, "import", "people.csv", *resume)
         assert "The input has changed since" in done.err
         assert "is finished" in done.err
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (f"create {NUMBER} --sandbox --sendblue-number 12", "--sendblue-number"),
+        (f"update {NUMBER} --sandbox --sendblue-number 12", "--sendblue-number"),
+        ("import a.csv --sandbox --region Mars", "--region"),
+        ("import a.csv --sandbox --give-up-after inf", "--give-up-after"),
+    ],
+)
+def test_a_refused_value_is_named_by_its_option(
+    home: dict[str, str], run_here: Run, command: str, option: str
+) -> None:
+    """Not by the argument that the library has for it."""
+    done = run_here(home, *shlex.split(command))
+    assert done.code == 2
+    assert done.err.startswith(f"{option} must be ")
 
 
 def test_a_file_without_a_contact_takes_no_time(home: dict[str, str], run_here: Run) -> None:

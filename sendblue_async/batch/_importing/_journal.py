@@ -255,7 +255,8 @@ class Journal(JournalFile):
         if changes:
             raise JournalError(
                 f"The import with the journal {self.name} was begun with other settings: "
-                f"{', '.join(changes)}. {way} with those, or delete the journal to start over."
+                f"{', '.join(changes)}. {way} with the former settings, or delete the journal "
+                "to start over."
             )
         if not resume:
             raise JournalError(self._describe_earlier_run())
