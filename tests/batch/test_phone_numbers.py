@@ -173,5 +173,5 @@ def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
     """Without phonenumbers the error says what to install."""
     _phonenumbers.cache_clear()
     monkeypatch.setitem(sys.modules, "phonenumbers", None)
-    with pytest.raises(ConfigurationError, match=r"phonenumbers.*sendblue-async\[batch\]"):
+    with pytest.raises(ConfigurationError, match=r"phonenumbers.*pip install .*\[batch\]"):
         parse_phone_number("+12015550123", None)
