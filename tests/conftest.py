@@ -31,6 +31,8 @@ def _refuse_what_lies_beside_the_clone(event: str, arguments: tuple[Any, ...]) -
     if event not in {"open", "os.listdir", "os.scandir", "sqlite3.connect"}:
         return
     path = arguments[0]
+    if event == "open" and path == tempfile.gettempdir():
+        return  # a file without a name, as `tempfile.TemporaryFile` makes it
     if isinstance(path, (str, bytes, os.PathLike)):
         absolute = f"{os.path.realpath(os.fsdecode(path))}{os.sep}"
         beside = absolute.startswith(os.path.join(ROOT.parent, ""))
