@@ -20,9 +20,10 @@ from sendblue_async.sandbox import Sandbox
 ROOT = Path(__file__).parents[1]
 # Where the system, the interpreter and the tests keep their own, should the clone lie above that.
 _FOLDERS = (ROOT, *sys.path, sys.prefix, sys.base_prefix, "/dev", "/etc", "/lib", "/proc", "/usr")
+_TEMPORARY = ("pytest-", "tmp", "sendblue-", "openpyxl.")
 _ALLOWED = (
     *(f"{os.path.realpath(folder)}{os.sep}" for folder in _FOLDERS),
-    *(os.path.join(tempfile.gettempdir(), start) for start in ("pytest-", "tmp", "sendblue-")),
+    *(os.path.join(tempfile.gettempdir(), start) for start in _TEMPORARY),
 )
 
 
