@@ -16,6 +16,12 @@ class AdaptiveRateLimiter(FixedRateLimiter):
     what a window of a second must then have allowed at least, and what the pause has left unused
     is sent at once. From there it comes back to just below what was taken in the last second
     before a refusal, and goes faster very slowly, which is how CUBIC (RFC 9438) shares a network.
+
+    A server that names a second or more to wait allows as much after it as in any second, and each
+    refusal just below its limit would cost such a second. So the limit is measured there: twice,
+    requests go fast until the next refusal, and the smaller count is the limit. A second of the
+    server may end during one of these counts, never during both.
+
     ``benchmarks/rate_limits.py`` shows what this brings at servers of either kind.
     """
 
@@ -30,6 +36,11 @@ class AdaptiveRateLimiter(FixedRateLimiter):
     _PROBABLE, _CEILING = 0.41, 0.6
     # How near to the known limit a rate counts as having reached it.
     _NEAR = 0.985
+    # How often it is counted what a second allows, and how much faster than at the first refusal.
+    _COUNTS, _FASTER = 2, 2.0
+    # The share of the limit that may be in flight, and so be refused together, for the limit to
+    # be measured: with more, too much would be refused.
+    _IN_FLIGHT = 0.08
 
     def __init__(self, *, parent: FixedRateLimiter | None = None, rate: float = FIRST) -> None:
         super().__init__(rate, parent=parent)
@@ -38,6 +49,13 @@ class AdaptiveRateLimiter(FixedRateLimiter):
         """What the server seems to allow in a second, or ``None`` if it never refused."""
         self._waits = False
         self._unused = 0
+        self._refused_together = 0
+        self._paused_a_second = False
+        # Until the limit is measured or cannot be; what was taken in each measurement, and while
+        # one is made, the rate and the unused slots to go on with should it fail.
+        self._measurable = True
+        self._counts: list[int] = []
+        self._resume: tuple[float, int] | None = None
         self._accepted: deque[float] = deque()
 
     def reserve_slot(self, now: float, before: float = math.inf) -> float:
@@ -53,6 +71,10 @@ class AdaptiveRateLimiter(FixedRateLimiter):
         """Go faster, if anybody has to wait."""
         self._accepted.append(now)
         self._forget_before(now - 1)
+        if self._resume:
+            if now - self.paused_until() < 1:
+                return
+            self._give_up_measuring()
         if not self._waits:
             return
         # Added once a request, so `rate` times a second.
@@ -67,21 +89,66 @@ class AdaptiveRateLimiter(FixedRateLimiter):
         """Slow down and pause everybody a little, once for all that were in flight."""
         self.throttled += 1
         if now < self.paused_until():
+            self._refused_together += 1
+            if self._refused_together > max(2.0, self._IN_FLIGHT * (self.limit or 0.0)):
+                self._give_up_measuring()
             return
+        self._refused_together = 1
         self._forget_before(now - 1)
-        refused_at = self.rate
+        refused_at, accepted = self.rate, len(self._accepted)
+        early = now - self.paused_until() < 1
         if self.limit is None:
             self.limit = self._CEILING * refused_at
             self._set(self._PROBABLE * refused_at)
             self._unused = int(self._PROBABLE * self.rate)
+        elif self._resume:
+            self._end_measurement(accepted if early else 0, self.limit)
+        elif early:
+            # What was accepted since the pause says nothing of the limit, or after a pause of a
+            # second, that it is no less.
+            seen = max(refused_at, accepted) if self._paused_a_second else refused_at
+            self.limit = min(self.limit, seen)
+            self._set(0.92 * self.limit)
         else:
             knew_it = self.rate >= (self._NEAR - 0.005) * self.limit
-            # In the first second after a pause, what was accepted says nothing of the limit.
-            early = now - self.paused_until() < 1
-            seen = refused_at if early else max(len(self._accepted), refused_at / 2)
-            self.limit = min(refused_at, seen)
-            self._set(self.limit * (0.99 if knew_it and not early else 0.92))
+            self.limit = min(refused_at, max(accepted, refused_at / 2))
+            self._set(self.limit * (0.99 if knew_it else 0.92))
         self.pause(now, self.PAUSE)
+
+    def pause(self, now: float, seconds: float) -> None:
+        """Hold back every request for so long, and measure afterwards what a second allows."""
+        super().pause(now, seconds)
+        self._paused_a_second = seconds >= 1
+        if self._paused_a_second and self.limit and self._measurable and not self._resume:
+            self._resume = self.rate, self._unused
+            self._unused = 0
+            self._set(self._FASTER * self.limit / self._CEILING)
+
+    def _end_measurement(self, count: int, limit: float) -> None:
+        measured_at = self.rate
+        self._go_on()
+        if count < limit / 4:
+            # Others use the limit as well, or it is not counted by the second.
+            self._measurable = False
+            return
+        self._counts.append(count)
+        if len(self._counts) == self._COUNTS:
+            self._measurable = False
+            self.limit = float(min(self._counts))
+            self._set(self._NEAR * self.limit)
+            # As late in a second of the server as it refused, the pause ends in the next one. A
+            # tenth is left for what its clock and ours disagree about.
+            self._unused = int(0.9 * self.limit * self.limit / measured_at)
+
+    def _give_up_measuring(self) -> None:
+        self._measurable = False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._resume:
+            rate, self._unused = self._resume
+            self._resume = None
+            self._set(rate)
 
     def _forget_before(self, time: float) -> None:
         while self._accepted and self._accepted[0] <= time:
