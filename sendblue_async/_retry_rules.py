@@ -60,7 +60,7 @@ class FailureKind(Enum):
     BAD_TLS = "bad certificate, wrong host name, no TLS"
     LOST = "connection reset or closed before an answer"
     TIMED_OUT = "no answer in time"
-    UNREADABLE = "body cut short, not the JSON expected, or no HTTP"
+    UNREADABLE = "body cut short or too large, not the JSON expected, or no HTTP"
     REFUSED = "2xx whose status is ERROR"
     PLAN_LIMIT = "a refusal because a limit of the account's plan is reached"
     NO_TIME_LEFT = "not sent: the deadline came first"

@@ -88,8 +88,10 @@ def fault_answer(fault: str, plan: Plan, faults: Faults, *, path: str) -> Answer
         return json_answer(200, {"status": "ERROR", "message": "Request refused"})
     if fault == "garbage":
         return Answer(status=200, body=b'{"contact": {"phone": "+1')
-    # No Retry-After after a commit: it would promise that nothing was stored.
-    return _server_error_answer(faults.server_error_after_commit_status, path=path)
+    if fault == "server_error_after_commit":
+        # No Retry-After after a commit: it would promise that nothing was stored.
+        return _server_error_answer(faults.server_error_after_commit_status, path=path)
+    raise ValueError(f"No answer belongs to the fault {fault}.")
 
 
 def add_date(answer: Answer, seconds: int) -> Answer:

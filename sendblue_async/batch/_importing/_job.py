@@ -78,7 +78,7 @@ class ImportJob:
         self._resume = resume
         self._ticker = ProgressTicker(progress, self._measure, stop=workers.stop)
         self._queue: JournaledQueue | None = None
-        self._started_at = 0.0
+        self._run_started = 0.0
         self._is_checked = False
         self._entries = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -155,7 +155,7 @@ class ImportJob:
         require_asyncio()
         if self._ended is not None:
             raise ConfigurationError("This import has run; make another job to resume it.")
-        self._started_at = self._workers.clock.monotonic()
+        self._run_started = self._workers.clock.monotonic()
         self._loop = asyncio.get_running_loop()
         self._ended = self._loop.create_future()
         try:
@@ -235,7 +235,7 @@ class ImportJob:
             counts=dict(+self._queue.counts) if self._queue else {},
             requests_per_second=limiter.rate,
             throttled=limiter.throttled,
-            seconds=self._workers.clock.monotonic() - self._started_at,
+            seconds=self._workers.clock.monotonic() - self._run_started,
         )
 
     def _make_report(
@@ -272,7 +272,7 @@ class ImportJob:
             requests_per_second=limiter.rate,
             limit=limiter.limit if isinstance(limiter, AdaptiveRateLimiter) else None,
             throttled=limiter.throttled,
-            seconds=self._workers.clock.monotonic() - self._started_at,
+            seconds=self._workers.clock.monotonic() - self._run_started,
             encoding=reader.table.encoding,
             delimiter=reader.table.delimiter,
             sheet=reader.table.sheet,
