@@ -17,8 +17,8 @@ class AdaptiveRateLimiter(FixedRateLimiter):
     is sent at once. From there it comes back to just below what was taken in the last second
     before a refusal, and goes faster very slowly, which is how CUBIC (RFC 9438) shares a network.
 
-    A server that names a second or more to wait allows as much after it as in any second, and each
-    refusal just below its limit would cost such a second. So the limit is measured there: twice,
+    A server that names a second or more to wait usually allows a whole second's requests after it,
+    and each refusal near its limit would cost such a second. So the limit is measured there: twice,
     requests go fast until the next refusal, and the smaller count is the limit. A second of the
     server may end during one of these counts, never during both.
 
@@ -36,10 +36,10 @@ class AdaptiveRateLimiter(FixedRateLimiter):
     _PROBABLE, _CEILING = 0.41, 0.6
     # How near to the known limit a rate counts as having reached it.
     _NEAR = 0.985
-    # How often it is counted what a second allows, and how much faster than at the first refusal.
-    _COUNTS, _FASTER = 2, 2.0
-    # The share of the limit that may be in flight, and so be refused together, for the limit to
-    # be measured: with more, too much would be refused.
+    # How many times to count what a second allows, and how much faster than the supposed limit.
+    _COUNTS, _FASTER = 2, 3.3
+    # The share of the supposed limit that may be in flight when one is refused for the limit to be
+    # measured: with more, too much would be refused.
     _IN_FLIGHT = 0.08
 
     def __init__(self, *, parent: FixedRateLimiter | None = None, rate: float = FIRST) -> None:
@@ -49,7 +49,7 @@ class AdaptiveRateLimiter(FixedRateLimiter):
         """What the server seems to allow in a second, or ``None`` if it never refused."""
         self._waits = False
         self._unused = 0
-        self._refused_together = 0
+        self._answered_in_pause = 0
         self._paused_a_second = False
         # Until the limit is measured or cannot be; what was taken in each measurement, and while
         # one is made, the rate and the unused slots to go on with should it fail.
@@ -72,9 +72,11 @@ class AdaptiveRateLimiter(FixedRateLimiter):
         self._accepted.append(now)
         self._forget_before(now - 1)
         if self._resume:
+            if now < self.paused_until():
+                self._count_in_flight()
             if now - self.paused_until() < 1:
                 return
-            self._give_up_measuring()
+            self._stop_measuring()
         if not self._waits:
             return
         # Added once a request, so `rate` times a second.
@@ -89,11 +91,9 @@ class AdaptiveRateLimiter(FixedRateLimiter):
         """Slow down and pause everybody a little, once for all that were in flight."""
         self.throttled += 1
         if now < self.paused_until():
-            self._refused_together += 1
-            if self._refused_together > max(2.0, self._IN_FLIGHT * (self.limit or 0.0)):
-                self._give_up_measuring()
+            self._count_in_flight()
             return
-        self._refused_together = 1
+        self._answered_in_pause = 1
         self._forget_before(now - 1)
         refused_at, accepted = self.rate, len(self._accepted)
         early = now - self.paused_until() < 1
@@ -102,10 +102,9 @@ class AdaptiveRateLimiter(FixedRateLimiter):
             self._set(self._PROBABLE * refused_at)
             self._unused = int(self._PROBABLE * self.rate)
         elif self._resume:
-            self._end_measurement(accepted if early else 0, self.limit)
+            self._end_measurement(accepted if early else 0)
         elif early:
-            # What was accepted since the pause says nothing of the limit, or after a pause of a
-            # second, that it is no less.
+            # After a short pause the count says nothing; after a second's it is a lower bound.
             seen = max(refused_at, accepted) if self._paused_a_second else refused_at
             self.limit = min(self.limit, seen)
             self._set(0.92 * self.limit)
@@ -122,25 +121,34 @@ class AdaptiveRateLimiter(FixedRateLimiter):
         if self._paused_a_second and self.limit and self._measurable and not self._resume:
             self._resume = self.rate, self._unused
             self._unused = 0
-            self._set(self._FASTER * self.limit / self._CEILING)
+            self._set(self._FASTER * self.limit)
 
-    def _end_measurement(self, count: int, limit: float) -> None:
+    def _end_measurement(self, count: int) -> None:
         measured_at = self.rate
         self._go_on()
-        if count < limit / 4:
-            # Others use the limit as well, or it is not counted by the second.
-            self._measurable = False
-            return
         self._counts.append(count)
-        if len(self._counts) == self._COUNTS:
-            self._measurable = False
+        if count < self._least_of_a_second():
+            # Others use the limit as well, or it is not counted by the second.
+            self._stop_measuring()
+        elif len(self._counts) == self._COUNTS:
+            self._stop_measuring()
             self.limit = float(min(self._counts))
             self._set(self._NEAR * self.limit)
             # As late in a second of the server as it refused, the pause ends in the next one. A
             # tenth is left for what its clock and ours disagree about.
             self._unused = int(0.9 * self.limit * self.limit / measured_at)
 
-    def _give_up_measuring(self) -> None:
+    def _least_of_a_second(self) -> float:
+        """What a window of a second has at least, if it was filled while the rate trebled."""
+        supposed = self.limit or 0.0
+        return max(supposed / 4, min(0.55 * supposed, 0.7 * supposed - self.FIRST / 2))
+
+    def _count_in_flight(self) -> None:
+        self._answered_in_pause += 1
+        if self._answered_in_pause > max(2.0, self._IN_FLIGHT * (self.limit or 0.0)):
+            self._stop_measuring()
+
+    def _stop_measuring(self) -> None:
         self._measurable = False
         self._go_on()
 

@@ -273,6 +273,82 @@ def test_a_limit_is_not_measured_while_many_are_in_flight(server: Limited | Wind
     assert median(refused for _, refused in runs) < 0.07
 
 
+@pytest.mark.parametrize(("rate", "burst"), [(50, 15), (50, 25), (200, 60)])
+def test_a_bucket_smaller_than_its_rate_is_not_taken_for_the_limit(
+    rate: float, burst: float
+) -> None:
+    """What it holds after a pause is less than what it gives in a second."""
+    server = Limited(rate, burst)
+    taken, _ = driven(AdaptiveRateLimiter(), server, seconds=60, latency=0.004)
+    assert taken >= 0.75 * rate
+
+
+def measuring() -> tuple[AdaptiveRateLimiter, float]:
+    """A limiter that measures since it was refused at a rate of 100, and when the pause ends."""
+    limiter = AdaptiveRateLimiter(rate=100.0)
+    limiter.on_throttled(10.0)
+    limiter.pause(10.0, 1.0)
+    assert limiter.rate == pytest.approx(198)
+    return limiter, 11.0
+
+
+def test_a_measurement_ends_within_a_second() -> None:
+    """A server that refuses nothing more is not sent so much for longer."""
+    limiter, resumed = measuring()
+    limiter.reserve_slot(resumed)
+    limiter.on_accepted(resumed + 0.99)
+    assert limiter.rate == pytest.approx(198)
+    limiter.on_accepted(resumed + 1.01)
+    assert limiter.rate == pytest.approx(41)
+
+
+def test_a_refusal_long_after_the_pause_measures_nothing() -> None:
+    """Whatever was taken in the second before it."""
+    limiter, resumed = measuring()
+    for _ in range(50):
+        limiter.on_accepted(resumed + 0.95)
+    limiter.on_throttled(resumed + 1.5)
+    limiter.pause(resumed + 1.5, 1.0)
+    assert limiter.rate == pytest.approx(41)
+
+
+@pytest.mark.parametrize("seconds", [0.4, 0.9])
+def test_nothing_is_measured_after_a_shorter_pause(seconds: float) -> None:
+    """It does not fill a second of the server."""
+    limiter = AdaptiveRateLimiter(rate=100.0)
+    limiter.on_throttled(10.0)
+    limiter.pause(10.0, seconds)
+    assert limiter.rate == pytest.approx(41)
+
+
+def test_answers_that_come_in_the_pause_tell_what_was_in_flight() -> None:
+    """A bucket takes most of them, and with many of them nothing is measured."""
+    limiter, _ = measuring()
+    for n in range(3):
+        limiter.on_accepted(10.1 + n / 100)
+    assert limiter.rate == pytest.approx(198)
+    limiter.on_accepted(10.2)
+    assert limiter.rate == pytest.approx(41)
+
+
+def test_what_is_taken_after_a_pause_raises_no_limit() -> None:
+    """It may be the rest of one second of the server, and all of the next."""
+    limiter, resumed = measuring()
+    for n in range(9):
+        limiter.on_accepted(10.1 + n / 100)
+    for _ in range(80):
+        limiter.on_accepted(resumed + 0.8)
+    limiter.on_throttled(resumed + 0.9)
+    assert limiter.limit == pytest.approx(60)
+
+
+def test_a_measurement_begins_with_no_burst() -> None:
+    """What a pause left unused is not sent besides, as it would be counted."""
+    limiter, resumed = measuring()
+    slots = [limiter.reserve_slot(resumed) for _ in range(3)]
+    assert slots == pytest.approx([resumed, resumed + 1 / 198, resumed + 2 / 198])
+
+
 def test_a_limit_that_others_use_up_is_not_taken_for_ours() -> None:
     """A server that refuses nearly all for a while is used again when it takes them."""
 
