@@ -69,7 +69,7 @@ def check_replaceable(path: Path) -> None:
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    temporary = _name_beside(path)
+    temporary = name_beside(path)
     os.close(os.open(temporary, _FLAGS, _OWNER_ALONE))
     os.unlink(temporary)
 
@@ -90,7 +90,7 @@ def open_to_replace(path: Path, *, like: Path, encoding: str = "utf-8") -> Itera
     Raises:
         OSError: If it cannot be written; ``path`` is then as it was.
     """
-    temporary = _name_beside(path)
+    temporary = name_beside(path)
     descriptor = os.open(temporary, _FLAGS, _narrow_mode(path, like))
     try:
         with open(descriptor, "w", encoding=encoding, newline="") as file:
@@ -104,10 +104,11 @@ def open_to_replace(path: Path, *, like: Path, encoding: str = "utf-8") -> Itera
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    _flush_folder(path.parent)
+    flush_folder(path.parent)
 
 
-def _name_beside(path: Path) -> Path:
+def name_beside(path: Path) -> Path:
+    """Make a name for a temporary file in the same folder, which nobody can guess."""
     return path.with_name(f".sendblue-async-{secrets.token_hex(8)}")
 
 
@@ -133,7 +134,8 @@ def _keep_out_another_group(descriptor: int, like: Path) -> None:
         os.chmod(descriptor, narrower)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Put the names in a folder on the disk, as after a rename."""
     if _FOLDER is None:
         return
     try:

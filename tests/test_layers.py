@@ -161,7 +161,8 @@ ROOMS = {
         "_journal_header": {"_journal_schema"},
         "_progress": {"_report"},
         "_journal_file": {"_journal_errors", "_journal_header", "_journal_schema"},
-        "_journal": {"_journal_errors", "_journal_file", "_journal_schema"},
+        "_earlier_run": {"_journal_errors"},
+        "_journal": {"_earlier_run", "_journal_errors", "_journal_file", "_journal_schema"},
         "_duplicates": {"_journal", "_journal_schema"},
         "_options": {"_duplicates", "_rejected"},
         "_queue": {

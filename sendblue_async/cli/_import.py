@@ -202,6 +202,11 @@ async def import_(
             finally:
                 shown.close()
                 if job.report is not None:
+                    if job.report.was_finished and not resume:
+                        print_stderr(
+                            f"{file} has not changed since it was imported, so what was stored is "
+                            f"not sent again. To send all of it, delete {job.journal_path}."
+                        )
                     written = _print_result(job.report, report_path, sandbox=sandbox)
     interruption.exit_if_interrupted()
     if not written or report.rejected or report.unknown or report.remaining:

@@ -26,6 +26,7 @@ from sendblue_async import (
     ImportProgress,
     JournalError,
     SendblueClient,
+    SendOptions,
     SyncSendblueClient,
     ValidationError,
 )
@@ -182,21 +183,44 @@ async def test_unusable_options_are_refused_before_anything_is_sent(
 async def test_an_import_that_was_begun_is_not_begun_again(
     server: Sandbox, client: SendblueClient, tmp_path: Path
 ) -> None:
-    """Without resume the journal stops a second import; with it there is nothing left to do."""
+    """A file that was imported and has not changed since sends nothing, resumed or not."""
     path = written(tmp_path, [f"{number(1)},Ada,"])
-    await client.import_contacts(path, rate_limit=1e6)
+    report = await client.import_contacts(path, rate_limit=1e6)
+    assert not report.was_finished
     before = server.counts["requests"]
-    with pytest.raises(JournalError):
-        await client.import_contacts(path, rate_limit=1e6)
-    report = await client.import_contacts(path, rate_limit=1e6, resume=True)
-    assert (report.finished, report.created) == (True, 1)
+    for resume in (False, True):
+        report = await client.import_contacts(path, rate_limit=1e6, resume=resume)
+        assert (report.finished, report.created, report.was_finished) == (True, 1, True)
     for changed in ({"update_if_exists": True}, {"region": "US"}, {"on_duplicate": "last"}):
         with pytest.raises(JournalError, match=next(iter(changed))):
             await client.import_contacts(path, resume=True, **changed)
-    path.write_text(path.read_text() + f"{number(2)},Bob,\n")
-    with pytest.raises(JournalError, match="changed"):
-        await client.import_contacts(path, resume=True)
     assert server.counts["requests"] == before
+
+
+async def test_an_import_that_was_begun_stops_that_of_another_file(
+    server: Sandbox, client: SendblueClient, tmp_path: Path
+) -> None:
+    """It says what to do, and sends nothing; once it is finished, the other file is imported."""
+    path = written(tmp_path, [f"{number(n)},Ada," for n in range(40)])
+    job = client.import_job(
+        path,
+        None,
+        SendOptions(rate_limit=1e6, concurrency=1),
+        progress=lambda shown: job.stop() if shown.counts.get("created", 0) > 5 else None,
+    )
+    await job.run()
+    text, before = path.read_text(), server.counts["requests"]
+    path.write_text(text + f"{number(50)},Bob,\n")
+    for resume in (False, True):
+        with pytest.raises(JournalError, match="not finished") as caught:
+            await client.import_contacts(path, resume=resume)
+        assert not caught.value.retryable
+    assert server.counts["requests"] == before
+    path.write_text(text)
+    await client.import_contacts(path, rate_limit=1e6, resume=True)
+    path.write_text(text + f"{number(50)},Bob,\n")
+    report = await client.import_contacts(path, rate_limit=1e6)
+    assert (report.created, report.existing, report.finished) == (1, 40, True)
 
 
 async def test_refused_keys_keep_the_journal(server: Sandbox, tmp_path: Path) -> None:

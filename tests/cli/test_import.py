@@ -598,9 +598,18 @@ def test_before_contacts_are_sent_the_exit_code_is_2(
     path = written(home, numbers(3))
     environment = home | account(sandbox)
     assert run_here(environment, "import", "people.csv").code == 0
-    assert run_here(environment, "import", "people.csv").code == 2
-    path.write_text(path.read_text() + "+12025550199,Eve,x\n")
-    assert run_here(environment, "import", "people.csv", "--resume").code == 2
+    before = sandbox.counts["requests"]
+    done = run_here(environment, "import", "people.csv")
+    assert (done.code, "       3 created" in done.out) == (0, True)
+    assert "has not changed since it was imported" in done.err
+    assert sandbox.counts["requests"] == before
+    other = ["--region", "US", "--resume"]
+    assert run_here(environment, "import", "people.csv", *other).code == 2
+    path.write_text("Mobile\n")
+    assert run_here(environment, "import", "people.csv", *other).code == 0
+    path.write_text("")
+    assert run_here(environment, "import", "people.csv", *other).code == 2
+    assert sandbox.counts["requests"] == before
 
 
 def progress(**changes: Any) -> ImportProgress:

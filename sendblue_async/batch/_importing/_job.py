@@ -263,6 +263,7 @@ class ImportJob:
         report = ImportReport(
             path=self.path,
             finished=journal.checked and remaining == 0,
+            was_finished=journal.was_finished,
             entries=journal.entries,
             **counts,
             remaining=remaining,

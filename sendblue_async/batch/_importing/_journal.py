@@ -8,14 +8,16 @@ they can be guessed by trial, so only the file's owner may read it.
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..._clock import SYSTEM_CLOCK, Clock
-from ...exceptions import JournalError
+from ..._files import flush_folder, name_beside
 from .._results import EntryOutcome
+from ._earlier_run import EarlierRun
 from ._journal_errors import explain_errors
 from ._journal_file import JournalFile
 from ._journal_schema import IN_PROGRESS, MERGED, SCHEMA, STATE_NUMBERS, STATES
@@ -31,15 +33,15 @@ _REJECTED = f"""
     WHERE one.entry > ? AND whole.outcome = {STATE_NUMBERS["rejected"]}
     ORDER BY one.entry LIMIT ?
 """
+# How many entries have ended, and how many may have been stored. A rejected one was not, whoever
+# rejected it.
+_ENDED = f"""
+    SELECT total(outcome != {STATE_NUMBERS[IN_PROGRESS]}),
+        total(outcome NOT IN ({STATE_NUMBERS["rejected"]}, {STATE_NUMBERS["skipped"]}))
+    FROM state
+"""
 _FLUSH_AFTER = 5_000
 _PAGE = 1_000
-
-# Settings whose values mean nothing to a reader.
-_OPAQUE = {
-    "account": "the account or the base URL is another one",
-    "columns": "the columns are mapped differently",
-}
-_RESUME = "(--resume, or resume=True in Python)"
 
 
 class Journal(JournalFile):
@@ -52,6 +54,7 @@ class Journal(JournalFile):
         entries: How many entries the first pass found; 0 before it is finished.
         rejected_written: How many rejected entries were written out last, or ``None``.
         started_at: When the first run of the import began, in seconds since the epoch.
+        was_finished: Whether every entry had its outcome when it was opened.
 
     Raises:
         JournalError: From every method, if the disk or the file fails.
@@ -66,6 +69,7 @@ class Journal(JournalFile):
         self.entries = 0
         self.rejected_written: int | None = None
         self.started_at = 0.0
+        self.was_finished = False
 
     @classmethod
     def open(
@@ -78,6 +82,8 @@ class Journal(JournalFile):
         clock: Clock = SYSTEM_CLOCK,
     ) -> Self:
         """Open the journal in this file, and hold it until :meth:`close` or the process ends.
+
+        One of another input is replaced if its import is finished, or has stored nothing.
 
         Args:
             path: The file, which is created if it is missing or empty; ``None`` for a temporary
@@ -95,14 +101,24 @@ class Journal(JournalFile):
         journal.started_at = clock.time()
         try:
             with explain_errors(journal.name):
-                if journal._lock_and_check():
-                    journal._resume(fingerprint, settings, resume=resume)
-                else:
+                if not journal._lock_and_check():
                     journal._create(fingerprint, settings)
+                    return journal
+                earlier = journal._read_earlier_run()
+                if not earlier.gives_way(fingerprint, settings, resume=resume):
+                    earlier.check_resumable(fingerprint, settings, resume=resume)
+                    journal.was_finished = earlier.is_finished
+                    journal._resume()
+                    return journal
+                journal._replace(fingerprint, settings)
         except BaseException:
             journal.close()
             raise
-        return journal
+        journal.close()
+        # Another import may hold the new one already, which is then in use.
+        return cls.open(
+            path, fingerprint=fingerprint, settings=settings, resume=resume, clock=clock
+        )
 
     def add_number(self, entry: int, number: str) -> None:
         """Note which entry has which number, in the first pass."""
@@ -226,6 +242,11 @@ class Journal(JournalFile):
 
     def _create(self, fingerprint: str, settings: Mapping[str, str]) -> None:
         self._restrict_to_owner()
+        self._fill(fingerprint, settings)
+        self._enable_log()
+        self._attach_numbers()
+
+    def _fill(self, fingerprint: str, settings: Mapping[str, str]) -> None:
         self._salt = secrets.token_bytes(16)
         # Before there is a log, so that it is in the main file.
         with self._refuse_after_failure():
@@ -238,61 +259,45 @@ class Journal(JournalFile):
             )
             self._execute_many("INSERT INTO setting VALUES (?, ?)", settings.items())
             self._execute("COMMIT")
-        self._enable_log()
-        self._attach_numbers()
 
-    def _resume(self, fingerprint: str, settings: Mapping[str, str], *, resume: bool) -> None:
-        ((known, self._salt, entries, self.rejected_written, self.started_at),) = self._rows(
-            "SELECT fingerprint, salt, entries, reported, begun FROM about"
+    def _read_earlier_run(self) -> EarlierRun:
+        ((fingerprint, entries),) = self._execute("SELECT fingerprint, entries FROM about")
+        ((ended, stored),) = self._execute(_ENDED)
+        return EarlierRun(
+            journal=self.name,
+            fingerprint=fingerprint,
+            settings=dict(self._execute("SELECT name, value FROM setting")),
+            is_finished=entries is not None and ended >= entries,
+            is_older=self._is_older,
+            may_have_stored=bool(stored),
+        )
+
+    def _resume(self) -> None:
+        ((self._salt, entries, self.rejected_written, self.started_at),) = self._rows(
+            "SELECT salt, entries, reported, begun FROM about"
         )
         if entries is not None:
             self._finish(entries)
-        # First what resuming would be refused for, too.
-        way = "Resume" if resume else f"Resume {_RESUME}"
-        if known != fingerprint:
-            raise JournalError(self._describe_change(way))
-        changes = _describe_settings(dict(self._rows("SELECT name, value FROM setting")), settings)
-        if changes:
-            raise JournalError(
-                f"The import with the journal {self.name} was begun with other settings: "
-                f"{', '.join(changes)}. {way} with the former settings, or delete the journal "
-                "to start over."
-            )
-        if not resume:
-            raise JournalError(self._describe_earlier_run())
         self._enable_log()
         if not self.checked:
             self._attach_numbers()
 
-    def _is_finished(self) -> bool:
-        (ended,) = self._rows(
-            "SELECT count(*) FROM state WHERE outcome != ?", (STATE_NUMBERS[IN_PROGRESS],)
-        )[0]
-        return self.checked and bool(ended >= self.entries)
-
-    def _describe_change(self, way: str) -> str:
-        if self._is_finished():
-            return (
-                f"The input has changed since the import with the journal {self.name}, which is "
-                "finished. To import the input as it is now, give it another name, or delete the "
-                "journal."
-            )
-        return (
-            f"The input has changed since the import with the journal {self.name} was begun. "
-            f"{way} with the input as it was, or delete the journal to start over."
-        )
-
-    def _describe_earlier_run(self) -> str:
-        if self._is_finished():
-            return (
-                f"This import is finished, according to its journal {self.name}. Resume {_RESUME} "
-                "to see how it ended, or delete the journal to start over, which sends every "
-                "contact again."
-            )
-        return (
-            f"This import was begun before, and its journal is {self.name}. Resume {_RESUME} to "
-            "continue, or delete the journal to start over."
-        )
+    def _replace(self, fingerprint: str, settings: Mapping[str, str]) -> None:
+        """Put a new journal in the place of this one, which stays as it is until that is whole."""
+        assert self._path is not None
+        # A log would be taken for that of the new one.
+        self._execute("PRAGMA journal_mode = DELETE")
+        temporary = name_beside(self._path)
+        try:
+            with type(self)(temporary) as new:
+                new.started_at = self.started_at
+                new._lock_and_check()
+                new._fill(fingerprint, settings)
+            os.replace(temporary, self._path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        flush_folder(self._path.parent)
 
     def _attach_numbers(self) -> None:
         """Keep all numbers in a file that vanishes, as another run has no use for them."""
@@ -309,20 +314,3 @@ class Journal(JournalFile):
     def _hash(self, number: str) -> bytes:
         # A billion numbers have two hashes of 16 bytes alike with a chance below 1 in 10^20.
         return hashlib.blake2b(number.encode(), key=self._salt, digest_size=16).digest()
-
-
-def _describe_settings(former: Mapping[str, str], settings: Mapping[str, str]) -> list[str]:
-    """Name each setting that differs, with what it was and what it is where that tells anything."""
-    changed = {name for name in {*former, *settings} if former.get(name) != settings.get(name)}
-    if "all_numbers" in changed:
-        # The library has a version in the settings only where all numbers are used.
-        changed.discard("phonenumbers")
-    return [
-        _OPAQUE.get(name)
-        or f"{name} was {_show(former.get(name))} and is {_show(settings.get(name))} now"
-        for name in sorted(changed)
-    ]
-
-
-def _show(value: str | None) -> str:
-    return "not given" if value in (None, "None") else repr(value)

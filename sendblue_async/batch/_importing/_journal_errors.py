@@ -45,9 +45,10 @@ _FULL = (
     "The disk is full, that of the journal {} or that of temporary files. Free some space, then "
     "resume."
 )
+_IN_USE = "The journal {} is in use by another import. Wait until it has ended, or stop it."
 # By a part of the error's text, as Python 3.10 does not tell SQLite's code.
 _TROUBLES = {
-    "locked": "The journal {} is in use by another import. Wait until it has ended, or stop it.",
+    "locked": _IN_USE,
     "not a database": FOREIGN,
     "malformed": DAMAGED,
     "is full": _FULL,
@@ -57,6 +58,11 @@ _TROUBLES = {
         "then resume."
     ),
 }
+
+
+def in_use(name: str) -> JournalError:
+    """The error for a journal that another import holds; it is free later."""
+    return JournalError(_IN_USE.format(name), retryable=True)
 
 
 def check_locks(name: str, folder: Path) -> None:
@@ -84,7 +90,7 @@ def explain_errors(name: str) -> Iterator[None]:
         text = getattr(error, "strerror", None) or str(error)
         for sign, message in _TROUBLES.items():
             if sign in text:
-                raise JournalError(message.format(name)) from error
+                raise JournalError(message.format(name), retryable=message is _IN_USE) from error
         raise JournalError(
             f"The journal {name} cannot be used ({text}). Check its folder and its permissions."
         ) from error

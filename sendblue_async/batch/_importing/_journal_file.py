@@ -17,9 +17,9 @@ from ._journal_errors import (
     LINK,
     LOG_DAMAGED,
     NEWER,
-    OLDER,
     check_locks,
     explain_errors,
+    in_use,
 )
 from ._journal_header import JournalHeader, keep_to_owner, version_in
 from ._journal_schema import APPLICATION_ID, VERSION
@@ -49,10 +49,15 @@ class JournalFile:
         self._header: JournalHeader | None = None
         self._commits = 0
         self._failed = False
+        self._is_older = False
         with explain_errors(self.name):
             # Into an empty file SQLite writes as soon as it locks it.
             if path and path.is_symlink() and not (path.exists() and path.stat().st_size):
                 raise JournalError(LINK.format(self.name))
+            self._opened: tuple[int, int] | None = None
+            if path is not None:
+                _create_if_missing(path)
+                self._opened = _identify(path)
             self._connection = _connect(path)
 
     def close(self) -> None:
@@ -93,7 +98,10 @@ class JournalFile:
         self.close()
 
     def _lock_and_check(self) -> bool:
-        """Lock the file and check the journal in it; return whether there is one."""
+        """Lock the file and check the journal in it; return whether there is one.
+
+        One of an older version is not checked; it may be read and not written.
+        """
         self._lock()
         # On macOS, nothing less reaches the disk.
         for setting in ("synchronous = FULL", "fullfsync = ON", "temp_store = FILE"):
@@ -107,8 +115,11 @@ class JournalFile:
         version = version_in(found)
         if application != APPLICATION_ID:
             raise JournalError(FOREIGN.format(self.name))
-        if version != VERSION:
-            raise JournalError((NEWER if version > VERSION else OLDER).format(self.name))
+        if version > VERSION:
+            raise JournalError(NEWER.format(self.name))
+        if version < VERSION:
+            self._is_older = True
+            return True
         ((self._commits,),) = self._execute("SELECT commits FROM about")
         self._restrict_to_owner()
         if self._header is not None and self._header.commits() > self._commits:
@@ -128,6 +139,9 @@ class JournalFile:
             if self._path is not None:
                 check_locks(self.name, self._path.parent)
             raise
+        # Another import may have replaced the file after it was opened and before it was locked.
+        if self._path is not None and _identify(self._path) != self._opened:
+            raise in_use(self.name)
 
     def _restrict_to_owner(self) -> None:
         """Let only their owner read the file and its log, which may have been there before."""
@@ -193,13 +207,22 @@ class JournalFile:
                 raise
 
 
+def _create_if_missing(path: Path) -> None:
+    """Create the file for its owner alone."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _identify(path: Path) -> tuple[int, int] | None:
+    """Tell which file the path leads to."""
+    with contextlib.suppress(FileNotFoundError):
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    return None
+
+
 def _connect(path: Path | None) -> sqlite3.Connection:
-    """Connect to the file, which is created for its owner alone if it is missing."""
-    address = ""
-    if path is not None:
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        address = f"{path.absolute().as_uri()}?mode=rw"
+    address = "" if path is None else f"{path.absolute().as_uri()}?mode=rw"
     return sqlite3.connect(
         address, timeout=0, isolation_level=None, check_same_thread=False, uri=True
     )

@@ -51,6 +51,8 @@ class ImportReport:
     Attributes:
         path: The file.
         finished: Whether every entry has its outcome.
+        was_finished: Whether an earlier run had finished it, and neither the file nor the options
+            have changed since: then only ``unknown`` rows were sent again.
         entries: How many entries the file has: one for each row that is not blank, or one for
             each usable number of a row where all are used.
         created: Stored by a plain create.
@@ -81,6 +83,7 @@ class ImportReport:
 
     path: Path
     finished: bool
+    was_finished: bool = False
     entries: int
     created: int = 0
     stored: int = 0
