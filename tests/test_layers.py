@@ -134,9 +134,11 @@ ROOMS = {
         "__init__": set[str](),
     },
     "batch._mapping": {
-        "_columns": set[str](),
+        "_names": set[str](),
         "_phone_numbers": set[str](),
-        "_contact_reader": {"_columns", "_phone_numbers"},
+        "_vocabulary": set[str](),
+        "_columns": {"_vocabulary"},
+        "_contact_reader": {"_columns", "_names", "_phone_numbers", "_vocabulary"},
         "__init__": set[str](),
     },
     "batch._sending": {

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Callable
+from functools import partial
+from importlib import resources
 from typing import Any
 
 import pytest
 
 from sendblue_async.batch._mapping._columns import check_repeated, map_columns
+from sendblue_async.batch._sources._header import number_repeated
 from sendblue_async.exceptions import ConfigurationError, ValidationError
 
+decompose = partial(unicodedata.normalize, "NFD")
 EXPORTS: dict[str, tuple[list[str], list[str], dict[str, str]]] = {
     "plain": (
         ["number", "first_name", "last_name", "tags", "assigned_to_email", "sendblue_number"],
@@ -124,6 +134,174 @@ def test_known_exports(export: str) -> None:
     assert found.unused == tuple(name for name in names if name not in used)
 
 
+# Each header with the column of numbers that is tried first, and those of both names.
+HEADERS = [
+    ("First,Last,Phone", "Phone", "First", "Last"),
+    ("Name;Surname;Tel.", "Tel.", "Name", "Surname"),
+    ("given_name,family_name,customer_phone,msisdn", "msisdn", "given_name", "family_name"),
+    ("FirstName,LastName,Contact Phone,Phone Type,WhatsApp", "WhatsApp", "FirstName", "LastName"),
+    ("fname,lname,phone_e164,mobileNumber", "mobileNumber", "fname", "lname"),
+    ("Contact: First Name|Contact: Last Name|Contact: Phone|Contact: Mobile Phone",
+     "Contact: Mobile Phone", "Contact: First Name", "Contact: Last Name"),
+    ("Name;Vorname;Telefon;Mobil", "Mobil", "Vorname", "Name"),
+    ("Vorname;Nachname;Festnetz;Telefonnr. (privat);Handynummer", "Handynummer",
+     "Vorname", "Nachname"),
+    ("Nom;Prénom;Téléphone fixe;Tél. portable", "Tél. portable", "Prénom", "Nom"),
+    ("Nom de famille;Prénom;Téléphone;N° de GSM", "N° de GSM", "Prénom", "Nom de famille"),
+    ("Nombre;Apellidos;Teléfono;Móvil", "Móvil", "Nombre", "Apellidos"),
+    ("Nombre;Apellido;Telf.;N° de celular", "N° de celular", "Nombre", "Apellido"),
+    ("Nome;Cognome;Telefono;Cellulare", "Cellulare", "Nome", "Cognome"),
+    ("Nome;Sobrenome;Telefone;Telemóvel", "Telemóvel", "Nome", "Sobrenome"),
+    ("Nome;Apelido;Telefone fixo;Telefone celular", "Telefone celular", "Nome", "Apelido"),
+    ("Voornaam;Achternaam;Telefoon;Mobiel nummer", "Mobiel nummer", "Voornaam", "Achternaam"),
+    ("Imię;Nazwisko;Numer telefonu;Telefon komórkowy", "Telefon komórkowy", "Imię", "Nazwisko"),
+    ("Förnamn;Efternamn;Telefon;Mobilnummer", "Mobilnummer", "Förnamn", "Efternamn"),
+    ("Ad;Soyad;Ev Telefonu;Cep Telefonu", "Cep Telefonu", "Ad", "Soyad"),
+    ("ADI;SOYADI;İŞ TELEFONU;CEP NO", "CEP NO", "ADI", "SOYADI"),
+    ("Имя;Фамилия;Номер телефона;Мобильный телефон", "Мобильный телефон", "Имя", "Фамилия"),
+    ("名;姓;電話番号;携帯電話番号", "携帯電話番号", "名", "姓"),
+    ("Fornavn;Etternavn;Telefon;Mobil", "Mobil", "Fornavn", "Etternavn"),
+    ("Etunimi;Sukunimi;Puhelinnumero;Matkapuhelin", "Matkapuhelin", "Etunimi", "Sukunimi"),
+    ("Jméno;Příjmení;Telefon;Mobilní telefon", "Mobilní telefon", "Jméno", "Příjmení"),
+    ("이름;전화번호;휴대폰 번호;성", "휴대폰 번호", "이름", "성"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("header", "number", "first", "last"), HEADERS)
+@pytest.mark.parametrize("change", [str, str.upper, decompose])
+def test_the_names_of_columns_in_many_languages(
+    header: str, number: str, first: str, last: str, change: Callable[[str], str]
+) -> None:
+    """A mobile number goes before a landline; a whole name beside one part holds the other."""
+    names = re.split("[,;|]", change(header))
+    found = map_columns(names, {})
+    assert names[found.numbers[0]] == change(number)
+    read = {
+        field: names[position]
+        for field, position in {**found.fields, "full_name": found.full_name}.items()
+        if position is not None
+    }
+    for field, column in (("first_name", first), ("last_name", last)):
+        assert read.pop(field, None) or read.pop("full_name") == change(column)
+    assert not read
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Full Name", "Name", "Display Name", "Customer Name", "saved_name", "fullName", "Kundenname",
+     "Vor- und Nachname", "Nom complet", "Nom et prénom", "Nom du client", "Nombre y apellidos",
+     "Nombre completo", "Nome e cognome", "Nome completo", "Volledige naam", "Imię i nazwisko",
+     "Namn", "Ad Soyad", "ФИО", "氏名", "お名前", "Contact name", "First and Last Name"],
+)  # fmt: skip
+def test_one_column_may_hold_both_names(name: str) -> None:
+    """It is read where no columns hold them apart."""
+    assert map_columns(["Phone", name], {}).full_name == 1
+    apart = map_columns(["Phone", name, "First Name", "Surname"], {})
+    assert (apart.full_name, apart.unused) == (None, (name,))
+    given = map_columns(["Phone", "x", "First Name", "Surname"], {"x": "full_name"})
+    assert given.full_name == 1
+
+
+MOBILE_NAMES = [
+    "Mobile Phone (E164)", "Phone No. (Mobile)", "tel_mobile", "MOBILE_NO",
+    "CELL_PHONE_NUM", "PhoneNumberMobile", "contact_mobile", "Cust. Mobile", "mobile#",
+    "Phone/Mobile", "WhatsApp No.", "Handy-Nr.", "Mobilfunk-Nr.", "Telefon (mobil)",
+    "Diensthandy", "Tél mobile", "Numéro de portable", "Mobile pro", "Tel. cellulare",
+    "Cell.", "Numero di cellulare", "Nº de teléfono móvil", "Celular/WhatsApp",
+    "Nº Telemóvel", "Telefoon mobiel", "Gsm-nummer", "Tel. kom.", "Telefon (Cep)",
+    "Cep telefonu numarası", "GSM No", "Телефон (моб.)", "Телефон мобильный", "Сотовый",
+    "電話番号（携帯）", "携帯TEL", "ケータイ番号", "手机号码", "휴대폰", "Mobil nr",
+]  # fmt: skip
+PHONE_NAMES = [
+    "Primary Phone Number", "Best phone", "Ph. No.", "Tel #", "cust_phone", "phone_num",
+    "2nd Phone", "Phone (with country code)", "Phone number (text)", "Contact: Phone",
+    "Person - Phone - Home", "Telefon (priv.)", "Kontakttelefon", "N° de téléphone",
+    "Numero telefono", "Teléfono de contacto", "Telefone para contato",
+    "Telefoonnummer klant", "Nr telefonu", "Telefon kontaktowy", "Tfn", "Telefon Numarası",
+    "Контактный телефон", "お電話番号", "ご連絡先電話番号", "TEL", "电话", "전화번호",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PHONE_NAMES)
+def test_a_mobile_number_goes_first(name: str) -> None:
+    """However both columns are called."""
+    for mobile in MOBILE_NAMES:
+        assert map_columns([name, mobile], {}).numbers == (1, 0), mobile
+
+
+NEVER_NUMBERS = [
+    "Customer Number", "Order No", "Order Number", "Fax", "Work Fax", "Phone extension",
+    "Ext", "Phone Type", "Phone 1 - Type", "Phone Label", "Do not call",
+    "Do Not Call Phone", "Kundennummer", "N° client", "Número de pedido", "Account Number",
+    "Phone Country Code", "Mobile Country", "Phone Verified", "Mobile Opt-In",
+    "Phone Status", "Emergency Contact Phone", "Assistant's Phone", "Company Main Phone",
+    "Number of orders", "ID Number", "Postal Code", "Phone Model", "Telex", "Hausnummer",
+    "顧客番号", "郵便番号", "Номер заказа", "Numer NIP", "Müşteri No", "SMS Marketing Consent",
+    "Cellar", "Hotel", "Unsubscribed Phone", "Last Phone Call", "Phone Calls",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NEVER_NUMBERS)
+def test_other_columns_are_no_phone_numbers(name: str) -> None:
+    """A word that says something else is enough, whatever stands beside it."""
+    assert map_columns(["Phone", name], {}).numbers == (0,)
+    with pytest.raises(ValidationError, match="No column was recognised as phone numbers"):
+        map_columns([name], {})
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Last Contact", "Last Contacted", "First Contact", "First Order", "Last Order Name",
+     "Username", "User Name", "Preferred Name", "Middle Name", "Nickname", "Product Name",
+     "Company Name", "File As", "Event", "First Name Phonetic", "Name Prefix", "Spouse",
+     "Manager's Name"],
+)  # fmt: skip
+def test_other_columns_are_no_names(name: str) -> None:
+    """What happened first or last is no first or last name, nor is the name of something else."""
+    found = map_columns(["Phone", name], {})
+    assert (found.fields, found.full_name, found.unused) == ({}, None, (name,))
+
+
+@pytest.mark.parametrize("name", ["Number", "Number 1", "No.", "Nummer", "Numéro", "番号",
+                                  "Contact Number", "Contact No."])  # fmt: skip
+def test_a_column_that_may_count_something_else_is_a_last_resort(name: str) -> None:
+    """It holds phone numbers only if no other column does."""
+    assert map_columns([name], {}).numbers == (0,)
+    found = map_columns([name, "Phone"], {})
+    assert (found.numbers, found.unused) == ((1,), (name,))
+    assert map_columns([name, "Call me at"], {"Call me at": "number"}).numbers == (1,)
+    assert map_columns([name, "Phone"], {name: "number"}).numbers == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["Mobile", "Personal mobile", "Work mobile", "Phone", "Home phone", "Work phone",
+         "billing_phone", "Alternate phone", "shipping_phone", "Landline"],
+        ["Handy", "Telefon", "Telefon privat", "Telefon geschäftlich", "Weiteres Telefon",
+         "Festnetz"],
+        ["GSM", "Téléphone", "Téléphone domicile", "Téléphone professionnel", "Téléphone fixe"],
+        ["Phone", "Default Address Phone"],
+    ],
+)  # fmt: skip
+def test_the_order_of_columns_with_numbers(names: list[str]) -> None:
+    """Mobile, then main, then by whose it is, whatever their order in the file is."""
+    found = map_columns(names[::-1], {})
+    assert [names[::-1][position] for position in found.numbers] == names
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Country", "Country Code", "Default Address Country Code", "Business Country/Region", "Land",
+     "Address 1 - Country", "MailingCountry", "Phone Country Code", "Pays", "País", "Paese", "Kraj",
+     "Ülke", "Страна", "国", "ISO country", "country_name"],
+)  # fmt: skip
+def test_the_country_of_a_contact(name: str) -> None:
+    """Its column is known; of several the likeliest is read, and no other is in the way."""
+    assert map_columns(["Phone", name], {}).country == 1
+    assert map_columns(["Phone", "Other Country", name, "x"], {"x": "country"}).country == 3
+
+
 @pytest.mark.parametrize(
     "names",
     [
@@ -173,16 +351,16 @@ def test_what_is_given_goes_before_what_is_recognised() -> None:
     [
         ({}, ["Mobile", "Phone", "Home Phone"]),
         ({"Plan": "tags"}, ["Mobile", "Phone", "Home Phone"]),
-        ({"WhatsApp": "number"}, ["WhatsApp", "Mobile", "Phone", "Home Phone"]),
+        ({"Beeper": "number"}, ["Beeper", "Mobile", "Phone", "Home Phone"]),
         ({"Phone": "number"}, ["Phone", "Mobile", "Home Phone"]),
-        ({"Home Phone": "number", "WhatsApp": "number"},
-         ["Home Phone", "WhatsApp", "Mobile", "Phone"]),
+        ({"Home Phone": "number", "Beeper": "number"},
+         ["Home Phone", "Beeper", "Mobile", "Phone"]),
         ({"Phone": "custom_variables.phone"}, ["Mobile", "Home Phone"]),
     ],
 )  # fmt: skip
 def test_a_column_that_is_given_costs_no_number(given: dict[str, str], numbers: list[str]) -> None:
     """Columns that are known to hold numbers still do, unless they are given as something else."""
-    names = ["Phone", "Home Phone", "Mobile", "WhatsApp", "Plan"]
+    names = ["Phone", "Home Phone", "Mobile", "Beeper", "Plan"]
     found = map_columns(names, given)
     assert [names[position] for position in found.numbers] == numbers
 
@@ -224,10 +402,38 @@ def test_what_cannot_be_told_is_refused(
 )
 def test_two_columns_of_a_field_cannot_be_told_apart(name: str) -> None:
     """The error names them, whatever else is doubled."""
+    header = ("a" if name == "number" else "number", "a", name, "a", name)
+    mapping = map_columns(number_repeated(header), {})
     with pytest.raises(ValidationError, match=rf"^contacts\.csv has two columns .* '{name}'\. "):
-        check_repeated("contacts.csv", ["a", name, "a", name])
+        check_repeated("contacts.csv", header, mapping)
 
 
 def test_other_columns_may_have_one_name() -> None:
     """Columns that are no field, and blank ones, are none's to take for another."""
-    check_repeated("contacts.csv", ["number", "a", "a", "", "", " "])
+    header = ("number", "a", "a", "", "", " ", "Name", "Name", "First Name", "Last Name")
+    check_repeated("contacts.csv", header, map_columns(number_repeated(header), {}))
+
+
+def test_the_vocabulary_has_its_sources_and_twelve_languages() -> None:
+    """It is kept as data, and each kind of column is known in each of the languages."""
+    package = "sendblue_async.batch._mapping"
+    text = resources.files(package).joinpath("column_names.json").read_text(encoding="utf-8")
+    assert len(text.encode()) < 32_768
+    listed = json.loads(text)
+    assert len(listed["sources"]) > 2
+    languages = {"en", "de", "fr", "es", "it", "pt", "nl", "pl", "sv", "tr", "ru", "ja"}
+    for kind in ("mobile", "phone", "first_name", "last_name", "full_name", "company_name", "tags",
+                 "country"):  # fmt: skip
+        assert listed[kind].keys() | listed["alone"].get(kind, {}).keys() >= languages, kind
+
+
+def test_the_vocabulary_is_read_when_it_is_needed() -> None:
+    """Programs that import no file do not wait for it, nor does the second import."""
+    code = (
+        "import sendblue_async, sendblue_async.cli\n"
+        "from sendblue_async.batch._mapping import _columns, _vocabulary\n"
+        "assert _vocabulary._load.cache_info().misses == 0\n"
+        "for names in (['Phone'], ['Mobil']): _columns.map_columns(names, {})\n"
+        "assert _vocabulary._load.cache_info().misses == 1\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

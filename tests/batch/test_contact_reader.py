@@ -148,6 +148,62 @@ def test_a_number_that_is_said_to_be_a_fax_is_none(tmp_path: Path, kind: str, la
     assert found[1].problem.code == "missing_number"
 
 
+@pytest.mark.parametrize(
+    ("labels", "number"),
+    [
+        (("Work", "Mobile"), "+12015550102"),
+        (("* Work", "* Mobile"), "+12015550102"),
+        (("Home", "Handy"), "+12015550102"),
+        (("Home", "iPhone"), "+12015550102"),
+        (("Mobile", "Mobile"), "+12015550101"),
+        (("Home", "Work"), "+12015550101"),
+        (("", "Cellulare"), "+12015550102"),
+        (("Télécopie", "Domicile"), "+12015550102"),
+        (("自宅", "携帯"), "+12015550102"),
+    ],
+)
+def test_a_number_with_the_label_of_a_mobile_goes_first(
+    tmp_path: Path, labels: tuple[str, str], number: str
+) -> None:
+    """In each row of its own, in whichever language the label is; but not before one given."""
+    names = "Phone 1 - Label,Phone 1 - Value,Phone 2 - Label,Phone 2 - Value"
+    text = f"{names}\n{labels[0]},+12015550101,{labels[1]},+12015550102\n"
+    assert contact(tmp_path, text)["number"] == number
+    given = {"Phone 1 - Value": "number"}
+    expected = number if labels[0] == "Télécopie" else "+12015550101"
+    assert contact(tmp_path, text, given=given)["number"] == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "names"),
+    [
+        ("Full Name", "Ada King", {"first_name": "Ada", "last_name": "King"}),
+        ("Name", '"King, Ada"', {"first_name": "Ada", "last_name": "King"}),
+        ("Name", "Ada", {"first_name": "Ada"}),
+        ("Name", " ", {}),
+        ("Nom,Prénom", "King,Ada", {"first_name": "Ada", "last_name": "King"}),
+        ("Nombre,Apellidos", "Ada,King", {"first_name": "Ada", "last_name": "King"}),
+        ("Name,First Name", "Ada King,Ada", {"first_name": "Ada", "last_name": "King"}),
+        ("Name,First Name", "Ada King,", {"first_name": "Ada", "last_name": "King"}),
+        ("Name,First Name,Last Name", "Else,Ada,King", {"first_name": "Ada", "last_name": "King"}),
+        ("Name,First Name,Last Name", "Ada King,,", {}),
+    ],
+)
+def test_a_cell_with_both_names(
+    tmp_path: Path, header: str, row: str, names: dict[str, str]
+) -> None:
+    """It is split, or gives the name that has no column of its own."""
+    found = contact(tmp_path, f"Phone,{header}\n+12015550123,{row}\n")
+    assert found == {"number": "+12015550123", **names}
+
+
+def test_an_error_of_a_spreadsheet_is_no_name(tmp_path: Path) -> None:
+    """Also where the cell would be split."""
+    [entry] = entries(tmp_path, "Phone,Name\n+12015550123,#N/A\n")
+    assert entry.problem is not None
+    assert entry.problem.code == "spreadsheet_error"
+
+
 def test_merging() -> None:
     """The later values win, blanks leave the earlier ones, and tags and variables are united."""
     one = ContactCreate(

@@ -79,8 +79,8 @@ class ImportOptions:
         :meta private:
         """
         table = read_table(path, encoding=self.encoding, delimiter=self.delimiter, sheet=self.sheet)
-        check_repeated(str(path), table.header)
         columns = map_columns(table.columns, self.columns or {})
+        check_repeated(str(path), table.header, columns)
         added = {*table.columns[len(drop_added(table.columns)) :]}
         return ContactReader(
             table=table,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from itertools import chain
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..._redaction import redact_numbers
 from ...exceptions import ConfigurationError, ValidationError
+from ._vocabulary import WEAKEST, find_meaning, normalise
 
 FIELDS = (
     "number",
@@ -21,37 +21,16 @@ FIELDS = (
     "sendblue_number",
     "tags",
     "custom_variables",
+    "full_name",
+    "country",
 )
+"""What a column can be: a field of a contact, both names of one in one cell, or its country."""
+
+# What is no field of a contact itself. Of several columns that are as good, the first one is read.
+_ASIDE = ("full_name", "country")
 _VARIABLE = "custom_variables."
 # What separates the columns of a file that is read by another delimiter.
 _SEPARATED = re.compile(r"\w[^\w\n]*[,;:|^~\t\x01\x1f][^\w\n]*\w")
-# There can be a "Phone 2", but only one column of any other field.
-_COUNTS = {"number": r"\d*"}
-
-# As they stand in plain files and in the exports of Google Contacts, HubSpot, Salesforce and
-# Outlook, in English and some in German; without spaces and signs. A phone column that is
-# likelier to be a mobile one stands further up.
-_HEADERS: Mapping[str, Sequence[str]] = {
-    "number": (
-        "number",
-        "(mobile|cell)(phone)?(number|no)? phone(mobile|cell) mobiltelefon handy(nummer)?",
-        "(tele)?phone(number|no)? tel primaryphone telefon(nummer)? rufnummer haupttelefon",
-        r"phone\d+value",
-        "homephone telefonprivat privattelefon",
-        "businessphone workphone telefongeschäftlich",
-        "otherphone weiterestelefon",
-    ),
-    "first_name": ("firstname givenname vorname",),
-    "last_name": ("lastname surname familyname nachname",),
-    "assigned_to_email": ("assignedtoemail",),
-    "sendblue_number": ("sendbluenumber",),
-    "tags": ("tags tag labels groupmembership categories kategorien",),
-    "custom_variables": ("customvariables",),
-}
-_KNOWN = {
-    field: [re.compile(f"({'|'.join(words.split())}){_COUNTS.get(field, '')}") for words in ranks]
-    for field, ranks in _HEADERS.items()
-}
 
 
 @frozen
@@ -64,6 +43,9 @@ class ColumnMapping:
         variables: The positions of custom variables, by their labels.
         kinds: The positions of the columns that say of which kind a number is, such as a fax, by
             the positions of the columns with the numbers.
+        given: How many of ``numbers`` were given; the labels of the others say which go first.
+        full_name: The position of whole names, where there is no column for each part of them.
+        country: The position of the country of a contact.
         unused: The names of the columns that are none of these.
     """
 
@@ -72,6 +54,15 @@ class ColumnMapping:
     variables: Mapping[str, int]
     kinds: Mapping[int, int]
     unused: tuple[str, ...]
+    given: int = 0
+    full_name: int | None = None
+    country: int | None = None
+
+    def used(self) -> frozenset[int]:
+        """The positions of all columns that are read."""
+        aside = (position for position in (self.full_name, self.country) if position is not None)
+        single = self.kinds.values(), self.fields.values(), self.variables.values()
+        return frozenset((*self.numbers, *chain.from_iterable(single), *aside))
 
 
 def map_columns(names: Sequence[str], given: Mapping[str, str]) -> ColumnMapping:
@@ -89,23 +80,32 @@ def map_columns(names: Sequence[str], given: Mapping[str, str]) -> ColumnMapping
         ValidationError: If a field has two columns, or no column has numbers.
     """
     found = _collect_positions(names, given)
-    _check_positions(names, found)
-    kinds = _find_kinds(names, found["number"])
-    used = {*kinds.values(), *(position for positions in found.values() for position in positions)}
-    single = {
-        field: positions[0] for field, positions in found.items() if positions and field != "number"
-    }
-    return ColumnMapping(
-        numbers=tuple(found["number"]),
-        fields={field: position for field, position in single.items() if field in FIELDS},
+    numbers = found.pop("number", [])
+    if {"first_name", "last_name"} <= found.keys() and "full_name" not in given.values():
+        found.pop("full_name", None)
+    _check_positions(names, found, numbers)
+    single = {field: positions[0] for field, positions in found.items()}
+    mapping = ColumnMapping(
+        numbers=tuple(numbers),
+        fields={
+            field: position
+            for field, position in single.items()
+            if field in FIELDS and field not in _ASIDE
+        },
         variables={
             field.removeprefix(_VARIABLE): position
             for field, position in single.items()
             if field not in FIELDS
         },
-        kinds=kinds,
-        unused=tuple(name for position, name in enumerate(names) if position not in used),
+        kinds=_find_kinds(names, numbers),
+        unused=(),
+        given=sum(field == "number" for field in given.values()),
+        full_name=single.get("full_name"),
+        country=single.get("country"),
     )
+    used = mapping.used()
+    unused = tuple(name for position, name in enumerate(names) if position not in used)
+    return evolve(mapping, unused=unused)
 
 
 def _collect_positions(names: Sequence[str], given: Mapping[str, str]) -> dict[str, list[int]]:
@@ -124,36 +124,52 @@ def _collect_positions(names: Sequence[str], given: Mapping[str, str]) -> dict[s
             )
         found.setdefault(field, []).append(names.index(name))
     taken = {*chain.from_iterable(found.values())}
-    for field in FIELDS:
-        if field not in found or field == "number":
-            recognised = [
-                position for position in _recognise(names, field) if position not in taken
-            ]
-            found[field] = [*found.get(field, ()), *recognised]
+    for field, ranked in _recognise(names, taken).items():
+        if field == "number":
+            known = found.setdefault(field, [])
+            # A column such as "Number" may count something else, so it is only a last resort.
+            known += [position for kind, _, position in ranked if kind < WEAKEST] or (
+                [] if known else [position for *_, position in ranked]
+            )
+        elif field not in found:
+            best = ranked[0][:-1]
+            found[field] = [position for *rank, position in ranked if tuple(rank) == best]
     for position, name in enumerate(names):
         if name.startswith(_VARIABLE) and name != _VARIABLE and position not in taken:
             found.setdefault(name, []).append(position)
     return found
 
 
-def _check_positions(names: Sequence[str], found: Mapping[str, Sequence[int]]) -> None:
+def _recognise(names: Sequence[str], taken: Container[int]) -> dict[str, list[tuple[int, ...]]]:
+    """Recognise columns by their names: ranks with positions by field, the best one in front."""
+    ranked: dict[str, list[tuple[int, ...]]] = {}
+    for position, name in enumerate(names):
+        meaning = None if position in taken else find_meaning(name)
+        if meaning is not None and meaning.field in FIELDS:
+            ranked.setdefault(meaning.field, []).append((*meaning.rank, position))
+    return {field: sorted(positions) for field, positions in ranked.items()}
+
+
+def _check_positions(
+    names: Sequence[str], found: Mapping[str, Sequence[int]], numbers: Sequence[int]
+) -> None:
     """Check that there are numbers, and that no other field has several columns."""
     for field, positions in found.items():
-        if field != "number" and len(positions) > 1:
+        if field not in _ASIDE and len(positions) > 1:
             columns = _list_names([names[position] for position in positions])
             raise ValidationError(
                 f"The columns {columns} are both {field}; say which it is with "
                 f"{_suggest_mapping(names[positions[0]], field)}.",
                 field="map",
             )
-    if not found["number"] and len(names) == 1 and _SEPARATED.search(names[0]):
+    if not numbers and len(names) == 1 and _SEPARATED.search(names[0]):
         raise ValidationError(
             f"{_list_names(names)} was read as one column. Several need a comma, semicolon or tab "
             "between them, which is detected if no delimiter is given. If it is one column of "
             f"phone numbers, name it, as in {_suggest_mapping(names[0], 'number')}.",
             field="map",
         )
-    if not found["number"]:
+    if not numbers:
         raise ValidationError(
             f"No column was recognised as phone numbers; name one, as in "
             f"{_suggest_mapping(names[0], 'number')}. The columns are {_list_names(names)}.",
@@ -161,50 +177,36 @@ def _check_positions(names: Sequence[str], found: Mapping[str, Sequence[int]]) -
         )
 
 
-def check_repeated(name: str, header: Sequence[str]) -> None:
-    """Check that no two columns of one name could be the same field.
+def check_repeated(name: str, header: Sequence[str], mapping: ColumnMapping) -> None:
+    """Check that no column that is read has the same name as another one.
 
     Args:
         name: What to call the file in an error.
         header: The columns as they stand in the file.
+        mapping: What they are.
 
     Raises:
-        ValidationError: If two could.
+        ValidationError: If one has.
     """
-    times = Counter(column for column in header if column.strip())
-    for column in times:
-        if times[column] > 1 and column not in map_columns(("number", column), {}).unused:
+    times = Counter(header)
+    for position in sorted(mapping.used() - {mapping.country}):
+        if times[header[position]] > 1:
             raise ValidationError(
-                f"{name} has two columns named {redact_numbers(column)!r}. "
+                f"{name} has two columns named {redact_numbers(header[position])!r}. "
                 "Give each a name of its own.",
                 field="path",
             )
 
 
-def _recognise(names: Sequence[str], field: str) -> list[int]:
-    plain = [*map(_normalise, names)]
-    return [
-        position
-        for rank in _KNOWN[field]
-        for position, name in enumerate(plain)
-        if rank.fullmatch(name)
-    ]
-
-
 def _find_kinds(names: Sequence[str], numbers: Iterable[int]) -> dict[int, int]:
     """Find to each ``Phone 1 - Value`` its ``Phone 1 - Label``, once ``Phone 1 - Type``."""
-    plain = [*map(_normalise, names)]
+    plain = [*map(normalise, names)]
     return {
         position: plain.index(kind)
         for position in numbers
         for word in ("type", "label")
         if (kind := plain[position].removesuffix("value") + word) in plain
     }
-
-
-def _normalise(name: str) -> str:
-    # NFKC, as macOS writes an umlaut as two characters, of which one would be taken for a sign.
-    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", name)).casefold()
 
 
 def _suggest_mapping(name: str, field: str) -> str:

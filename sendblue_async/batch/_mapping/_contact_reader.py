@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, count
 from typing import Any
@@ -15,11 +14,12 @@ from ...models import ContactCreate
 from .._sources._row import SHOWN_ERRORS, SPREADSHEET_ERROR, Problem, Row
 from .._sources._table import Table
 from ._columns import ColumnMapping
+from ._names import split_name
 from ._phone_numbers import parse_phone_number
+from ._vocabulary import is_fax, is_mobile
 
 # What Google Contacts puts between the values of one cell.
 _BETWEEN_VALUES = ":::"
-_NO_PHONE = re.compile("fax|pager", re.IGNORECASE)
 # Rows that take each step together: a processor does faster what it has just done. Reading a row
 # of ``benchmarks.imports`` takes 29 µs of the processor, and 43 µs if rows go one by one.
 _BATCH_ROWS = 50
@@ -89,9 +89,7 @@ class ContactReader:
 
     def _limit_length(self, row: Row) -> Row:
         """Return the row, or an empty one in its stead if it is too long."""
-        used = {*self.columns.numbers, *self.columns.kinds.values()}
-        used |= {*self.columns.fields.values(), *self.columns.variables.values()}
-        if sum(len(row.cells[position]) for position in used) <= MOST_CHARACTERS:
+        if sum(len(row.cells[position]) for position in self.columns.used()) <= MOST_CHARACTERS:
             return row
         return Row(row.line, ("",) * len(row.cells), row.problem or _TOO_LONG)
 
@@ -100,9 +98,7 @@ class ContactReader:
         usable: dict[str, None] = {}
         first: Problem | None = None
         kinds = self.columns.kinds
-        for position in self.columns.numbers:
-            if position in kinds and _NO_PHONE.search(row.cells[kinds[position]]):
-                continue
+        for position in self._order_by_kind(row) if kinds else self.columns.numbers:
             for text in row.cells[position].split(_BETWEEN_VALUES):
                 number = parse_phone_number(text, self.region)
                 if isinstance(number, str):
@@ -112,6 +108,18 @@ class ContactReader:
                 elif text.strip():
                     first = first or number
         return list(usable) or first or Problem("missing_number", "There is no number.")
+
+    def _order_by_kind(self, row: Row) -> list[int]:
+        """Order the positions of its numbers: mobile ones in front, without those of faxes."""
+        numbers, given = self.columns.numbers, self.columns.given
+        labels = {number: row.cells[kind] for number, kind in self.columns.kinds.items()}
+        usable = [number for number in numbers if not is_fax(labels.get(number, ""))]
+        return sorted(
+            usable,
+            key=lambda number: (
+                number in labels and number not in numbers[:given] and not is_mobile(labels[number])
+            ),
+        )
 
     def _read_fields(self, row: Row) -> dict[str, Any] | Problem:
         """Read the other fields; a blank cell is no value, as it must not delete the stored one."""
@@ -126,6 +134,8 @@ class ContactReader:
             for field, position in self.columns.fields.items()
             if (cell := row.cells[position].strip())
         }
+        if self.columns.full_name is not None:
+            self._add_names(row, given)
         labelled = {
             label: cell
             for label, position in self.columns.variables.items()
@@ -145,6 +155,18 @@ class ContactReader:
         if self.update_if_exists:
             fields["update_if_exists"] = True
         return fields
+
+    def _add_names(self, row: Row, given: dict[str, str]) -> None:
+        """Add the names in the cell with both of them, unless they are given apart."""
+        assert self.columns.full_name is not None
+        first, last = split_name(
+            row.cells[self.columns.full_name],
+            first=given.get("first_name", ""),
+            last=given.get("last_name", ""),
+        )
+        given.update(
+            {name: text for name, text in (("first_name", first), ("last_name", last)) if text}
+        )
 
 
 def _batch_rows(rows: Iterable[Row]) -> Iterator[tuple[list[Row], int]]:
