@@ -50,7 +50,7 @@ LAYERS = (
     {"_source_bridge", "client"},
     {"sync"},
     {"cli"},
-    {"__init__"},
+    {"__init__", "__main__"},
 )
 
 # The rooms of each subpackage, and the rooms beside it that each one may import.
@@ -202,16 +202,20 @@ ROOMS = {
     },
     "cli": {
         "_interruption": set[str](),
-        "_output": set[str](),
         "_streams": set[str](),
-        "_app": {"_output", "_streams"},
+        "_terms": set[str](),
+        "_output": {"_terms"},
+        "_errors": {"_output", "_streams", "_terms"},
+        "_help": {"_errors", "_output"},
+        "_waiting": {"_output"},
+        "_app": {"_errors", "_help", "_output", "_waiting"},
         "_listing": {"_output"},
         "_progress": {"_output"},
         "_prompt": {"_output"},
         "_report_file": {"_output"},
-        "_contacts": {"_app", "_listing", "_output", "_prompt"},
-        "_import": {"_app", "_interruption", "_output", "_progress", "_report_file"},
-        "_sandbox": {"_app", "_output"},
+        "_contacts": {"_app", "_help", "_listing", "_output", "_prompt"},
+        "_import": {"_app", "_help", "_interruption", "_output", "_progress", "_report_file"},
+        "_sandbox": {"_app", "_help", "_output"},
         "__init__": {"_app", "_contacts", "_import", "_sandbox", "_streams"},
     },
 }

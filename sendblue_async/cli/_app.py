@@ -1,27 +1,31 @@
-"""The program, what its commands share, and its exit codes."""
+"""The program, and what its commands share."""
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import inspect
+import math
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
 from functools import partial, wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import anyio
 import typer
-from typer.core import TyperGroup
+from attrs import frozen
 
+from .._options import Timeouts
 from .._version import __version__
 from ..client import SendblueClient
-from ..exceptions import ConfigurationError, SendblueError, ValidationError
 from ..sandbox import Sandbox
-from ._output import plain_warnings, print_error, print_note
-from ._streams import discard_unprinted
+from ._errors import translate_errors
+from ._help import Command, Program
+from ._output import print_note
+from ._waiting import tell_all, tell_of_calls
 
 P = ParamSpec("P")
+F = TypeVar("F", bound=Callable[..., Any])
 
 _PURPOSE = "Create, list, change and delete contacts in Sendblue."
 
@@ -32,49 +36,27 @@ Try it without an account: sendblue-async create +14155550123 --sandbox
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 Ctrl-C.
 """
 
-# What typer says of a bad value, in the words of its checks, and what people are told.
-_TERMS = {
-    r"^Value error, ": "",
-    r"^Input should be a valid integer.*": "It must be a whole number.",
-    r"^Input should be a valid number.*": "It must be a number.",
-    r"^Input should be less than or equal to (\S+)$": r"It must be at most \1.",
-    r"^Input should be greater than or equal to (\S+)$": r"It must be at least \1.",
-}
+
+class _App(typer.Typer):
+    def command(self, name: str | None = None, **more: Any) -> Callable[[F], F]:
+        return super().command(name, **{"cls": Command, **more})
 
 
-class _Program(TyperGroup):
-    """All commands; refuses a bad value, and warns, in plain words."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            with plain_warnings():
-                return super().invoke(ctx)
-        except typer.BadParameter as error:
-            for said, meant in _TERMS.items():
-                error.message = re.sub(said, meant, error.message)
-            raise
-
-
-app = typer.Typer(
-    cls=_Program,
+app = _App(
+    cls=Program,
     help=_PURPOSE,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the result, or the error, as one JSON document.")
+]
 InSandbox = Annotated[
     bool,
     typer.Option("--sandbox", help="Try the command on a local sandbox; needs no account."),
 ]
-
-
-def format_examples(*commands: str) -> str:
-    """Format the end of a command's help: commands to copy, each on its own line."""
-    return "\b\nExamples:\n" + "\n".join(f"  sendblue-async {command}" for command in commands)
 
 
 def parse_path(text: str) -> Path:
@@ -84,50 +66,126 @@ def parse_path(text: str) -> Path:
     return Path(text)
 
 
-@contextmanager
-def translate_errors() -> Iterator[None]:
-    """Turn what is raised inside into a sentence and an exit code."""
+def parse_number(
+    least: int, most: float = math.inf, kind: type[int] | type[float] = int
+) -> Callable[[str], Any]:
+    """Make the parser of an option that takes a number."""
+    noun = "a whole number" if kind is int else "a number"
+    bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
+
+    def parse(words: str) -> Any:
+        try:
+            number = kind(words)
+        except ValueError:
+            raise typer.BadParameter(f"It must be {noun} {bounds}, not {words!a}.") from None
+        if not least <= number <= most or number == math.inf:
+            raise typer.BadParameter(f"It must be {noun} {bounds}, not {words!a}.")
+        return number
+
+    return parse
+
+
+@frozen
+class _CallOptions:
+    """The options of every command that makes calls."""
+
+    verbose: bool = False
+    timeout: float | None = None
+
+
+_call_options: ContextVar[_CallOptions] = ContextVar("call_options")
+
+
+def parse_seconds(words: str) -> float:
+    """Parse an option that takes seconds."""
     try:
-        yield
-    except (ValidationError, ConfigurationError) as error:
-        print_error(error)
-        raise typer.Exit(2 if error.outcome == "not_sent" else 1) from None
-    except SendblueError as error:
-        print_error(error)
-        raise typer.Exit(1) from None
-    except OSError as error:
-        discard_unprinted()
-        if not isinstance(error, BrokenPipeError):
-            print_error(error)
-        raise typer.Exit(1) from None
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        # On Python 3.10 anyio reports Ctrl-C as the cancellation that it caused.
-        raise typer.Exit(130) from None
+        seconds = float(words)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise typer.BadParameter(f"It must be a number of seconds above 0, not {words!a}.")
+    return seconds
 
 
-def command(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Make a command of a coroutine function, with the exit code of how it ended."""
+def _declare_call_options(
+    *,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show each request and each retry.")
+    ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            parser=parse_seconds,
+            help="How long a call may take, retries included. Default: 60.",
+        ),
+    ] = None,
+) -> _CallOptions:
+    return _CallOptions(verbose, timeout)
+
+
+def command(function: Callable[P, Coroutine[Any, Any, None] | None]) -> Callable[..., None]:
+    """Make a command of a function that makes calls, and give it the options that all such have.
+
+    It ends with the exit code of how the function ended.
+    """
+    own, shared = (
+        inspect.signature(each, eval_str=True) for each in (function, _declare_call_options)
+    )
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        with translate_errors():
-            anyio.run(partial(function, *args, **kwargs))
+        given: Any = {name: kwargs.pop(name) for name in shared.parameters if name in kwargs}
+        _call_options.set(_declare_call_options(**given))
+        local_command(function)(*args, **kwargs)
+
+    parameters = [*own.parameters.values(), *shared.parameters.values()]
+    # What typer makes the options from.
+    run.__signature__ = own.replace(  # type: ignore[attr-defined]
+        parameters=[each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
+    )
+    return run
+
+
+def local_command(function: Callable[P, Coroutine[Any, Any, None] | None]) -> Callable[P, None]:
+    """Make a command of a function, with the exit code of how it ended."""
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        with translate_errors(as_json=bool(kwargs.get("as_json"))):
+            if inspect.iscoroutinefunction(function):
+                anyio.run(partial(function, *args, **kwargs))
+            else:
+                function(*args, **kwargs)
 
     return run
 
 
 @asynccontextmanager
-async def open_client(sandbox: bool) -> AsyncGenerator[SendblueClient, None]:
-    """Open a client of the account in the environment, or of a sandbox that ends with the block."""
-    if not sandbox:
-        async with SendblueClient() as client:
-            yield client
-        return
-    async with (
-        Sandbox() as server,
-        SendblueClient(server.api_key, server.api_secret, base_url=server.base_url) as client,
-    ):
-        yield client
+async def open_client(
+    sandbox: bool = False, *, shows_progress: bool = False
+) -> AsyncGenerator[SendblueClient, None]:
+    """Open a client of the account in the environment, or of a sandbox that ends with the block.
+
+    Args:
+        sandbox: Whether it is a sandbox.
+        shows_progress: Whether the command itself shows what it waits for.
+    """
+    options = _call_options.get(_CallOptions())
+    timeouts = Timeouts() if options.timeout is None else Timeouts(total=options.timeout)
+    async with AsyncExitStack() as stack:
+        if sandbox:
+            server = await stack.enter_async_context(Sandbox())
+            client = SendblueClient(
+                server.api_key, server.api_secret, base_url=server.base_url, timeouts=timeouts
+            )
+        else:
+            client = SendblueClient(timeouts=timeouts)
+        if not shows_progress:
+            await stack.enter_async_context(tell_of_calls(verbose=options.verbose))
+        elif options.verbose:
+            stack.enter_context(tell_all())
+        yield await stack.enter_async_context(client)
 
 
 def _print_version(wanted: bool) -> None:

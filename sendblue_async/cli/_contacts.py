@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from contextlib import aclosing
 from datetime import datetime
 from enum import Enum
@@ -20,10 +21,10 @@ from ._app import (
     InSandbox,
     app,
     command,
-    format_examples,
     open_client,
-    translate_errors,
+    parse_number,
 )
+from ._help import format_examples
 from ._listing import open_list
 from ._output import print_json, print_note, print_response, print_stderr
 from ._prompt import confirm
@@ -53,9 +54,15 @@ def _parse_variables(pairs: list[str] | None) -> dict[str, str] | None:
     return dict(pair.split("=", 1) for pair in pairs or []) or None
 
 
+def _parse_tags(words: list[str] | None) -> list[str] | None:
+    """Split what was given at its commas, except for those in quotes."""
+    rows = csv.reader(words or [], skipinitialspace=True)
+    return [tag.strip() for row in rows for tag in row if tag.strip()] or None
+
+
 @app.command(
     epilog=format_examples(
-        "create +14155550123 --first-name Ada --tag vip --tag lead",
+        "create +14155550123 --first-name Ada --tag vip,lead",
         "create +14155550123 --variable plan=gold --update-if-exists",
     )
 )
@@ -66,7 +73,10 @@ async def create(
     last_name: LastName = None,
     assigned_to_email: AssignedToEmail = None,
     sendblue_number: SendblueNumber = None,
-    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="A tag. Repeatable.")] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TAG", help="A tag, or several: vip,lead. Repeatable."),
+    ] = None,
     variable: Annotated[
         list[str] | None,
         typer.Option(metavar="LABEL=VALUE", help="A custom variable. Repeatable."),
@@ -85,7 +95,7 @@ async def create(
             last_name=last_name,
             assigned_to_email=assigned_to_email,
             sendblue_number=sendblue_number,
-            tags=tag or None,
+            tags=_parse_tags(tag),
             update_if_exists=update_if_exists or None,
             custom_variables=_parse_variables(variable),
         )
@@ -94,9 +104,9 @@ async def create(
 
 @app.command(epilog=format_examples("get +14155550123", "get +14155550123 --json"))
 @command
-async def get(number: Number, as_json: AsJson = False, sandbox: InSandbox = False) -> None:
+async def get(number: Number, as_json: AsJson = False) -> None:
     """Print the contact that has this number."""
-    async with open_client(sandbox) as client:
+    async with open_client() as client:
         response = await client.get_contact(number)
     print_response(response, as_json=as_json)
 
@@ -113,6 +123,8 @@ class Order(str, Enum):
         return "asc" if self is Order.ASCENDING else "desc"
 
 
+# The service takes no more.
+_MAX_LIMIT, _MAX_OFFSET = 1_000, 10_000
 SortField = Literal["created_at", "first_name", "firstName", "last_name", "lastName", "phone"]
 _SORT_FIELDS = "created_at, first_name, last_name or phone"
 
@@ -153,11 +165,19 @@ def _refuse_beside_all(**options: object) -> None:
 async def list_contacts(
     limit: Annotated[
         int | None,
-        typer.Option(min=1, max=1000, metavar="N", help="Print at most N. Default: 100."),
+        typer.Option(
+            metavar="NUMBER",
+            parser=parse_number(1, _MAX_LIMIT),
+            help="Print at most so many, up to 1000. Default: 100.",
+        ),
     ] = None,
     offset: Annotated[
         int | None,
-        typer.Option(min=0, max=10_000, metavar="N", help="Skip the first N."),
+        typer.Option(
+            metavar="NUMBER",
+            parser=parse_number(0, _MAX_OFFSET),
+            help="Skip so many of the first, up to 10000.",
+        ),
     ] = None,
     order_by: Annotated[
         SortField | None,
@@ -185,27 +205,36 @@ async def list_contacts(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print each contact as a JSON document on its own line.")
     ] = False,
-    sandbox: InSandbox = False,
 ) -> None:
     """List contacts, one per line."""
     if everything:
         _refuse_beside_all(limit=limit, offset=offset, order_by=order_by, order=order)
-    async with open_client(sandbox) as client:
+    async with open_client() as client:
         with open_list(as_json=as_json) as show:
             if everything:
                 async with aclosing(client.iter_contacts(created_at_gte=since)) as contacts:
                     async for contact in contacts:
                         show(contact)
                 return
+            wanted = 100 if limit is None else limit
             page = await client.list_contacts(
-                limit=100 if limit is None else limit,
+                # One more tells whether there are more.
+                limit=min(wanted + 1, _MAX_LIMIT),
                 offset=offset,
                 order_by=order_by,
                 order_direction=order.direction if order else None,
                 created_at_gte=since,
             )
-            for contact in page:
+            for contact in page.contacts[:wanted]:
                 show(contact)
+    if len(page.contacts) >= min(wanted + 1, _MAX_LIMIT):
+        _tell_of_more((offset or 0) + wanted, certain=len(page.contacts) > wanted)
+
+
+def _tell_of_more(offset: int, *, certain: bool) -> None:
+    way = f"--offset {offset} shows the next, " if offset <= _MAX_OFFSET else ""
+    there = "are" if certain else "may be"
+    print_stderr(f"There {there} more contacts; {way}--all lists every one.")
 
 
 class Clearable(str, Enum):
@@ -248,7 +277,8 @@ async def update(
     tag: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="TAG", help="A tag. Repeatable. The tags given replace the stored ones."
+            metavar="TAG",
+            help="A tag, or several: vip,lead. Repeatable. They replace the stored ones.",
         ),
     ] = None,
     variable: Annotated[
@@ -274,7 +304,6 @@ async def update(
         ),
     ] = None,
     as_json: AsJson = False,
-    sandbox: InSandbox = False,
 ) -> None:
     """Change a contact and print it as stored."""
     changes = _make_changes(
@@ -285,10 +314,10 @@ async def update(
         assigned_to_email=assigned_to_email,
         sendblue_number=sendblue_number,
         opt_out=opt_out,
-        tags=tag or None,
+        tags=_parse_tags(tag),
         custom_variables=_parse_variables(variable),
     )
-    async with open_client(sandbox) as client:
+    async with open_client() as client:
         response = await client.update_contact(number, changes)
     print_response(response, as_json=as_json)
 
@@ -297,7 +326,7 @@ async def update(
 @app.command(
     epilog=format_examples("delete +14155550123 --yes", "delete +14155550123 --yes --missing-ok")
 )
-@translate_errors()
+@command
 def delete(
     number: Number,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
@@ -305,18 +334,17 @@ def delete(
         bool, typer.Option("--missing-ok", help="Succeed if there is no such contact.")
     ] = False,
     as_json: AsJson = False,
-    sandbox: InSandbox = False,
 ) -> None:
     """Delete the contact that has this number, after asking."""
     number = e164(number)
     if not (yes or confirm(f"Delete the contact {number}?")):
         print_stderr("Nothing was deleted.")
         raise typer.Exit(1)
-    anyio.run(_delete, number, missing_ok, as_json, sandbox)
+    anyio.run(_delete, number, missing_ok, as_json)
 
 
-async def _delete(number: str, missing_ok: bool, as_json: bool, sandbox: bool) -> None:
-    async with open_client(sandbox) as client:
+async def _delete(number: str, missing_ok: bool, as_json: bool) -> None:
+    async with open_client() as client:
         response = await client.delete_contact(number, missing_ok=missing_ok)
     if as_json:
         print_json(response.to_dict())
@@ -328,9 +356,9 @@ async def _delete(number: str, missing_ok: bool, as_json: bool, sandbox: bool) -
 
 @app.command(epilog=format_examples("count", "count --json"))
 @command
-async def count(as_json: AsJson = False, sandbox: InSandbox = False) -> None:
+async def count(as_json: AsJson = False) -> None:
     """Print the number of contacts."""
-    async with open_client(sandbox) as client:
+    async with open_client() as client:
         response = await client.count_contacts()
     if as_json:
         print_json(response.to_dict())

@@ -18,7 +18,16 @@ from attrs import asdict
 from ..batch import ImportReport, SendOptions
 from ..client import SendblueClient
 from ..exceptions import ValidationError
-from ._app import InSandbox, app, command, format_examples, open_client, parse_path
+from ._app import (
+    InSandbox,
+    app,
+    command,
+    open_client,
+    parse_number,
+    parse_path,
+    parse_seconds,
+)
+from ._help import format_examples
 from ._interruption import Interruption
 from ._output import format_count, format_duration, print_json, print_note, print_stderr
 from ._progress import show_progress
@@ -43,8 +52,8 @@ class OnDuplicate(str, Enum):
 @app.command(
     "import",
     epilog=format_examples(
-        "import contacts.csv --region US --map Name=first_name --dry-run",
-        "import contacts.csv --region US --map Name=first_name --update-if-exists",
+        "import contacts.csv --region US --dry-run",
+        "import contacts.csv --map Name=first_name --update-if-exists",
     ),
 )
 @command
@@ -78,7 +87,9 @@ async def import_(
     on_duplicate: Annotated[
         OnDuplicate,
         typer.Option(
-            metavar="merge|last", help="Merge rows with the same number, or use only the last one."
+            metavar="merge|last",
+            show_default=False,
+            help="Merge rows with the same number, or use only the last. Default: merge.",
         ),
     ] = OnDuplicate.MERGE,
     all_numbers: Annotated[
@@ -94,22 +105,34 @@ async def import_(
     sheet: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME|N", help="Sheet of a workbook. Default: the first visible one with rows."
+            metavar="NAME|NUMBER",
+            help="Sheet of a workbook. Default: the first visible one with rows.",
         ),
     ] = None,
     concurrency: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Contacts in flight at once.")
+        int,
+        typer.Option(
+            metavar="NUMBER",
+            parser=parse_number(1),
+            show_default=False,
+            help=f"Contacts in flight at once. Default: {_DEFAULTS.concurrency}.",
+        ),
     ] = _DEFAULTS.concurrency,
     rate: Annotated[
         str | None,
         typer.Option(
-            metavar="N/s", help="Requests per second at most. Default: discovered automatically."
+            metavar="NUMBER/s",
+            help="Requests per second at most. Default: discovered automatically.",
         ),
     ] = None,
     give_up_after: Annotated[
         float,
         typer.Option(
-            min=0.001, metavar="SECONDS", help="End the import after so long without a success."
+            metavar="SECONDS",
+            parser=parse_seconds,
+            show_default=False,
+            help="End the import after so long without a success. "
+            f"Default: {_DEFAULTS.give_up_after:g}.",
         ),
     ] = _DEFAULTS.give_up_after,
     bulk: Annotated[
@@ -171,7 +194,7 @@ async def import_(
             check_report(report_path, job)
             await _run_dry(job, report_path, discovers_rate=rate is None)
         return
-    async with open_client(sandbox) as client:
+    async with open_client(sandbox, shows_progress=True) as client:
         with ExitStack() as shown:
             progress = shown.enter_context(show_progress())
             job = client.import_job(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -17,35 +16,7 @@ from rich.text import Text
 
 from ..exceptions import ConfigurationWarning
 from ..models import ContactResponse
-
-
-def _name_option(match: re.Match[str]) -> str:
-    name, words = match.groups()
-    return f"--{name.replace('_', '-')} {_GIVEN.get(words, words)}"
-
-
-# What is said of a flag, whose values mean nothing on the command line.
-_GIVEN = {
-    "was 'False' and is 'True' now": "was left out and is given now",
-    "was 'True' and is 'False' now": "was given and is left out now",
-}
-# What errors call things, such as the library's arguments, and what the command line calls them.
-_TERMS: dict[str, str | Callable[[re.Match[str]], str]] = {
-    r"\(--resume, or resume=True in Python\)": "(--resume)",
-    # The settings of an earlier run, in a list of those that differ.
-    r"(?<=[:,] )(update_if_exists|region|on_duplicate|all_numbers|encoding|delimiter|sheet)"
-    r" (was (?:not given|'.*?'|\".*?\") and is (?:not given|'.*?'|\".*?\") now)": _name_option,
-    r"^\[Errno \d+\] ": "",
-    r"^(Cannot listen on .* in use)$": r"\1. Choose another port with --port.",
-    r"\bupdate_if_exists=True\b": "--update-if-exists",
-    r"leave out bulk or update_if_exists\b": "leave out --bulk or --update-if-exists",
-    r"^(region|concurrency|give_up_after|sendblue_number) (must)\b": _name_option,
-    r"\bset base_url \(SENDBLUE_API_BASE_URL\)": "set SENDBLUE_API_BASE_URL",
-    r"\bit is not an argument, not in\b": "it is not in",
-    r"use https, or pass allow_http=True if that is what you want\b": "use https",
-    r"\bLeave the (delimiter|encoding|sheet) out\b": r"Leave out --\1",
-    r"\bcolumns=\{(.+?): '([\w.]+)'\}": r"--map \1=\2",
-}
+from ._terms import translate
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -79,10 +50,7 @@ def print_above_bar(line: str, console: Console) -> None:
 
 def print_error(error: BaseException) -> None:
     """Print an error on standard error, in the command line's terms."""
-    words = str(error)
-    for said, meant in _TERMS.items():
-        words = re.sub(said, meant, words)
-    _print(Text(_escape_control(words), style="red"), to_stderr=True)
+    _print(Text(_escape_control(translate(str(error))), style="red"), to_stderr=True)
 
 
 def print_response(response: ContactResponse, *, as_json: bool) -> None:

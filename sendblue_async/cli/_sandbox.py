@@ -14,7 +14,8 @@ import typer
 
 from ..exceptions import ValidationError
 from ..sandbox import Faults, Sandbox
-from ._app import AsJson, app, command, format_examples, parse_path
+from ._app import AsJson, app, local_command, parse_number, parse_path
+from ._help import format_examples
 from ._output import print_json, print_note
 
 _DIALS = ", ".join(dial.name for dial in attrs.fields(Faults))
@@ -47,10 +48,16 @@ async def _run(sandbox: Sandbox) -> AsyncGenerator[Sandbox, None]:
         "sandbox", "sandbox --db contacts.db --fault reset=0.1 --fault latency=0.5"
     ),
 )
-@command
+@local_command
 async def serve_sandbox(
     port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="N", help="Port, or 0 for any free one.")
+        int,
+        typer.Option(
+            metavar="NUMBER",
+            parser=parse_number(0, 65535),
+            show_default=False,
+            help="Port, or 0 for any free one. Default: 8080.",
+        ),
     ] = 8080,
     db: Annotated[
         Path | None,
@@ -61,7 +68,13 @@ async def serve_sandbox(
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(metavar="N", help="The same seed gives the same faults.")
+        int,
+        typer.Option(
+            metavar="NUMBER",
+            parser=parse_number(0),
+            show_default=False,
+            help="The same seed gives the same faults. Default: 0.",
+        ),
     ] = 0,
     fault: Annotated[
         list[str] | None,
@@ -73,7 +86,9 @@ async def serve_sandbox(
         Spelling,
         typer.Option(
             metavar="both|snake|camel",
-            help="Names in answers: snake is first_name, camel firstName, both as live answers.",
+            show_default=False,
+            help="Names in answers: snake is first_name, camel firstName, both as live "
+            "answers. Default: both.",
         ),
     ] = Spelling.BOTH,
     as_json: AsJson = False,

@@ -13,9 +13,15 @@ def replace_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
-def discard_unprinted() -> None:
-    """Discard what standard output does not take, as Python would try again at exit."""
+def discard_unprinted() -> bool:
+    """Discard what standard output does not take, as Python would try again at exit.
+
+    Returns:
+        Whether there was anything.
+    """
     try:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False

@@ -29,7 +29,7 @@ from .program import (
 ALL_OPTIONS = (
     *("create", NUMBER, "--first-name", "Ada", "--last-name", "Byron King"),
     *("--assigned-to-email", "agent@example.com", "--sendblue-number", "+1 (987) 654-3210"),
-    *("--tag", "vip", "--tag", "a, b", "--variable", "plan=gold", "--variable", "sum=1=1"),
+    *("--tag", "vip, lead", "--tag", '"a, b"', "--variable", "plan=gold", "--variable", "sum=1=1"),
 )
 STORED = {
     "phone": NUMBER,
@@ -37,7 +37,7 @@ STORED = {
     "last_name": "Byron King",
     "assigned_to_email": "agent@example.com",
     "sendblue_number": "+19876543210",
-    "tags": ["vip", "a, b"],
+    "tags": ["vip", "lead", "a, b"],
     "custom_variables": {"plan": "gold", "sum": "1=1"},
 }
 
@@ -63,7 +63,7 @@ def test_create_and_get_speak_to_the_server_of_the_environment(
     lines = dict(line.rstrip().split(maxsplit=1) for line in done.out.splitlines())
     assert lines["phone"] == NUMBER
     assert lines["last_name"] == "Byron King"
-    assert lines["tags"] == "vip, a, b"
+    assert lines["tags"] == "vip, lead, a, b"
     assert lines["custom_variables"] == "plan=gold, sum=1=1"
     assert run_here(home | account(sandbox), "get", "+1 (415) 555-0123") == done
 
@@ -106,11 +106,13 @@ def test_text_from_anywhere_steers_no_terminal(
 
 
 def test_an_error_message_of_a_server_is_printed_safely(home: dict[str, str]) -> None:
-    """What a server says about a refusal is shown as text, and nothing goes to stdout."""
-    with answering({"status": "ERROR", "message": HOSTILE}, status=400) as base_url:
-        done = run(home | account(base_url), "get", NUMBER, "--json")
-    assert (done.code, done.out) == (1, "")
-    assert "[red]x[/red]" in done.err
+    """What a server says about a refusal is shown as text, to people and in a document."""
+    for options in ([], ["--json"]):
+        with answering({"status": "ERROR", "message": HOSTILE}, status=400) as base_url:
+            done = run(home | account(base_url), "get", NUMBER, *options)
+        assert done.code == 1
+        assert "[red]x[/red]" in (done.out if options else done.err)
+        assert not (done.err if options else done.out)
 
 
 # Exit code, command, what stderr says, and what is changed in the account, if there is one.
@@ -138,13 +140,13 @@ FAILURES: dict[str, tuple[int, str, str, dict[str, str] | None]] = {
     ),
     "bad number": (2, "create 555 --sandbox", "number must be .*not '555'", None),
     "bad variable": (2, f"create {NUMBER} --sandbox --variable x", "--variable .*'x'", None),
-    "bad label": (2, f"update {NUMBER} --sandbox --variable x", "--variable .*'x'", None),
+    "bad label": (2, f"update {NUMBER} --variable x", "--variable .*'x'", None),
     "nobody to change": (1, f"update {NUMBER} --opt-out", "404: Contact not found", {}),
-    "nothing to change": (2, f"update {NUMBER} --sandbox", "at least one field", None),
+    "nothing to change": (2, f"update {NUMBER}", "at least one field", None),
     "given and cleared": (
         *(
             2,
-            f"update {NUMBER} --sandbox --tag vip --clear tags",
+            f"update {NUMBER} --tag vip --clear tags",
             "--tag and --clear tags exclude each other",
         ),
         None,
@@ -152,12 +154,12 @@ FAILURES: dict[str, tuple[int, str, str, dict[str, str] | None]] = {
     "nothing of that name to clear": (2, f"update {NUMBER} --clear opt_out", "'opt_out'", None),
     "nobody to delete": (1, f"delete --yes {NUMBER}", "404: Contact not found", {}),
     "nobody to count with": (2, "count", "No api_key", None),
-    "a limit too high": (2, "list --limit 1001", "--limit.*100[01]", None),
+    "a limit too high": (2, "list --limit 1001", "--limit.*from 1 to 1000, not '1001'", None),
     "no such order": (2, "list --order up", "--order.*'up'", None),
     "no time": (2, "list --since yesterday", "'yesterday' is not an ISO 8601 ", None),
     "no such day": (2, "list --since 2026-02-30", "--since.*'2026-02-30'", None),
     "all and yet not": (
-        *(2, "list --all --sandbox --limit 5 --offset 0 --order asc --order-by phone"),
+        *(2, "list --all --limit 5 --offset 0 --order asc --order-by phone"),
         "only with --since; leave out --limit and --offset and --order-by and --order[.]",
         None,
     ),

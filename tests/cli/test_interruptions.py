@@ -14,7 +14,7 @@ import pytest
 
 from sendblue_async.sandbox import Faults, Sandbox
 
-from .program import PROGRAM, Run, account, run, started
+from .program import NUMBER, PROGRAM, Run, account, run, started
 
 IMPORT = ("import", "people.csv", "--rate", "1000/s", "--concurrency", "4")
 
@@ -32,7 +32,7 @@ def test_ctrl_c_while_the_program_loads_ends_it_in_silence(
 ) -> None:
     """Exit code 130 and no traceback, as soon as anything of this package runs."""
     environment = home | {"PYTHONPROFILEIMPORTTIME": "1"}
-    with started(environment, "count", "--sandbox") as program:
+    with started(environment, "create", NUMBER, "--sandbox") as program:
         assert program.stderr is not None
         assert any(line.split()[-1:] == [loaded] for line in program.stderr)
         program.send_signal(signal.SIGINT)

@@ -38,11 +38,17 @@ def test_one_is_not_plural(home: dict[str, str], run_here: Run) -> None:
     ("command", "said"),
     [
         ("list --order up", "'--order': 'up' is not one of 'asc', 'desc'."),
-        ("list --limit 1001", "'--limit': It must be at most 1000."),
-        ("list --offset -1", "'--offset': It must be at least 0."),
-        ("list --limit many", "'--limit': It must be a whole number."),
-        ("import a.csv --give-up-after never", "'--give-up-after': It must be a number."),
-        ("import a.csv --concurrency 0", "'--concurrency': It must be at least 1."),
+        ("list --limit 1001", "'--limit': It must be a whole number from 1 to 1000, not '1001'."),
+        ("list --offset -1", "'--offset': It must be a whole number from 0 to 10000, not '-1'."),
+        ("list --limit many", "'--limit': It must be a whole number from 1 to 1000, not 'many'."),
+        (
+            "import a.csv --give-up-after never",
+            "'--give-up-after': It must be a number of seconds above 0, not 'never'.",
+        ),
+        (
+            "import a.csv --concurrency 0",
+            "'--concurrency': It must be a whole number of at least 1, not '0'.",
+        ),
         ("import a.csv --on-duplicate x", "'--on-duplicate': 'x' is not one of 'merge', 'last'."),
         (f"update {NUMBER} --clear x", "'--clear': 'x' is not one of 'first_name', "),
         ("sandbox --spelling x", "'--spelling': 'x' is not one of 'both', 'snake', 'camel'."),
@@ -104,9 +110,8 @@ def test_a_setting_that_has_changed_is_named_as_its_option(
     ("command", "option"),
     [
         (f"create {NUMBER} --sandbox --sendblue-number 12", "--sendblue-number"),
-        (f"update {NUMBER} --sandbox --sendblue-number 12", "--sendblue-number"),
+        (f"update {NUMBER} --sendblue-number 12", "--sendblue-number"),
         ("import a.csv --sandbox --region Mars", "--region"),
-        ("import a.csv --sandbox --give-up-after inf", "--give-up-after"),
     ],
 )
 def test_a_refused_value_is_named_by_its_option(
@@ -206,7 +211,7 @@ def test_help_is_for_people(home: dict[str, str], command: str) -> None:
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "sandbox"])
 def test_examples_in_help_work(home: dict[str, str], sandbox: Sandbox, command: str) -> None:
     """Whoever copies an example, in their order, gets what it is for."""
-    Path(home["HOME"], "contacts.csv").write_text("Telefon,Name\n(415) 555-0100,Ada\n")
+    Path(home["HOME"], "contacts.csv").write_text("Telefon,Name\n+1 (415) 555-0100,Ada\n")
     environment = home | account(sandbox)
     with client_of(environment) as client:
         for number in (NUMBER, OTHER) if command != "create" else ():

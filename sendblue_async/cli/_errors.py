@@ -1,0 +1,64 @@
+"""Errors as a sentence, or as a JSON document, and the exit code of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+from ..exceptions import ConfigurationError, SendblueError, ValidationError
+from ._output import print_error, print_json
+from ._streams import discard_unprinted
+from ._terms import translate
+
+# What a document has of an error beside its type and message, and what it has where no call failed.
+_FIELDS = ("outcome", "retryable", "status", "attempts", "retry_after", "request_id", "code")
+_NOT_SENT = SendblueError("")
+
+
+def print_document(kind: str, message: str, **known: Any) -> None:
+    """Print an error as the one JSON document of a command."""
+    print_json(
+        {
+            "error": {
+                "type": kind,
+                "message": message,
+                **{name: getattr(_NOT_SENT, name) for name in _FIELDS},
+                **known,
+            }
+        }
+    )
+
+
+def _print(error: SendblueError | OSError, *, as_json: bool) -> None:
+    if not as_json:
+        print_error(error)
+        return
+    known = {}
+    if isinstance(error, SendblueError):
+        known = {name: getattr(error, name) for name in _FIELDS}
+    print_document(type(error).__name__, translate(str(error)), **known)
+
+
+@contextmanager
+def translate_errors(*, as_json: bool = False) -> Iterator[None]:
+    """Turn what is raised inside into a sentence, or a JSON document, and an exit code."""
+    try:
+        yield
+    except (ValidationError, ConfigurationError) as error:
+        _print(error, as_json=as_json)
+        raise typer.Exit(2 if error.outcome == "not_sent" else 1) from None
+    except SendblueError as error:
+        _print(error, as_json=as_json)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        is_unwritable = discard_unprinted()
+        if not isinstance(error, BrokenPipeError):
+            _print(error, as_json=as_json and not is_unwritable)
+        raise typer.Exit(1) from None
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        # On Python 3.10 anyio reports Ctrl-C as the cancellation that it caused.
+        raise typer.Exit(130) from None
