@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from datetime import datetime, timezone
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import define, field, validators
 
@@ -26,6 +26,16 @@ _LAST_OFFSET = 10_000
 _LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
 
 
+class SeenContacts(Protocol):
+    """Remembers what identifies the contacts that were given."""
+
+    def __contains__(self, key: Any, /) -> bool: ...
+
+    def add(self, key: Any, /) -> object:
+        """Remember one."""
+        ...
+
+
 @define
 class Walk:
     """The state of a walk over all contacts. No I/O.
@@ -34,6 +44,7 @@ class Walk:
         page_size: How many contacts to ask for at once, 10 to 1,000. Of fewer than ten, a page
             may seem ordered by chance.
         created_at_gte: The time of creation that the next page starts at; ``None`` for all.
+        seen: Remembers the contacts that were given; a set in memory by default.
         offset: How many contacts from that time on the next page skips.
         ended: Whether there is no next page.
 
@@ -45,6 +56,7 @@ class Walk:
     created_at_gte: datetime | None = field(
         default=None, validator=validators.optional(validate_aware)
     )
+    seen: SeenContacts = field(factory=set, kw_only=True, repr=False)
     offset: int = field(default=0, init=False)
     ended: bool = field(default=False, init=False)
     _sorted: bool = field(default=True, init=False)
@@ -52,7 +64,6 @@ class Walk:
     # How many contacts of the next page were on earlier ones, if nothing has changed.
     _expected: int = field(default=0, init=False)
     _largest: int = field(default=0, init=False)
-    _seen: set[Any] = field(factory=set, init=False)
     # How many pages in a row have shown nothing new, and where the last one ended that did.
     _idle: int = field(default=0, init=False)
     _reach: int = field(default=0, init=False)
@@ -90,8 +101,8 @@ class Walk:
         fresh = []
         for contact in page:
             key = _key(contact)
-            if key not in self._seen:
-                self._seen.add(key)
+            if key not in self.seen:
+                self.seen.add(key)
                 fresh.append(contact)
         if fresh:
             self._idle, self._reach = 0, self.offset + len(page)

@@ -141,7 +141,7 @@ class SendblueClient(Endpoints):
             bulk=bulk,
         )
         options.check_update(update_if_exists)
-        pool = self._make_worker_pool(options, read=True)
+        pool, _ = self._make_worker_pool(options, read=True)
         check_source(source)
         return pool.results(source, partial(make_job, update_if_exists=update_if_exists))
 
@@ -151,6 +151,7 @@ class SendblueClient(Endpoints):
         path: str | os.PathLike[str],
         *,
         update_if_exists: bool = False,
+        only_changes: bool = False,
         region: str | None = None,
         columns: Mapping[str, str] | None = None,
         on_duplicate: Literal["merge", "last"] = "merge",
@@ -181,6 +182,9 @@ class SendblueClient(Endpoints):
                 the extra ``excel``. Other files are JSON Lines if their names end in ``.jsonl`` or
                 ``.ndjson``, vCard if in ``.vcf`` or ``.vcard``, and CSV otherwise.
             update_if_exists: Whether contacts that exist are updated, or left alone.
+            only_changes: Whether contacts whose stored values agree with the file are left out.
+                The account is listed for that, a thousand contacts a request. It needs
+                ``update_if_exists``.
             region: The region of numbers without ``+``, such as ``"US"``; by default those are
                 rejected.
             columns: Column names and the fields they hold, where the names do not say so:
@@ -212,6 +216,7 @@ class SendblueClient(Endpoints):
             raise misspelling_error(SendblueClient.import_contacts, others)
         options = batch.ImportOptions(
             update_if_exists=update_if_exists,
+            only_changes=only_changes,
             region=region,
             columns=columns,
             on_duplicate=on_duplicate,
@@ -263,18 +268,25 @@ class SendblueClient(Endpoints):
         if progress is not None and not callable(progress):
             raise ConfigurationError(f"progress must be a function, not {progress!r}.")
         # Loaded only now: it brings SQLite and more, which other programs do not wait for.
+        workers, limited = self._make_worker_pool(send_options, read=False)
         return batch.ImportJob(
             path,
             options,
             send_options,
-            workers=self._make_worker_pool(send_options, read=False),
+            workers=workers,
+            fetch_page=limited._list,
             account=lambda: self._transport.account,
             resume=resume,
             progress=progress,
         )
 
-    def _make_worker_pool(self, options: SendOptions, *, read: bool) -> WorkerPool:
-        """Make the workers that send a batch; they read the answers only if somebody looks."""
+    def _make_worker_pool(
+        self, options: SendOptions, *, read: bool
+    ) -> tuple[WorkerPool, SendblueClient]:
+        """Make the workers that send a batch, and the view of this client with their rate limit.
+
+        They read the answers only if somebody looks.
+        """
         transport = self._transport
         limiter = make_rate_limiter(
             options.rate_limit,
@@ -285,7 +297,8 @@ class SendblueClient(Endpoints):
         create: Create = limited._create if read else limited._store
         if options.bulk:
             create = BulkCreator(create, limited.create_contacts_bulk, clock=transport.clock)
-        return WorkerPool(create, rate_limiter=limiter, options=options, clock=transport.clock)
+        pool = WorkerPool(create, rate_limiter=limiter, options=options, clock=transport.clock)
+        return pool, limited
 
 
 for _class in SendblueClient.__mro__[:-1]:

@@ -56,11 +56,12 @@ LAYERS = (
 # The rooms of each subpackage, and the rooms beside it that each one may import.
 ROOMS = {
     "batch": {
+        "_account": set[str](),
         "_results": set[str](),
         "_sources": set[str](),
         "_mapping": {"_sources"},
         "_sending": {"_results"},
-        "_importing": {"_mapping", "_results", "_sending", "_sources"},
+        "_importing": {"_account", "_mapping", "_results", "_sending", "_sources"},
         "__init__": {"_importing", "_results", "_sending"},
     },
     "models": {
@@ -151,6 +152,7 @@ ROOMS = {
         "__init__": set[str](),
     },
     "batch._importing": {
+        "_changes": set[str](),
         "_in_thread": set[str](),
         "_job_batcher": set[str](),
         "_journal_errors": set[str](),
@@ -168,6 +170,7 @@ ROOMS = {
         "_duplicates": {"_journal", "_journal_schema"},
         "_options": {"_duplicates", "_rejected"},
         "_queue": {
+            "_changes",
             "_duplicates",
             "_in_thread",
             "_job_batcher",
@@ -175,8 +178,9 @@ ROOMS = {
             "_journal_schema",
             "_reasons",
         },
-        "_check": {"_duplicates", "_journal", "_options"},
+        "_check": {"_changes", "_duplicates", "_journal", "_options"},
         "_job": {
+            "_changes",
             "_check",
             "_duplicates",
             "_in_thread",
@@ -210,11 +214,20 @@ ROOMS = {
         "_waiting": {"_output"},
         "_app": {"_errors", "_help", "_output", "_waiting"},
         "_listing": {"_output"},
+        "_plan": {"_output"},
         "_progress": {"_output"},
         "_prompt": {"_output"},
         "_report_file": {"_output"},
         "_contacts": {"_app", "_help", "_listing", "_output", "_prompt"},
-        "_import": {"_app", "_help", "_interruption", "_output", "_progress", "_report_file"},
+        "_import": {
+            "_app",
+            "_help",
+            "_interruption",
+            "_output",
+            "_plan",
+            "_progress",
+            "_report_file",
+        },
         "_sandbox": {"_app", "_help", "_output"},
         "__init__": {"_app", "_contacts", "_import", "_sandbox", "_streams"},
     },

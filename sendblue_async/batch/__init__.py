@@ -10,6 +10,7 @@ from ._results import ContactOutcome, ContactResult
 from ._sending._options import SendOptions
 
 if TYPE_CHECKING:
+    from ._importing._changes import PlannedChange
     from ._importing._check import DryRun
     from ._importing._job import ImportJob
     from ._importing._options import ImportOptions
@@ -22,6 +23,7 @@ __all__ = [
     "ImportOptions",
     "ImportProgress",
     "ImportReport",
+    "PlannedChange",
     "SendOptions",
 ]
 
@@ -30,6 +32,7 @@ _LAZY = {
     "DryRun": "_importing._check",
     "ImportJob": "_importing._job",
     "ImportOptions": "_importing._options",
+    "PlannedChange": "_importing._changes",
 }
 
 if not TYPE_CHECKING:

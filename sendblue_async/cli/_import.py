@@ -16,7 +16,6 @@ import typer
 from attrs import asdict
 
 from ..batch import ImportReport, SendOptions
-from ..client import SendblueClient
 from ..exceptions import ValidationError
 from ._app import (
     InSandbox,
@@ -30,6 +29,7 @@ from ._app import (
 from ._help import format_examples
 from ._interruption import Interruption
 from ._output import format_count, format_duration, print_json, print_note, print_stderr
+from ._plan import print_plan
 from ._progress import show_progress
 from ._report_file import check_report, write_report
 
@@ -39,7 +39,16 @@ if TYPE_CHECKING:
 _DEFAULTS = SendOptions()
 # How many line numbers are shown beside the count of one outcome.
 _MAX_LINES_SHOWN = 10
-_OUTCOMES = ("created", "stored", "existing", "rejected", "unknown", "skipped", "remaining")
+_OUTCOMES = (
+    "created",
+    "stored",
+    "unchanged",
+    "existing",
+    "rejected",
+    "unknown",
+    "skipped",
+    "remaining",
+)
 
 
 class OnDuplicate(str, Enum):
@@ -68,6 +77,13 @@ async def import_(
     ],
     update_if_exists: Annotated[
         bool, typer.Option("--update-if-exists", help="Update contacts that exist already.")
+    ] = False,
+    only_changes: Annotated[
+        bool,
+        typer.Option(
+            "--only-changes",
+            help="Send only what differs from the account. Needs --update-if-exists.",
+        ),
     ] = False,
     region: Annotated[
         str | None,
@@ -169,6 +185,7 @@ async def import_(
 
     import_options = ImportOptions(
         update_if_exists=update_if_exists,
+        only_changes=only_changes,
         region=region,
         columns=_parse_columns(columns),
         on_duplicate=on_duplicate.value,
@@ -189,7 +206,7 @@ async def import_(
             field="resume",
         )
     if dry_run:
-        async with SendblueClient() as client:
+        async with open_client(sandbox, shows_progress=True) as client:
             job = client.import_job(file, import_options, send_options)
             check_report(report_path, job)
             await _run_dry(job, report_path, discovers_rate=rate is None)
@@ -338,6 +355,8 @@ def _print_dry_run(result: DryRun, *, discovers_rate: bool) -> None:
     print_note(f"{format_count(result.entries, 'entry')}, read {origin}")
     print_note(f"{format_count(result.contacts, 'contact', 8)} would be sent")
     print_note(f"{format_count(result.requests, 'request', 8)}, if nothing goes wrong")
+    if result.unchanged:
+        print_note(f"{result.unchanged:>8} unchanged")
     if result.skipped:
         print_note(f"{result.skipped:>8} skipped: a later row has the same number")
     for code, count in sorted(result.codes.items()):
@@ -353,5 +372,6 @@ def _print_dry_run(result: DryRun, *, discovers_rate: bool) -> None:
         if discovers_rate:
             takes += " The import starts at that rate and speeds up until the server refuses."
         print_note(takes)
-    for sample in result.samples:
+    print_plan(result)
+    for sample in () if result.changes else result.samples:
         print_json(sample)

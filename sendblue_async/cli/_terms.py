@@ -20,11 +20,13 @@ _GIVEN = {
 _TERMS: dict[str, str | Callable[[re.Match[str]], str]] = {
     r"\(--resume, or resume=True in Python\)": "(--resume)",
     # The settings of an earlier run, in a list of those that differ.
-    r"(?<=[:,] )(update_if_exists|region|on_duplicate|all_numbers|encoding|delimiter|sheet)"
+    r"(?<=[:,] )(update_if_exists|only_changes|region|on_duplicate|all_numbers|encoding|delimiter"
+    r"|sheet)"
     r" (was (?:not given|'.*?'|\".*?\") and is (?:not given|'.*?'|\".*?\") now)": _name_option,
     r"^\[Errno \d+\] ": "",
     r"^(Cannot listen on .* in use)$": r"\1. Choose another port with --port.",
     r"\bupdate_if_exists=True\b": "--update-if-exists",
+    r"^only_changes needs": "--only-changes needs",
     r"leave out bulk or update_if_exists\b": "leave out --bulk or --update-if-exists",
     r"^(region|concurrency|give_up_after|sendblue_number) (must)\b": _name_option,
     r"\bset base_url \(SENDBLUE_API_BASE_URL\)": "set SENDBLUE_API_BASE_URL",

@@ -280,9 +280,18 @@ _BLANK: tuple[Any, ...] = (None, "", [], {})
 
 
 def _has(stored: Contact, sent: dict[str, Any]) -> bool:
-    there = stored.to_dict()
+    return not find_differences(stored.to_dict(), sent)
+
+
+def find_differences(there: Mapping[str, Any], sent: Mapping[str, Any]) -> list[str]:
+    """Find the keys of what is sent whose values a stored contact does not have.
+
+    Args:
+        there: The stored contact, as :meth:`Contact.to_dict` gives it.
+        sent: What is sent, as :meth:`ContactCreate.to_dict` gives it.
+    """
     names = spellings(Contact)
-    return all(_agree(value, there.get(names.get(key, key))) for key, value in sent.items())
+    return [key for key, value in sent.items() if not _agree(value, there.get(names.get(key, key)))]
 
 
 def _agree(sent: Any, there: Any) -> bool:

@@ -13,6 +13,7 @@ from attrs import frozen
 from .._mapping._contact_reader import ContactReader, Entry
 from .._sending._bulk import to_bulk
 from .._sending._options import SendOptions
+from ._changes import Changes, PlannedChange
 from ._duplicates import Duplicates
 from ._journal import Journal
 from ._options import ImportOptions
@@ -57,6 +58,8 @@ class DryRun:
         requests: With how many requests, if nothing goes wrong.
         requests_per_second: The rate limit at the beginning, or ``None`` without one.
         skipped: How many would not be sent, as a later row has the same number.
+        unchanged: How many would not be sent, as the stored contact has every value already.
+        changes: What would change in the account, field by field, where only changes are sent.
         codes: How many would be rejected, by code.
         samples: The first request bodies.
         encoding: The encoding that the file was read in, or ``None`` for a workbook.
@@ -72,6 +75,8 @@ class DryRun:
     requests: int
     requests_per_second: float | None
     skipped: int
+    unchanged: int = 0
+    changes: tuple[PlannedChange, ...] = ()
     codes: Mapping[str, int]
     samples: tuple[dict[str, Any], ...]
     encoding: str | None
@@ -89,6 +94,7 @@ def dry_run(
     stopped: Callable[[], bool],
     *,
     requests_per_second: float | None,
+    changes: Changes | None = None,
 ) -> DryRun | None:
     """Find out what an import of the file would do; return ``None`` if stopped before that.
 
@@ -100,6 +106,7 @@ def dry_run(
         send_options: How its contacts would be sent.
         stopped: Called now and then; the dry run ends early when it returns true.
         requests_per_second: The rate limit at the beginning.
+        changes: Knows what would change in the account, or ``None`` if every contact is sent.
 
     Raises:
         ValidationError: If the file cannot be used.
@@ -108,7 +115,8 @@ def dry_run(
     reader = import_options.read(path)
     codes: Counter[str] = Counter()
     samples: list[dict[str, Any]] = []
-    contacts = in_bulk = skipped = 0
+    planned: list[PlannedChange] = []
+    contacts = in_bulk = skipped = unchanged = 0
     with Journal.open(None, fingerprint="", settings={}, resume=False) as journal:
         check(reader, journal, stopped)
         if not journal.checked:
@@ -124,6 +132,12 @@ def dry_run(
             if contact is None:
                 skipped += 1
                 continue
+            if changes is not None:
+                change = changes.plan(entry, contact)
+                if change is None:
+                    unchanged += 1
+                    continue
+                planned.append(change)
             contacts += 1
             in_bulk += send_options.bulk and to_bulk(contact) is not None
             if len(samples) < _SAMPLES:
@@ -135,6 +149,8 @@ def dry_run(
         requests=contacts - in_bulk + math.ceil(in_bulk / send_options.concurrency),
         requests_per_second=requests_per_second,
         skipped=skipped,
+        unchanged=unchanged,
+        changes=tuple(planned),
         codes=dict(codes),
         samples=tuple(samples),
         encoding=reader.table.encoding,

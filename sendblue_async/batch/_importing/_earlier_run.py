@@ -27,6 +27,7 @@ class EarlierRun:
         settings: Its settings.
         is_finished: Whether every row has its outcome.
         is_older: Whether an older version of this package has written the journal.
+        has_outcomes: Whether any row has its outcome.
         may_have_stored: Whether it may have stored any contact.
     """
 
@@ -35,6 +36,7 @@ class EarlierRun:
     settings: Mapping[str, str]
     is_finished: bool
     is_older: bool
+    has_outcomes: bool
     may_have_stored: bool
 
     @property
@@ -46,7 +48,10 @@ class EarlierRun:
         """Whether an import of this input with these settings may begin in its place."""
         if not self.is_over or (resume and fingerprint == self.fingerprint):
             return False
-        return self.is_older or fingerprint != self.fingerprint or settings != self.settings
+        if self.is_older or fingerprint != self.fingerprint or settings != self.settings:
+            return True
+        # The account may have changed since, and to find out is cheap.
+        return self.has_outcomes and settings.get("only_changes") == "True"
 
     def check_resumable(
         self, fingerprint: str, settings: Mapping[str, str], *, resume: bool

@@ -7,18 +7,22 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from ..._event_loop import require_asyncio
 from ..._rate_limits import AdaptiveRateLimiter
+from ..._settling import READ_LAG
 from ...exceptions import ConfigurationError, JournalError, ValidationError
+from .._account import StoredContacts
 from .._mapping._contact_reader import ContactReader, Entry
+from .._sending._circuit_breaker import Stopped
 from .._sending._options import SendOptions
 from .._sending._worker_pool import WorkerPool
 from .._sources._file import make_path
+from ._changes import Changes, FetchPage, list_account
 from ._check import DryRun, check, dry_run
 from ._duplicates import Duplicates
 from ._in_thread import run_in_thread
@@ -61,6 +65,7 @@ class ImportJob:
         send_options: SendOptions,
         *,
         workers: WorkerPool,
+        fetch_page: FetchPage,
         account: Callable[[], str],
         resume: bool,
         progress: Callable[[ImportProgress], object] | None,
@@ -74,6 +79,7 @@ class ImportJob:
         self._import_options = import_options
         self._send_options = send_options
         self._workers = workers
+        self._fetch_page = fetch_page
         self._account = account
         self._resume = resume
         self._ticker = ProgressTicker(progress, self._measure, stop=workers.stop)
@@ -120,7 +126,9 @@ class ImportJob:
             await asyncio.wait([self._ended])
 
     async def dry_run(self) -> DryRun | None:
-        """Find out what the import would do. Nothing is sent or written, and no key is needed.
+        """Find out what the import would do. Nothing is sent or written.
+
+        A key is needed only to list the account, for ``only_changes``.
 
         Returns:
             What it would do; ``None`` if it was stopped before that was known.
@@ -128,15 +136,26 @@ class ImportJob:
         Raises:
             ValidationError: If the file cannot be used.
             ConfigurationError: If an option cannot be used.
+            SendblueError: If the account cannot be listed.
         """
+        require_asyncio()
+        self._run_started = self._workers.clock.monotonic()
         find_out = partial(
             dry_run,
             self.path,
             self._import_options,
             self._send_options,
+            # Not the one that is discovered while the account is listed.
             requests_per_second=self._workers.rate_limiter.rate,
         )
-        return await run_in_thread(find_out, lambda: self._workers.stopped, stop=self._workers.stop)
+        in_thread = partial(run_in_thread, stop=self._workers.stop)
+        if self._import_options.only_changes:
+            # A file that cannot be used is refused before the account is listed.
+            await in_thread(self._import_options.read, self.path)
+        async with AsyncExitStack() as stack:
+            changes = await self._find_changes(stack)
+            find_out = partial(find_out, changes=changes)
+            return await in_thread(find_out, lambda: self._workers.stopped)
 
     async def run(self) -> ImportReport:
         """Import the file, once.
@@ -191,7 +210,8 @@ class ImportJob:
                     entries = spool.entries
                 self._is_checked, self._entries = journal.checked, journal.entries
                 if journal.checked:
-                    await self._send(reader, entries(), journal)
+                    changes = await self._find_changes(stack)
+                    await self._send(reader, entries(), journal, changes)
             except BaseException:
                 self.report, _ = await in_thread(self._make_report, reader, journal)
                 raise
@@ -209,12 +229,32 @@ class ImportJob:
         check(reader, journal, lambda: self._workers.stopped, keep)
         reader.table.check_unchanged()
 
+    async def _find_changes(self, stack: AsyncExitStack) -> Changes | None:
+        """List the account, if only changes are sent.
+
+        Reads lag behind writes. What was changed or deleted before the import began is seen once
+        that lag has passed, so that no contact passes for what it was before.
+        """
+        if not self._import_options.only_changes:
+            return None
+        stored = stack.enter_context(StoredContacts())
+        elapsed = self._workers.clock.monotonic() - self._run_started
+        with suppress(Stopped):
+            await self._workers.pause(max(0.0, READ_LAG - elapsed))
+            await list_account(self._fetch_page, stored, lambda: self._workers.stopped)
+        return Changes(stored)
+
     async def _send(
-        self, reader: ContactReader, entries: Iterator[Entry], journal: Journal
+        self,
+        reader: ContactReader,
+        entries: Iterator[Entry],
+        journal: Journal,
+        changes: Changes | None,
     ) -> None:
         self._queue = queue = JournaledQueue(
             entries,
             Duplicates(journal, self._import_options.on_duplicate),
+            changes,
             reader.table.check_unchanged,
             journal,
             self._workers,

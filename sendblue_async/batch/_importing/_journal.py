@@ -33,11 +33,12 @@ _REJECTED = f"""
     WHERE one.entry > ? AND whole.outcome = {STATE_NUMBERS["rejected"]}
     ORDER BY one.entry LIMIT ?
 """
+_NOT_STORED = ("rejected", "skipped", "unchanged")
 # How many entries have ended, and how many may have been stored. A rejected one was not, whoever
 # rejected it.
 _ENDED = f"""
     SELECT total(outcome != {STATE_NUMBERS[IN_PROGRESS]}),
-        total(outcome NOT IN ({STATE_NUMBERS["rejected"]}, {STATE_NUMBERS["skipped"]}))
+        total(outcome NOT IN ({", ".join(str(STATE_NUMBERS[name]) for name in _NOT_STORED)}))
     FROM state
 """
 _FLUSH_AFTER = 5_000
@@ -269,6 +270,7 @@ class Journal(JournalFile):
             settings=dict(self._execute("SELECT name, value FROM setting")),
             is_finished=entries is not None and ended >= entries,
             is_older=self._is_older,
+            has_outcomes=bool(ended),
             may_have_stored=bool(stored),
         )
 

@@ -8,7 +8,16 @@ IN_PROGRESS = "in progress"
 MERGED = "merged"
 """The code of an entry that was merged into another one, whose index is its reason."""
 
-STATES = (IN_PROGRESS, "created", "stored", "existing", "rejected", "unknown", "skipped")
+STATES = (
+    IN_PROGRESS,
+    "created",
+    "stored",
+    "existing",
+    "rejected",
+    "unknown",
+    "skipped",
+    "unchanged",
+)
 STATE_NUMBERS = {name: number for number, name in enumerate(STATES)}
 APPLICATION_ID = int.from_bytes(b"SbIm", "big")
 VERSION = 3

@@ -44,6 +44,9 @@ class ImportOptions:
 
     Attributes:
         update_if_exists: Whether contacts that exist are updated, or left alone. Default false.
+        only_changes: Whether contacts whose stored values agree with the file are left out. The
+            account is listed for that, a thousand contacts a request. It needs
+            ``update_if_exists``. Default false.
         region: The region of numbers without ``+``, such as ``"US"``. By default those are
             rejected.
         columns: Column names and the fields they hold, where the names do not say so.
@@ -57,10 +60,12 @@ class ImportOptions:
             visible one that has rows.
 
     Raises:
-        ConfigurationError: If a value is not usable, or the extra for ``region`` is missing.
+        ConfigurationError: If a value is not usable, changes were asked for without
+            ``update_if_exists``, or the extra for ``region`` is missing.
     """
 
     update_if_exists: bool = field(default=False, validator=validate_flag)
+    only_changes: bool = field(default=False, validator=validate_flag)
     region: str | None = field(default=None, converter=check_region)
     columns: Mapping[str, str] | None = field(default=None, validator=_validate_columns)
     on_duplicate: OnDuplicate = field(default="merge", validator=_validate_on_duplicate)
@@ -68,6 +73,13 @@ class ImportOptions:
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.only_changes and not self.update_if_exists:
+            raise ConfigurationError(
+                "only_changes needs update_if_exists=True: a plain create changes no contact that "
+                "exists."
+            )
 
     def read(self, path: Path) -> ContactReader:
         """Open the file, and map its columns.
@@ -101,6 +113,7 @@ class ImportOptions:
         settings = {
             "account": account,
             "update_if_exists": str(self.update_if_exists),
+            "only_changes": str(self.only_changes),
             "region": str(reader.region),
             "columns": json.dumps(asdict(reader.columns)),
             "on_duplicate": self.on_duplicate,

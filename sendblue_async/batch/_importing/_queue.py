@@ -12,6 +12,7 @@ from ...exceptions import JournalError, ValidationError
 from .._mapping._contact_reader import Entry
 from .._results import ContactResult, EntryOutcome
 from .._sending._worker_pool import Job, WorkerPool
+from ._changes import Changes
 from ._duplicates import Duplicates
 from ._in_thread import run_in_thread
 from ._job_batcher import JobBatcher
@@ -38,6 +39,7 @@ class JournaledQueue:
     Args:
         entries: All entries of the file.
         duplicates: Knows which of them have the same number.
+        changes: Knows what would change in the account, or ``None`` to send every contact.
         check_unchanged: Raises if the file is no longer what it was.
         journal: The journal, whose first pass is finished.
         workers: The workers.
@@ -52,6 +54,7 @@ class JournaledQueue:
         self,
         entries: Iterator[Entry],
         duplicates: Duplicates,
+        changes: Changes | None,
         check_unchanged: Callable[[], object],
         journal: Journal,
         workers: WorkerPool,
@@ -62,6 +65,7 @@ class JournaledQueue:
         del self.counts[IN_PROGRESS]
         self.begun = 0
         self._duplicates = duplicates
+        self._changes = changes
         self._check_unchanged = check_unchanged
         self._journal = journal
         self._workers = workers
@@ -153,6 +157,9 @@ class JournaledQueue:
                 continue
             if contact is None:
                 self._end(entry, "skipped", *self._duplicates.explain_skip(entry.contact))
+            # What may have been sent before is sent again: reads may not show yet what it did.
+            elif state is None and self._changes and not self._changes.include(contact):
+                self._end(entry, "unchanged")
             else:
                 self.counts["unknown"] -= state == "unknown"
                 skipped = 0

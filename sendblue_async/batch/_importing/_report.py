@@ -57,6 +57,7 @@ class ImportReport:
             each usable number of a row where all are used.
         created: Stored by a plain create.
         stored: Stored by an upsert, which cannot tell whether they are new.
+        unchanged: Not sent, as the stored contact has every value that would be sent.
         existing: Left alone, as their number exists already.
         rejected: Cannot be sent, or were refused by the server.
         unknown: May have been stored.
@@ -87,6 +88,7 @@ class ImportReport:
     entries: int
     created: int = 0
     stored: int = 0
+    unchanged: int = 0
     existing: int = 0
     rejected: int = 0
     unknown: int = 0

@@ -149,7 +149,7 @@ class WorkerPool:
         self.concurrency = options.concurrency
         self._create = create
         # Waits of both end as soon as the workers are to stop.
-        stoppable = evolve(clock, sleep=self._pause)
+        stoppable = evolve(clock, sleep=self.pause)
         self.circuit_breaker = CircuitBreaker(options.give_up_after, clock=stoppable)
         self._rate_gate = RateGate(rate_limiter, clock=stoppable)
         self._number_lock = KeyedLock()
@@ -165,7 +165,7 @@ class WorkerPool:
         """Whether :meth:`stop` was called, or an error ended the work."""
         return self._stopping.is_set()
 
-    async def _pause(self, seconds: float) -> None:
+    async def pause(self, seconds: float) -> None:
         """Wait for so long.
 
         Raises:

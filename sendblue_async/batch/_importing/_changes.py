@@ -1,0 +1,114 @@
+"""What an import would change in the account, so that nothing else is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any, TypedDict
+
+from attrs import frozen
+
+from ..._pages import Walk, iterate_contacts
+from ..._redaction import redact_numbers
+from ...models import Contact, ContactCreate, ContactPage
+from ...models._contacts import find_differences
+from ...models._lists import ContactQuery
+from .._account import StoredContacts
+from .._mapping._contact_reader import Entry
+
+_PAGE = 1_000
+# What is sent beside the fields of the contact.
+_NO_FIELDS = ("number", "update_if_exists")
+
+FetchPage = Callable[[ContactQuery], Awaitable[ContactPage]]
+"""Fetches one page of the account's contacts."""
+
+
+class FieldChange(TypedDict):
+    """The value of a field as it is stored, and as the file has it."""
+
+    stored: Any
+    new: Any
+
+
+@frozen(kw_only=True)
+class PlannedChange:
+    """What an import would change of one contact.
+
+    Attributes:
+        line: Where its row begins in the file.
+        number: The last digits of its number.
+        is_new: Whether the account has no such contact.
+        fields: The fields that would change, a custom variable as ``custom_variables.LABEL``.
+    """
+
+    line: int
+    number: str
+    is_new: bool
+    fields: Mapping[str, FieldChange]
+
+
+async def list_account(
+    fetch: FetchPage, stored: StoredContacts, stopped: Callable[[], bool]
+) -> None:
+    """Keep all contacts of the account, a thousand a request; end early when stopped.
+
+    Raises:
+        SendblueError: If they cannot be listed.
+    """
+    page: list[Contact] = []
+    walk = Walk(_PAGE, seen=stored)
+    async with aclosing(iterate_contacts(walk, fetch)) as contacts:
+        async for contact in contacts:
+            page.append(contact)
+            if len(page) == _PAGE:
+                stored.keep(page)
+                page.clear()
+                if stopped():
+                    return
+    stored.keep(page)
+
+
+class Changes:
+    """Tells what would change in the account.
+
+    Args:
+        stored: The contacts of the account, as they were when the import had begun.
+    """
+
+    def __init__(self, stored: StoredContacts) -> None:
+        self._stored = stored
+
+    def include(self, contact: ContactCreate) -> bool:
+        """Whether the stored contact lacks a value that would be sent."""
+        there = self._stored.find(contact.number)
+        return there is None or bool(find_differences(there, _fields_of(contact)))
+
+    def plan(self, entry: Entry, contact: ContactCreate) -> PlannedChange | None:
+        """Tell what would change of a contact, or ``None`` if nothing would."""
+        there = self._stored.find(contact.number)
+        sent = _fields_of(contact)
+        differing = sent.keys() if there is None else find_differences(there, sent)
+        if there is not None and not differing:
+            return None
+        fields: dict[str, FieldChange] = {}
+        for name in differing:
+            stored, new = (there or {}).get(name), sent[name]
+            if isinstance(new, dict):
+                stored = stored if isinstance(stored, dict) else {}
+                fields.update(
+                    (f"{name}.{label}", FieldChange(stored=stored.get(label), new=new[label]))
+                    for label in find_differences(stored, new)
+                )
+            else:
+                fields[name] = FieldChange(stored=stored, new=new)
+        return PlannedChange(
+            line=entry.line,
+            number=redact_numbers(contact.number),
+            is_new=there is None,
+            fields=fields,
+        )
+
+
+def _fields_of(contact: ContactCreate) -> dict[str, Any]:
+    return {name: value for name, value in contact.to_dict().items() if name not in _NO_FIELDS}
