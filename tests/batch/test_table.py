@@ -241,11 +241,15 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, name: str, head: str
     assert peak_of(6_000) < small + 100_000
 
 
-def test_reading_csv_does_not_load_the_vcard_library(tmp_path: Path) -> None:
-    """Only vCard files pay for it."""
-    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
+@pytest.mark.parametrize(("name", "text"), [("a.csv", "a,b\n1,2\n"), ("a.vcf", CARD)])
+def test_text_does_not_load_the_libraries_of_workbooks(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    """Only workbooks pay for them."""
+    (tmp_path / name).write_text(text)
     program = (
         "import sys; from sendblue_async.batch._sources._table import read_table;"
-        f"list(read_table({str(tmp_path / 'a.csv')!r}).rows()); assert 'vobject' not in sys.modules"
+        f"list(read_table({str(tmp_path / name)!r}).rows());"
+        "assert not {'python_calamine', 'olefile'} & {*sys.modules}"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

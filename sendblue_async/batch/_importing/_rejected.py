@@ -57,8 +57,11 @@ def write_rejected(path: Path, table: Table, rejected: Iterator[EntryOutcome]) -
             # A server's words must not be why the mended row is rejected again.
             reason = following.reason.replace(REPLACEMENT, "?")
             writer.writerow([*cells, following.line, following.code, reason])
-            # A row of which several numbers were rejected stands there once.
-            following = next((ended for ended in rejected if ended.line != row.line), None)
+            # A row of which several numbers were rejected stands there once. On a line with several
+            # vCards all but the last have a problem, and so have one entry each.
+            following = next(
+                (ended for ended in rejected if row.problem or ended.line != row.line), None
+            )
             if following is None:
                 break
     return True
