@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from .batch import DryRun, ImportJob, ImportProgress, ImportReport
+    from .batch import DryRun, ImportJob, ImportMapping, ImportProgress, ImportReport
 
 R = TypeVar("R")
 # The arguments that may be any iterable, such as a query.
@@ -304,6 +304,16 @@ class BlockingImportJob:
     def report(self) -> ImportReport | None:
         """How it ended, however it ended; ``None`` before, and if no row was read."""
         return self._job.report
+
+    @property
+    def mapping(self) -> ImportMapping | None:
+        """How the file is read, once :meth:`inspect` or :meth:`run` has looked at it."""
+        return self._job.mapping
+
+    def inspect(self) -> ImportMapping:
+        """Find out how the file is read; as :meth:`ImportJob.inspect`."""
+        self._check()
+        return portal.run(self._job.inspect, (), {})
 
     def run(self) -> ImportReport:
         """Import the file, once; as :meth:`ImportJob.run`."""

@@ -156,6 +156,7 @@ class SendblueClient(Endpoints):
         columns: Mapping[str, str] | None = None,
         on_duplicate: Literal["merge", "last"] = "merge",
         all_numbers: bool = False,
+        accept_doubts: bool = False,
         encoding: str | None = None,
         delimiter: str | None = None,
         sheet: str | int | None = None,
@@ -192,6 +193,8 @@ class SendblueClient(Endpoints):
             on_duplicate: Whether rows of one number are merged into one contact, the later
                 values before the earlier ones, or the last one wins.
             all_numbers: Whether each usable number of a row becomes a contact, or only the first.
+            accept_doubts: Whether to go ahead where the file can be read in more than one way; by
+                default it is refused. See :class:`~sendblue_async.batch.ImportMapping`.
             encoding: The file's encoding. Detected by default.
             delimiter: Separator of the cells of CSV. Detected by default.
             sheet: The sheet of a workbook, by its name or its number from 1. By default the first
@@ -221,6 +224,7 @@ class SendblueClient(Endpoints):
             columns=columns,
             on_duplicate=on_duplicate,
             all_numbers=all_numbers,
+            accept_doubts=accept_doubts,
             encoding=encoding,
             delimiter=delimiter,
             sheet=sheet,

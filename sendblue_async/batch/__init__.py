@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from ._importing._check import DryRun
     from ._importing._job import ImportJob
     from ._importing._options import ImportOptions
+    from ._importing._preview import ImportMapping
+    from ._sources._doubt import Doubt
 
 __all__ = [
     "ContactOutcome",
     "ContactResult",
+    "Doubt",
     "DryRun",
     "ImportJob",
+    "ImportMapping",
     "ImportOptions",
     "ImportProgress",
     "ImportReport",
@@ -29,8 +33,10 @@ __all__ = [
 
 # Loaded when asked for: they bring SQLite and more, which most programs need not wait for.
 _LAZY = {
+    "Doubt": "_sources._doubt",
     "DryRun": "_importing._check",
     "ImportJob": "_importing._job",
+    "ImportMapping": "_importing._preview",
     "ImportOptions": "_importing._options",
     "PlannedChange": "_importing._changes",
 }

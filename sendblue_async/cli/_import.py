@@ -7,6 +7,7 @@ import math
 import shlex
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from enum import Enum
 from pathlib import Path
@@ -28,6 +29,7 @@ from ._app import (
 )
 from ._help import format_examples
 from ._interruption import Interruption
+from ._mapping import doubt_error, settle_doubts, show_mapping
 from ._output import format_count, format_duration, print_json, print_note, print_stderr
 from ._plan import print_plan
 from ._progress import show_progress
@@ -158,6 +160,9 @@ async def import_(
             help="Send many contacts per request where possible. Not with --update-if-exists.",
         ),
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Import also where something is doubtful.")
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume an import that was interrupted.")
     ] = False,
@@ -190,6 +195,8 @@ async def import_(
         columns=_parse_columns(columns),
         on_duplicate=on_duplicate.value,
         all_numbers=all_numbers,
+        # They are shown and settled here.
+        accept_doubts=True,
         encoding=encoding,
         delimiter=delimiter,
         sheet=sheet,
@@ -209,7 +216,7 @@ async def import_(
         async with open_client(sandbox, shows_progress=True) as client:
             job = client.import_job(file, import_options, send_options)
             check_report(report_path, job)
-            await _run_dry(job, report_path, discovers_rate=rate is None)
+            await _run_dry(job, report_path, discovers_rate=rate is None, yes=yes)
         return
     async with open_client(sandbox, shows_progress=True) as client:
         with ExitStack() as shown:
@@ -238,6 +245,12 @@ async def import_(
             interruption = Interruption(stop)
             written = False
             try:
+                mapping = await job.inspect()
+                show_mapping(mapping, file)
+                # What was settled when the import began stays so when it is resumed.
+                is_settled = yes or (resume and job.journal_path.exists())
+                if mapping.doubts and not is_settled and not interruption.has_come():
+                    settle_doubts(mapping)
                 report = await job.run()
             finally:
                 shown.close()
@@ -253,8 +266,11 @@ async def import_(
         raise typer.Exit(1)
 
 
-async def _run_dry(job: ImportJob, report_path: Path | None, *, discovers_rate: bool) -> None:
+async def _run_dry(
+    job: ImportJob, report_path: Path | None, *, discovers_rate: bool, yes: bool
+) -> None:
     interruption = Interruption(job.stop)
+    show_mapping(await job.inspect(), job.path)
     result = await job.dry_run()
     written = True
     if result is None:
@@ -263,7 +279,9 @@ async def _run_dry(job: ImportJob, report_path: Path | None, *, discovers_rate: 
         _print_dry_run(result, discovers_rate=discovers_rate)
         written = report_path is None or write_report(report_path, asdict(result), like=job.path)
     interruption.exit_if_interrupted()
-    if not written:
+    if result is not None and result.mapping.doubts and not yes:
+        raise doubt_error(result.mapping)
+    if not written or (result is not None and result.codes):
         raise typer.Exit(1)
 
 
@@ -325,18 +343,19 @@ def _print_report(report: ImportReport) -> None:
     if report.rejected_path is not None:
         print_note(f"Rejected rows are in {report.rejected_path}.")
     _print_sheets(report)
-    if report.unused_columns:
-        print_note(f"Columns that were not used: {', '.join(map(ascii, report.unused_columns))}.")
 
 
 def _format_lines(report: ImportReport, outcome: str) -> str:
     """List the line numbers, or the first few of many; the report has more."""
     lines = report.lines.get(outcome, ())
-    if not lines:
-        return ""
+    return format_lines(lines, len(lines), report.unit) if lines else ""
+
+
+def format_lines(lines: Sequence[int], count: int, unit: str) -> str:
+    """Format the first line numbers of so many: ``, lines 2, 3 and more``."""
     shown = ", ".join(map(str, lines[:_MAX_LINES_SHOWN]))
-    more = " and more" if len(lines) > _MAX_LINES_SHOWN else ""
-    return f", {report.unit}{'' if len(lines) == 1 else 's'} {shown}{more}"
+    more = " and more" if count > _MAX_LINES_SHOWN else ""
+    return f", {unit}{'' if count == 1 else 's'} {shown}{more}"
 
 
 def _print_sheets(result: ImportReport | DryRun) -> None:
@@ -360,12 +379,9 @@ def _print_dry_run(result: DryRun, *, discovers_rate: bool) -> None:
     if result.skipped:
         print_note(f"{result.skipped:>8} skipped: a later row has the same number")
     for code, count in sorted(result.codes.items()):
-        print_note(f"{count:>8} rejected: {code}")
+        found = format_lines(result.lines[code], count, result.unit)
+        print_note(f"{count:>8} rejected: {code}{found}")
     _print_sheets(result)
-    if result.unused_columns:
-        print_note(
-            f"Columns that would not be used: {', '.join(map(ascii, result.unused_columns))}."
-        )
     rate = result.requests_per_second
     if rate and result.requests:
         takes = f"At {rate:g} a second that takes {format_duration(result.requests / rate)}."
@@ -374,4 +390,4 @@ def _print_dry_run(result: DryRun, *, discovers_rate: bool) -> None:
         print_note(takes)
     print_plan(result)
     for sample in () if result.changes else result.samples:
-        print_json(sample)
+        print_json({**sample, "number": f"…{sample['number'][-4:]}"})

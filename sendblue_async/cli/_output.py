@@ -53,6 +53,12 @@ def print_error(error: BaseException) -> None:
     _print(Text(_escape_control(translate(str(error))), style="red"), to_stderr=True)
 
 
+def can_print(text: str) -> bool:
+    """Return whether standard error can encode the text."""
+    encoding = Console(stderr=True).encoding
+    return _escape_unencodable(text, encoding) == text
+
+
 def print_response(response: ContactResponse, *, as_json: bool) -> None:
     """Print a contact: a JSON document, or a line for each field that has a value."""
     if as_json:

@@ -27,6 +27,7 @@ _TERMS: dict[str, str | Callable[[re.Match[str]], str]] = {
     r"^(Cannot listen on .* in use)$": r"\1. Choose another port with --port.",
     r"\bupdate_if_exists=True\b": "--update-if-exists",
     r"^only_changes needs": "--only-changes needs",
+    r"\baccept_doubts=True\b": "--yes",
     r"leave out bulk or update_if_exists\b": "leave out --bulk or --update-if-exists",
     r"^(region|concurrency|give_up_after|sendblue_number) (must)\b": _name_option,
     r"\bset base_url \(SENDBLUE_API_BASE_URL\)": "set SENDBLUE_API_BASE_URL",

@@ -30,12 +30,18 @@ HOSTILE = (
 )
 
 
-class Done(NamedTuple):
-    """How a run of the program ended."""
+class Ended(NamedTuple):
+    """How a program ended."""
 
     code: int
     out: str
     err: str
+
+
+class Done(Ended):
+    """How a run of the program ended, and how it said that it would read the file to import."""
+
+    mapping = ""
 
 
 # The program from start to end, given its environment and its arguments.
@@ -96,7 +102,12 @@ def plain(done: Done) -> Done:
     for text in (done.out, done.err):
         assert "Traceback" not in text, text
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text), ascii(text)
-    return done
+    shown = re.search(r"^Reading .*:\n(?:  .*\n)+", done.err, re.MULTILINE)
+    if shown is None:
+        return done
+    apart = Done(done.code, done.out, done.err.replace(shown[0], ""))
+    apart.mapping = shown[0]
+    return apart
 
 
 def run(environment: dict[str, str], *arguments: str) -> Done:

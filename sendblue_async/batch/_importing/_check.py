@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from attrs import frozen
@@ -17,8 +16,10 @@ from ._changes import Changes, PlannedChange
 from ._duplicates import Duplicates
 from ._journal import Journal
 from ._options import ImportOptions
+from ._preview import ImportMapping
 
 _SAMPLES = 3
+_LINES = 10
 _ASK_EVERY = 1_000
 
 
@@ -68,6 +69,9 @@ class DryRun:
         other_sheets: The other visible sheets that have rows; nothing of them was read.
         hidden_rows: How many rows of the sheet are hidden. They were read as all others.
         unused_columns: The columns that no field of a contact was taken from.
+        lines: The first ten lines of the rejected entries, by code.
+        unit: What ``lines`` counts: ``"line"``, or ``"row"`` of a sheet.
+        mapping: How the file is read, and what is doubtful about that.
     """
 
     entries: int
@@ -85,10 +89,13 @@ class DryRun:
     other_sheets: tuple[str, ...] = ()
     hidden_rows: int = 0
     unused_columns: tuple[str, ...]
+    lines: Mapping[str, tuple[int, ...]]
+    unit: str = "line"
+    mapping: ImportMapping
 
 
 def dry_run(
-    path: Path,
+    inspect: Callable[[], tuple[ContactReader, ImportMapping]],
     import_options: ImportOptions,
     send_options: SendOptions,
     stopped: Callable[[], bool],
@@ -101,7 +108,7 @@ def dry_run(
     Nothing is sent, and nothing is written beside the file.
 
     Args:
-        path: The file.
+        inspect: Opens the file, and sees how it is read.
         import_options: How it would be read.
         send_options: How its contacts would be sent.
         stopped: Called now and then; the dry run ends early when it returns true.
@@ -112,8 +119,9 @@ def dry_run(
         ValidationError: If the file cannot be used.
         ConfigurationError: If an option cannot be used.
     """
-    reader = import_options.read(path)
+    reader, mapping = inspect()
     codes: Counter[str] = Counter()
+    lines: dict[str, list[int]] = {}
     samples: list[dict[str, Any]] = []
     planned: list[PlannedChange] = []
     contacts = in_bulk = skipped = unchanged = 0
@@ -126,7 +134,10 @@ def dry_run(
             if entry.index % _ASK_EVERY == 0 and stopped():
                 return None
             if entry.contact is None:
-                codes[entry.problem.code if entry.problem else ""] += 1
+                code = entry.problem.code if entry.problem else ""
+                codes[code] += 1
+                if codes[code] <= _LINES:
+                    lines.setdefault(code, []).append(entry.line)
                 continue
             contact = duplicates.resolve(entry, entry.contact)
             if contact is None:
@@ -159,4 +170,7 @@ def dry_run(
         other_sheets=reader.table.other_sheets,
         hidden_rows=reader.table.hidden_rows,
         unused_columns=reader.columns.unused,
+        lines={code: tuple(found) for code, found in lines.items()},
+        unit=reader.table.unit,
+        mapping=mapping,
     )

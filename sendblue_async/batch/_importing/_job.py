@@ -30,6 +30,7 @@ from ._journal import Journal
 from ._journal_schema import IN_PROGRESS
 from ._options import ImportOptions
 from ._paths import import_files, journal_path_of, rejected_path_of
+from ._preview import ImportMapping, doubt_error, preview
 from ._progress import ProgressTicker
 from ._queue import JournaledQueue
 from ._rejected import write_rejected
@@ -83,6 +84,7 @@ class ImportJob:
         self._account = account
         self._resume = resume
         self._ticker = ProgressTicker(progress, self._measure, stop=workers.stop)
+        self._inspected: tuple[ContactReader, ImportMapping] | None = None
         self._queue: JournaledQueue | None = None
         self._run_started = 0.0
         self._is_checked = False
@@ -125,6 +127,31 @@ class ImportJob:
         if self._ended is not None:
             await asyncio.wait([self._ended])
 
+    async def inspect(self) -> ImportMapping:
+        """Find out how the file is read, by its header and its first rows. Nothing is sent.
+
+        The import then needs the file as it is now.
+
+        Raises:
+            ValidationError: If the file cannot be used.
+            ConfigurationError: If an option cannot be used.
+        """
+        require_asyncio()
+        if self._inspected is None:
+            self._inspected = await run_in_thread(self._inspect, stop=self._workers.stop)
+        return self._inspected[1]
+
+    @property
+    def mapping(self) -> ImportMapping | None:
+        """How the file is read, once :meth:`inspect` or :meth:`run` has looked at it."""
+        return self._inspected[1] if self._inspected else None
+
+    def _inspect(self) -> tuple[ContactReader, ImportMapping]:
+        if self._inspected is not None:
+            return self._inspected
+        reader = self._import_options.read(self.path)
+        return reader, preview(reader)
+
     async def dry_run(self) -> DryRun | None:
         """Find out what the import would do. Nothing is sent or written.
 
@@ -142,7 +169,7 @@ class ImportJob:
         self._run_started = self._workers.clock.monotonic()
         find_out = partial(
             dry_run,
-            self.path,
+            self._inspect,
             self._import_options,
             self._send_options,
             # Not the one that is discovered while the account is listed.
@@ -190,7 +217,12 @@ class ImportJob:
     async def _run(self) -> ImportReport:
         account = self._account()
         in_thread = partial(run_in_thread, stop=self._workers.stop)
-        reader = await in_thread(self._import_options.read, self.path)
+        mapping = await self.inspect()
+        assert self._inspected is not None
+        reader, _ = self._inspected
+        # What was settled when the import began stays so when it is resumed.
+        if not (self._resume and self.journal_path.exists()):
+            self._refuse_doubts(mapping)
         journal = Journal.open(
             self.journal_path if self._keeps_journal else None,
             fingerprint=reader.table.fingerprint,
@@ -220,6 +252,11 @@ class ImportJob:
             if trouble is not None:
                 raise trouble
         return report
+
+    def _refuse_doubts(self, mapping: ImportMapping) -> None:
+        """Raise if something is doubtful, and that is not accepted."""
+        if mapping.doubts and not self._import_options.accept_doubts:
+            raise doubt_error(mapping)
 
     def _check(self, reader: ContactReader, journal: Journal, spool: Spool) -> None:
         def keep(entries: list[Entry]) -> None:

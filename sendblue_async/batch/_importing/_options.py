@@ -54,6 +54,8 @@ class ImportOptions:
             default, or the ``"last"`` one wins.
         all_numbers: Whether each usable number of a row becomes a contact, or only the first.
             Default false.
+        accept_doubts: Whether to go ahead where the file can be read in more than one way, as the
+            ``doubts`` of the :class:`ImportMapping` say, or to refuse it. Default false.
         encoding: The file's encoding. Detected by default.
         delimiter: The separator of the cells of CSV. Detected by default.
         sheet: The sheet of a workbook, by its name or its number from 1. By default the first
@@ -70,6 +72,7 @@ class ImportOptions:
     columns: Mapping[str, str] | None = field(default=None, validator=_validate_columns)
     on_duplicate: OnDuplicate = field(default="merge", validator=_validate_on_duplicate)
     all_numbers: bool = field(default=False, validator=validate_flag)
+    accept_doubts: bool = field(default=False, validator=validate_flag)
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | int | None = None

@@ -21,7 +21,7 @@ _DIGITS = re.compile(r"\d+")
 _PLAIN = str.maketrans("łøđı°", "lodio")
 
 # The words that say what kind of number it is, the best to be written to in front.
-_NUMBER_KINDS = ("mobile", "phone", "landline", "number")
+_NUMBER_KINDS = ("mobile", "chat", "phone", "landline", "number")
 # Whose number it is, or for what; without any of these words it is the main one.
 _QUALIFIERS = ("", "home", "work", "billing", "other", "shipping")
 _BESIDE_NUMBERS = (*_QUALIFIERS[1:], "whose", "article", "filler")
@@ -33,7 +33,7 @@ _BESIDE: Mapping[str, tuple[str, ...]] = {
     "full_name": _BESIDE_NAMES,
     "company_name": _BESIDE_NAMES,
     "tags": ("whose", "article"),
-    "country": (*_BESIDE_NUMBERS, "phone", "mobile"),
+    "country": (*_BESIDE_NUMBERS, "phone", "mobile", "chat"),
     "assigned_to_email": (),
     "sendblue_number": (),
     "custom_variables": (),
@@ -160,7 +160,9 @@ def _rank(field: str, parsed: list[tuple[str, int]]) -> tuple[int, ...] | None:
         default=0,
     )
     if field == "number":
-        kind = next((kind for kind in ("mobile", "landline", "phone") if kind in roles), "number")
+        kind = next(
+            (kind for kind in ("mobile", "chat", "landline", "phone") if kind in roles), "number"
+        )
         if kind == "number" and {*roles} != {"number"}:
             return None
         return _NUMBER_KINDS.index(kind), qualifier

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from attrs import field, frozen
 
+from ._doubt import Doubt
 from ._file import SourceFile
 from ._row import Row
 
@@ -37,6 +38,7 @@ class Content:
         sheet: The name of the sheet, in a workbook.
         other_sheets: The other visible sheets of it that have a value.
         hidden_rows: How many rows of the sheet are hidden. They are read as all others.
+        doubts: What can be read in more than one way.
     """
 
     header: tuple[str, ...]
@@ -46,6 +48,7 @@ class Content:
     sheet: str | None = None
     other_sheets: tuple[str, ...] = ()
     hidden_rows: int = 0
+    doubts: tuple[Doubt, ...] = ()
 
 
 @frozen(kw_only=True)

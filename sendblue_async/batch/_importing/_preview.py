@@ -1,0 +1,185 @@
+"""How a source is read, as its header and its first rows show, before anything is sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+
+from attrs import evolve, frozen
+
+from ..._redaction import redact_numbers
+from ...exceptions import ValidationError
+from .._mapping._columns import ColumnMapping
+from .._mapping._contact_reader import ContactReader
+from .._mapping._phone_numbers import parse_phone_number
+from .._mapping._vocabulary import find_meaning, is_fax, normalise
+from .._sources._doubt import Doubt
+from .._sources._row import Row
+
+# How many rows are looked at, and how many characters of them at most.
+_ROWS = 100
+_CHARACTERS = 1 << 20
+# A name has one to four words that begin with a letter, and nothing that a person's has not.
+_NAME = re.compile(r"[^\W\d_][^\d_@/:;,!?()]*(?:,? [^\W\d_][^\d_@/:;,!?()]*){0,3}")
+_DIGITS = re.compile(r"\d+")
+
+
+@frozen(kw_only=True)
+class ImportMapping:
+    """How a source is read, as its header and its first rows show.
+
+    Attributes:
+        fields: The columns that each field is read from, the one that is tried first in front:
+            fields of a contact, ``custom_variables.LABEL``, ``full_name``, ``country``, and
+            ``number_label`` for the columns that say of which kind a number is.
+        unused: The columns that are not read, each with what its first rows hold: ``"numbers"``
+            that could be used, ``"names"``, or nothing of either.
+        encoding: The encoding of the file, or ``None`` for a workbook.
+        delimiter: The separator of its cells, or ``None``.
+        sheet: The name of the sheet, in a workbook.
+        region: The region of numbers without ``+``, or ``None`` if those are rejected.
+        doubts: What can be read in more than one way. Nothing is sent before it is settled.
+    """
+
+    fields: Mapping[str, tuple[str, ...]]
+    unused: Mapping[str, str | None]
+    encoding: str | None
+    delimiter: str | None
+    sheet: str | None
+    region: str | None
+    doubts: tuple[Doubt, ...]
+
+
+def preview(reader: ContactReader) -> ImportMapping:
+    """Look at the header of a table and at its first rows."""
+    table = reader.table
+    rows = [*_take_first(table.rows())]
+    sample = _Sample(reader, rows)
+    columns = reader.columns
+    has_names = columns.full_name is not None or not columns.fields.keys().isdisjoint(
+        ("first_name", "last_name")
+    )
+    holds = {
+        position: sample.describe(position, names=not has_names)
+        for position, name in enumerate(table.columns)
+        if position not in columns.used()
+    }
+    return ImportMapping(
+        fields=_list_fields(columns, table.columns),
+        unused={table.columns[position]: what for position, what in holds.items()},
+        encoding=table.encoding,
+        delimiter=table.delimiter,
+        sheet=table.sheet,
+        region=reader.region,
+        doubts=(
+            *table.doubts,
+            *sample.find_rivals(),
+            *sample.find_better([position for position in holds if holds[position] == "numbers"]),
+        ),
+    )
+
+
+def doubt_error(mapping: ImportMapping) -> ValidationError:
+    """Make the error of a source that is not read before its doubts are settled."""
+    said = " ".join(doubt.message for doubt in mapping.doubts)
+    return ValidationError(
+        f"{said} If it is read right as it is, go ahead with accept_doubts=True.", field="path"
+    )
+
+
+def _take_first(rows: Iterator[Row]) -> Iterator[Row]:
+    characters = 0
+    for count, row in enumerate(rows, 1):
+        yield row
+        characters += sum(map(len, row.cells))
+        if count == _ROWS or characters > _CHARACTERS:
+            return
+
+
+def _list_fields(columns: ColumnMapping, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    fields = {"number": [*columns.numbers], "number_label": [*columns.kinds.values()]}
+    aside = {"full_name": columns.full_name, "country": columns.country}
+    variables = {f"custom_variables.{label}": at for label, at in columns.variables.items()}
+    for field, position in {**columns.fields, **aside, **variables}.items():
+        fields[field] = [] if position is None else [position]
+    return {
+        field: tuple(names[position] for position in positions)
+        for field, positions in fields.items()
+        if positions
+    }
+
+
+class _Sample:
+    """The first rows of a table, and what a reader makes of them."""
+
+    def __init__(self, reader: ContactReader, rows: list[Row]) -> None:
+        self._reader = reader
+        self._rows = rows
+        table = evolve(reader.table, read_rows=lambda: iter(rows))
+        self._sent: dict[int, str | None] = {}
+        for entry in evolve(reader, table=table, all_numbers=False).entries():
+            self._sent[entry.line] = entry.contact.number if entry.contact else None
+
+    def _find_number(self, row: Row, position: int) -> str | None:
+        number = parse_phone_number(row.cells[position], self._reader.region)
+        return number if isinstance(number, str) else None
+
+    def _name(self, position: int) -> str:
+        return redact_numbers(self._reader.table.columns[position])
+
+    def describe(self, position: int, *, names: bool) -> str | None:
+        """Return what most cells of a column hold: ``"numbers"``, or ``"names"`` if wanted."""
+        if is_fax(self._reader.table.columns[position]):
+            return None
+        cells = [cell for row in self._rows if (cell := row.cells[position].strip())]
+        numbers = sum(self._find_number(row, position) is not None for row in self._rows)
+        if cells and numbers * 2 >= len(cells):
+            return "numbers"
+        # Other words, such as those of a state or a plan, come again and again.
+        if names and cells and len({*cells}) * 5 >= len(cells) * 4:
+            alike = sum(_NAME.fullmatch(cell) is not None for cell in cells)
+            return "names" if alike * 5 >= len(cells) * 4 else None
+        return None
+
+    def find_rivals(self) -> Iterator[Doubt]:
+        """Find two columns of numbers that are as good as each other, and differ."""
+        columns = self._reader.columns
+        if self._reader.all_numbers:
+            return
+        names = self._reader.table.columns
+        recognised = columns.numbers[columns.given :]
+        ranked = [(find_meaning(names[position]), position) for position in recognised]
+        for (one, first), (other, second) in combinations(ranked, 2):
+            numbered = {_DIGITS.sub("", normalise(names[each])) for each in (first, second)}
+            if one != other or len(numbered) == 1:
+                continue
+            differing = 0
+            for row in self._rows:
+                pair = self._find_number(row, first), self._find_number(row, second)
+                differs = None not in pair and pair[0] != pair[1]
+                differing += differs and self._sent.get(row.line) == pair[0]
+            if differing:
+                yield Doubt(
+                    "two_number_columns",
+                    f"{self._name(first)!r} and {self._name(second)!r} may both hold the number to "
+                    f"use, and differ in {differing} of the first {len(self._rows)} rows; the "
+                    f"first one is used. Say which one is with "
+                    f"columns={ {self._name(second): 'number'}!r}.",
+                )
+
+    def find_better(self, unused: Sequence[int]) -> Iterator[Doubt]:
+        """Find columns that are not used and hold numbers, where those that are used hold few."""
+        missing = [row for row in self._rows if self._sent.get(row.line) is None]
+        if len(missing) * 2 <= len(self._rows):
+            return
+        for position in unused:
+            usable = sum(self._find_number(row, position) is not None for row in missing)
+            if usable * 2 > len(missing):
+                used = ", ".join(map(repr, map(self._name, self._reader.columns.numbers)))
+                yield Doubt(
+                    "unused_numbers",
+                    f"{len(missing)} of the first {len(self._rows)} rows have no usable number in "
+                    f"{used}, but {usable} have one in {self._name(position)!r}, which is not "
+                    f"used. To use it, say columns={ {self._name(position): 'number'}!r}.",
+                )
