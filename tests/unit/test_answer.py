@@ -12,7 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from sendblue_async._answer import MAX_ANSWER_SIZE, MAX_REFUSAL_SIZE, Body, join_headers
+from sendblue_async._answer import (
+    MAX_ANSWER_SIZE,
+    MAX_REFUSAL_SIZE,
+    NO_CONTENT,
+    Body,
+    join_headers,
+)
 
 
 def deflate(data: bytes) -> bytes:
@@ -23,6 +29,7 @@ def deflate(data: bytes) -> bytes:
 
 PACKERS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "gzip": ("gzip", gzip.compress),
+    "gzip of old": ("x-gzip", gzip.compress),
     "deflate": ("deflate", zlib.compress),
     "bare deflate": ("deflate", deflate),
 }
@@ -83,23 +90,59 @@ def test_what_cannot_be_unpacked_is_left_as_it_is(coding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "limit"),
+    ("status", "limit", "words"),
     [
-        (200, MAX_ANSWER_SIZE),
-        (299, MAX_ANSWER_SIZE),
-        (300, MAX_REFUSAL_SIZE),
-        (404, MAX_REFUSAL_SIZE),
+        (200, MAX_ANSWER_SIZE, "32 MB"),
+        (299, MAX_ANSWER_SIZE, "32 MB"),
+        (199, MAX_REFUSAL_SIZE, "64 kB"),
+        (300, MAX_REFUSAL_SIZE, "64 kB"),
+        (404, MAX_REFUSAL_SIZE, "64 kB"),
     ],
 )
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
-def test_no_more_is_kept_than_the_limit(status: int, limit: int, coding: str) -> None:
+def test_no_more_is_kept_than_the_limit(status: int, limit: int, words: str, coding: str) -> None:
     """A byte more is one too many, and what was kept until then stays."""
     pack = gzip.compress if coding == "gzip" else bytes
     body = body_of([pack(b"x" * limit)], coding, status)
     assert (len(body.content), body.fault) == (limit, None)
     body = body_of([pack(b"x" * (limit + 1))], coding, status)
     assert len(body.content) == limit
-    assert "larger than" in (body.fault or "")
+    assert body.fault == f"is larger than {words}, the most that is read"
+
+
+def test_gzip_may_have_a_thousand_members() -> None:
+    """One more is one too many, however little is in it."""
+    packed = gzip.compress(b"x") * 1000
+    body = body_of([packed], "gzip")
+    assert (body.content, body.fault) == (b"x" * 1000, None)
+    fault = body_of([packed + gzip.compress(b"x")], "gzip").fault
+    assert fault is not None
+    assert fault.startswith("is larger than")
+
+
+@pytest.mark.parametrize("window", range(9, 16))
+def test_deflate_may_have_a_window_of_any_size(window: int) -> None:
+    """Its header says how large it is."""
+    packer = zlib.compressobj(wbits=window)
+    body = body_of([packer.compress(b"some content") + packer.flush()], "deflate")
+    assert (body.content, body.fault) == (b"some content", None)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip"])
+def test_deflate_is_no_gzip(coding: str) -> None:
+    """The name of the coding decides."""
+    assert body_of([zlib.compress(b"x")], coding).fault == "is damaged and cannot be unpacked"
+
+
+def test_all_codings_may_come_at_once() -> None:
+    """Each once, under the name it has."""
+    packed = zlib.compress(gzip.compress(gzip.compress(b"x")))
+    assert body_of([packed], "gzip, x-gzip, deflate").content == b"x"
+
+
+def test_two_successes_have_no_content() -> None:
+    """As RFC 9110 has it."""
+    assert NO_CONTENT == (204, 205)
 
 
 def test_headers_of_one_name_are_joined() -> None:
