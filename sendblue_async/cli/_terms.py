@@ -34,6 +34,7 @@ _TERMS: dict[str, str | Callable[[re.Match[str]], str]] = {
     r"\bit is not an argument, not in\b": "it is not in",
     r"use https, or pass allow_http=True if that is what you want\b": "use https",
     r"\bLeave the (delimiter|encoding|sheet) out\b": r"Leave out --\1",
+    r"\bencoding='([\w-]+)'": r"--encoding \1",
     r"\bcolumns=\{(.+?): '([\w.]+)'\}": r"--map \1=\2",
 }
 

@@ -19,6 +19,7 @@ from sendblue_async.batch._sources._csv import (
     read_header,
     read_rows,
 )
+from sendblue_async.batch._sources._garbled import GARBLED
 from sendblue_async.batch._sources._header import number_repeated
 from sendblue_async.batch._sources._row import Row
 from sendblue_async.batch._sources._table import Table, read_table
@@ -114,7 +115,12 @@ def test_what_the_csv_module_writes_is_read_back(write: Write, file: dict[str, A
         text += buffer.getvalue()
         line += len(re.findall(r"\r\n|\r|\n", buffer.getvalue()))
     path = write(text, file["encoding"])
-    table = read_table(path, delimiter=file["options"]["delimiter"] if file["named"] else None)
+    # Nobody can tell in which encoding a single letter is, or whether it was another one before.
+    known = file["encoding"] == "cp1252" or GARBLED.search(text)
+    options = {"encoding": file["encoding"].removesuffix("-sig")} if known else {}
+    if file["named"]:
+        options["delimiter"] = file["options"]["delimiter"]
+    table = read_table(path, **options)
     assert table.columns == tuple(file["columns"])
     assert table.delimiter == file["options"]["delimiter"]
     assert list(table.rows()) == expected

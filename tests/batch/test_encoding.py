@@ -51,6 +51,8 @@ def cells(table: Table) -> list[tuple[str, ...]]:
         ("utf-16-le", "utf-16-le"),
         ("utf-16-be", "utf-16-be"),
         ("utf-32", "utf-32"),
+        ("utf-32-le", "utf-32-le"),
+        ("utf-32-be", "utf-32-be"),
         ("cp1252", "cp1252"),
     ],
 )
@@ -119,22 +121,33 @@ def test_a_few_broken_lines_do_not_make_a_file_windows_1252(read: Read) -> None:
     assert found[0].cells == found[4].cells == ("+14155550123", "Zoë")
 
 
-@pytest.mark.parametrize(
-    ("valid", "broken", "encoding"),
-    [(0, 1, "cp1252"), (1, 1, "utf-8"), (1, 2, "cp1252"), (0, 0, "utf-8"), (50, 49, "utf-8")],
-)
-def test_lines_are_counted(read: Read, valid: int, broken: int, encoding: str) -> None:
-    """Broken lines have to outnumber the valid ones before a file is not UTF-8."""
-    lines = ["é,x\n".encode()] * valid + [b"\xe9,x\n"] * broken + [b"plain,x\n"] * 7
+@pytest.mark.parametrize(("valid", "broken"), [(1, 1), (50, 49), (0, 0), (3, 0)])
+def test_lines_are_counted(read: Read, valid: int, broken: int) -> None:
+    """A file of which as many lines are valid UTF-8 as are broken is UTF-8."""
+    lines = ["José,x\n".encode()] * valid + [b"Jos\xe9,x\n"] * broken + [b"plain,x\n"] * 7
     random.Random(5).shuffle(lines)
-    assert read(b"a,b\n" + b"".join(lines)).encoding == encoding
-    assert read((b"a,b\n" + b"".join(lines)).replace(b"\n", b"\r")[:-1]).encoding == encoding
+    for end in (b"\n", b"\r"):
+        table = read((b"a,b\n" + b"".join(lines)).replace(b"\n", end)[:-1])
+        assert table.encoding == "utf-8"
+        assert [row.problem is not None for row in table.rows()].count(True) == broken
+
+
+@pytest.mark.parametrize(("valid", "broken"), [(1, 2), (40, 50)])
+def test_a_file_in_two_encodings_is_refused(read: Read, valid: int, broken: int) -> None:
+    """Where most lines are in another encoding, none is stored as what it is not."""
+    lines = ["José,x\n".encode()] * valid + [b"Jos\xe9,x\n"] * broken + [b"plain,x\n"] * 7
+    content = b"a,b\n" + b"".join(lines)
+    with pytest.raises(
+        ValidationError, match=r"has some lines in UTF-8, and more in another .*José"
+    ):
+        read(content)
+    assert read(content, encoding="cp1252").encoding == "cp1252"
 
 
 def test_the_whole_file_counts(read: Read) -> None:
     """A broken line after megabytes of ASCII is noticed, as is a character across two reads."""
     plain = b"a,b\n" * 300_000
-    assert read(plain + b"\xe9,x\n").encoding == "cp1252"
+    assert read(plain + b"Jos\xe9,x\n").encoding == "cp1252"
     for shift in range(4):
         text = b"x" * shift + ("é" * 999 + "\n").encode() * 500
         table = read(b"a,b\n" + text)

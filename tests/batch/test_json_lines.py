@@ -114,7 +114,8 @@ def test_broken_text_is_undecodable(read: Read) -> None:
     """Broken bytes and lone surrogates are a row's problem, be it in a value or in a key."""
     table = read(
         b'{"a": "Zo\xeb"}\n{"a": "\\ud800"}\n{"a": "1", "\xff": "2"}\n{"a": "3", "\\udfff": 4}\n'
-        b'{"a": "nul\0"}\n{"a": "ok"}\n{"a": "\\ufffd"}\n{"a": "5", "\\ufffd": 6}\n'
+        b'{"a": "nul\0"}\n{"a": "ok"}\n{"a": "\\ufffd"}\n{"a": "5", "\\ufffd": 6}\n',
+        encoding="utf-8",
     )
     assert table.columns == ("a",)
     assert seen(table) == [
@@ -167,7 +168,9 @@ VALUES = st.recursive(
 )
 def test_objects_read_back(read: Read, objects: list[dict[str, Any]], ascii_only: bool) -> None:
     """Every object is found in the cells of its row, and no cell holds anything else."""
-    table = read("\n".join(json.dumps(each, ensure_ascii=ascii_only) for each in objects))
+    text = "\n".join(json.dumps(each, ensure_ascii=ascii_only) for each in objects)
+    # Otherwise some of it would look as if it had been read in a wrong encoding before.
+    table = read(text, encoding="utf-8")
     found = list(table.rows())
     assert [row.line for row in found] == [*range(1, len(objects) + 1)]
     for row, each in zip(found, objects, strict=True):

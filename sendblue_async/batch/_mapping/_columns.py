@@ -114,12 +114,12 @@ def _collect_positions(names: Sequence[str], given: Mapping[str, str]) -> dict[s
     for name, field in given.items():
         if name not in names:
             raise ConfigurationError(
-                f"There is no column {redact_numbers(ascii(name))}; "
+                f"There is no column {redact_numbers(repr(name))}; "
                 f"the columns are {_list_names(names)}."
             )
         if field not in FIELDS and (not field.startswith(_VARIABLE) or field == _VARIABLE):
             raise ConfigurationError(
-                f"{field!a} is not a field; a column can be {', '.join(FIELDS)} "
+                f"{field!r} is not a field; a column can be {', '.join(FIELDS)} "
                 f"or {_VARIABLE}LABEL."
             )
         found.setdefault(field, []).append(names.index(name))
@@ -215,4 +215,4 @@ def _suggest_mapping(name: str, field: str) -> str:
 
 def _list_names(names: Sequence[str]) -> str:
     # Of a file without a header, the names are values.
-    return ", ".join(redact_numbers(ascii(name)) for name in names)
+    return ", ".join(redact_numbers(repr(name)) for name in names)

@@ -32,7 +32,7 @@ def check_region(region: str | None) -> str | None:
     if isinstance(region, str) and region.upper() in _phonenumbers().SUPPORTED_REGIONS:
         return region.upper()
     raise ConfigurationError(
-        f"region must be the two-letter code of a country, such as 'US' or 'GB', not {region!a}."
+        f"region must be the two-letter code of a country, such as 'US' or 'GB', not {region!r}."
     )
 
 

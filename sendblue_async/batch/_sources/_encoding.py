@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
-import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,10 @@ from attrs import frozen
 
 from ...exceptions import ConfigurationError, ValidationError
 from ._archive import ZIP
+from ._code_pages import doubts_western, unknown_encoding_error
 from ._file import BUFFER, SourceFile, open_source
+from ._garbled import GARBLED
+from ._western import PLAIN_TO_DOUBTFUL, Fit, judge_text
 
 LONGEST_LINE = 1 << 24
 """How many characters a physical line may have, so that no file has to fit into memory."""
@@ -40,7 +43,8 @@ _SIGNATURES = (
 )
 _CONTROLS = bytes({*range(32), 127} - set(b"\t\n\v\f\r\x1a\x1b"))
 
-_FIRST_LINE = re.compile(rb"[\0\r\n]*[^\r\n]+")
+_SAMPLE = 4096
+_KEPT_LINES = 200
 
 _BROKEN = "\udcff"
 
@@ -62,31 +66,48 @@ class Text:
     Attributes:
         path: The file.
         encoding: What it is read as, as Python calls it.
+        garbled: Whether text that was decoded wrongly before it was written is looked for, and
+            taken for what cannot be read.
     """
 
     path: Path
     encoding: str
+    garbled: bool = False
 
     def lines(self) -> Iterator[str]:
         """Read its lines from the first one on, as :func:`read_lines` gives them."""
         with open_source(self.path) as source:
-            yield from read_lines(source, self.encoding)
+            lines = read_lines(source, self.encoding)
+            yield from map(_mark_garbled, lines) if self.garbled else lines
 
 
 def detect_text(source: SourceFile, encoding: str | None) -> Text:
     """Find out how a file is read as text: by its first bytes, else by all of them.
+
+    UTF-8 if at least as many lines are valid beyond ASCII as are broken, of which each is a problem
+    of its row. Otherwise Windows-1252, if it is plainly Western.
 
     Args:
         source: The file.
         encoding: The encoding by any name that Python knows, if it is given.
 
     Raises:
-        ValidationError: If this is no text at all.
+        ValidationError: If this is no text at all, or in an encoding that has to be given.
         ConfigurationError: If Python knows no such encoding.
     """
     given = None if encoding is None else check_encoding(encoding)
     found = detect_by_first_bytes(source)
-    return Text(source.path, detect_by_all_bytes(source, known=given or found))
+    known = given or found
+    judged = _Judged()
+    for line in _read_special_lines(source, known, judge=given is None):
+        judged.add(line)
+    if known:
+        return Text(source.path, known, garbled=not given and (judged.garbled or known != "utf-8"))
+    if judged.valid >= judged.broken:
+        return Text(source.path, "utf-8", garbled=judged.garbled)
+    if judged.valid or not judged.is_western():
+        raise unknown_encoding_error(source, judged.lines, mixed=judged.valid > 0)
+    return Text(source.path, "cp1252")
 
 
 def check_encoding(name: str) -> str:
@@ -121,71 +142,109 @@ def detect_by_first_bytes(source: SourceFile) -> str | None:
     if start.startswith(_SIGNATURES):
         raise _not_text_error(source)
     marked = (encoding for mark, encoding in _MARKS.items() if start.startswith(mark))
-    return next(marked, None) or _detect_utf16(start)
+    return next(marked, None) or _detect_wide(start)
 
 
-def _detect_utf16(start: bytes) -> str | None:
-    """Detect UTF-16 without a byte order mark: in Latin script every other byte is NUL."""
-    first = _FIRST_LINE.match(start[:1024])
-    line = first[0] if first else b""
-    even, odd = line[::2].count(0), line[1::2].count(0)
-    if max(even, odd) * 4 <= len(line):
+def _detect_wide(start: bytes) -> str | None:
+    """Detect UTF-16 and UTF-32 without a byte order mark, in which digits and commas have NULs."""
+    if b"\0" not in start[:_SAMPLE]:
         return None
-    if odd > even * 4:
-        found = "utf-16-le"
-    elif even > odd * 4:
-        found = "utf-16-be"
-    else:
-        return None
-    text = line.decode(found, errors="replace").encode("latin-1", errors="ignore")
-    # Numbers of two bytes have as many zeros.
-    return None if text != text.translate(None, _CONTROLS) else found
+    for encoding, width in (("utf-32-le", 4), ("utf-32-be", 4), ("utf-16-le", 2), ("utf-16-be", 2)):
+        sample = start[: min(len(start), _SAMPLE) // width * width]
+        # The end may be half of a pair.
+        text = sample.decode(encoding, "replace").removesuffix("\ufffd")
+        first_line = text.lstrip("\r\n").partition("\n")[0]
+        if all(char in "\t\r\n\x1a" or ord(char) >= 32 for char in text) and (
+            _is_mostly_ascii(first_line) or _is_mostly_ascii(text)
+        ):
+            return encoding
+    return None
 
 
-def detect_by_all_bytes(source: SourceFile, *, known: str | None) -> str:
-    """Detect the encoding by all bytes; the file is read to its end.
+def _is_mostly_ascii(text: str) -> bool:
+    """Tell whether much of it is ASCII, and all of it text: only in the right encoding, it is."""
+    return "\ufffd" not in text and sum(map(str.isascii, text)) * 3 > len(text) > 0
 
-    UTF-8 if at least as many lines are valid beyond ASCII as are broken, else Windows-1252: text
-    in that is next to never valid UTF-8, so what is valid is no accident.
+
+class _Judged:
+    """What the lines of a file show of its encoding.
+
+    Attributes:
+        valid: How many are UTF-8, of those with more than ASCII.
+        broken: How many are not.
+        garbled: Whether one of those that are was decoded wrongly before it was written.
+        lines: The first ones that are not.
+    """
+
+    def __init__(self) -> None:
+        self.valid = self.broken = 0
+        self.garbled = False
+        self.lines: list[bytes] = []
+        self._fits: Counter[Fit] = Counter()
+
+    def add(self, line: bytes) -> None:
+        """Judge one more line."""
+        try:
+            text = line.decode()
+        except UnicodeDecodeError:
+            self.broken += 1
+            self._judge_western(line)
+        else:
+            self.valid += 1
+            self.garbled = self.garbled or GARBLED.search(text) is not None
+
+    def is_western(self) -> bool:
+        """Tell whether those that are not UTF-8 are plainly Western in Windows-1252."""
+        plain, doubtful = self._fits[Fit.PLAIN], self._fits[Fit.DOUBTFUL]
+        if self._fits[Fit.IMPOSSIBLE] or not plain or plain < doubtful * PLAIN_TO_DOUBTFUL:
+            return False
+        return not doubtful or not doubts_western(self.lines)
+
+    def _judge_western(self, line: bytes) -> None:
+        # One that does not fit is enough; those show best what the file may be in.
+        if self._fits[Fit.IMPOSSIBLE] and len(self.lines) >= _KEPT_LINES:
+            return
+        fits = judge_text(line.decode("cp1252", "replace"))
+        self._fits += fits
+        if len(self.lines) < _KEPT_LINES:
+            self.lines.append(line)
+        elif fits[Fit.IMPOSSIBLE]:
+            self.lines[0] = line
+
+
+def _mark_garbled(line: str) -> str:
+    return line if line.isascii() else GARBLED.sub(lambda match: _BROKEN + match[0], line)
+
+
+def _read_special_lines(source: SourceFile, known: str | None, *, judge: bool) -> Iterator[bytes]:
+    """Read the file to its end, and yield the lines that have more than ASCII.
 
     Args:
         source: The file.
-        known: The encoding, if it is known already; the file is read all the same.
+        known: The encoding, if it is known already.
+        judge: Whether lines are wanted.
 
     Raises:
         ValidationError: If this is no text at all.
     """
-    size = controls = valid = broken = 0
+    size = controls = 0
     rest = b""
+    judge = judge and known in {None, "utf-8"}
     while chunk := source.read(BUFFER):
         size += len(chunk)
         controls += len(chunk) - len(chunk.translate(None, _CONTROLS))
-        if known or (chunk.isascii() and not rest):
+        if not judge or (chunk.isascii() and not rest):
             continue
         if len(rest) > LONGEST_LINE:
             raise _long_line_error(source)
         lines = (rest + chunk).splitlines(keepends=True)
         rest = b"" if lines[-1].endswith((b"\n", b"\r")) else lines.pop()
-        for line in lines:
-            valid, broken = _count_line(line, valid, broken)
+        yield from (line for line in lines if not line.isascii())
     # In UTF-16 and other encodings such bytes are parts of letters.
     if known in {None, "utf-8"} and controls > 8 and controls > size / 20:
         raise _not_text_error(source)
-    if known:
-        return known
-    valid, broken = _count_line(rest, valid, broken)
-    return "utf-8" if valid >= broken else "cp1252"
-
-
-def _count_line(line: bytes, valid: int, broken: int) -> tuple[int, int]:
-    """Add the line to the valid or the broken ones, if it shows which encoding it is in."""
-    if line.isascii():
-        return valid, broken
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return valid, broken + 1
-    return valid + 1, broken
+    if not rest.isascii():
+        yield rest
 
 
 def read_lines(source: SourceFile, encoding: str) -> Iterator[str]:
@@ -209,13 +268,18 @@ def read_lines(source: SourceFile, encoding: str) -> Iterator[str]:
 
 
 def _decode_lines(source: SourceFile, encoding: str) -> Iterator[str]:
-    mark = "\ufeff"
     with io.TextIOWrapper(source, encoding, errors="sendblue_async.mark", newline="") as text:
         for line in iter(partial(text.readline, LONGEST_LINE), ""):
             if len(line) >= LONGEST_LINE:
                 raise _long_line_error(source)
-            yield line.removeprefix(mark).replace("\0", _BROKEN)
-            mark = ""
+            # In front of each part of a file that was put together, and DOS's mark of its end.
+            line = line.removeprefix("\ufeff").replace("\0", _BROKEN)
+            yield _strip_end_mark(line) if "\x1a" in line else line
+
+
+def _strip_end_mark(line: str) -> str:
+    text = line.rstrip("\r\n")
+    return text.strip("\x1a") + line[len(text) :]
 
 
 def _not_text_error(source: SourceFile) -> ValidationError:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 from ...exceptions import ValidationError
-from ._encoding import Text, check_encoding, detect_by_first_bytes, read_lines
+from ._encoding import detect_text
 from ._file import SourceFile
 from ._format import Content, Format, ReadOptions, has_suffix
 from ._row import REPLACEMENT, UNDECODABLE, Problem, Row, is_readable, make_row
@@ -107,9 +107,8 @@ class _Parser:
 
 
 def _open(source: SourceFile, options: ReadOptions) -> Content:
-    given = None if options.encoding is None else check_encoding(options.encoding)
-    text = Text(source.path, given or detect_by_first_bytes(source) or "utf-8")
-    columns = read_columns(str(source.path), read_lines(source, text.encoding))
+    text = detect_text(source, options.encoding)
+    columns = read_columns(str(source.path), text.lines())
     return Content(
         header=columns,
         read_rows=lambda: read_rows(text.lines(), columns),

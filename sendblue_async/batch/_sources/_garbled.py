@@ -1,0 +1,20 @@
+"""Text that was decoded wrongly once before it was written: "JosÃ©" for José."""
+
+from __future__ import annotations
+
+import re
+
+# What Windows-1252 makes of the bytes that continue a character in UTF-8.
+_NEXT = "[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
+
+GARBLED = re.compile(
+    # é, ñ, ü; š, ł, ő, ı, where it is no capital among capitals; quotes and dashes.
+    rf"Ã{_NEXT}|Â[\x80-\xbf]|(?<![A-Z\xc0-\xde])[ÄÅ]{_NEXT}|â[€„‚]{_NEXT}"
+    # Greek, Cyrillic, Hebrew and Arabic: one letter after the other.
+    rf"|(?:[ÎÏÐÑ×ØÙ]{_NEXT}){{2,}}"
+    # Chinese, Japanese and Korean, Thai; French puts a space like that in front of a quote.
+    rf"|[à-ï](?!\xa0»){_NEXT}{{2}}|ð[Ÿ\x9f]{_NEXT}{{2}}"
+    # The same in Mac OS Roman, the code pages of DOS, and Windows-1251.
+    r"|√[^\w\s]|[├┬][^\w\s]|(?:[РС][^\sа-яА-ЯёЁ\d]){2,}|Г[©±јіЎ­­¶¤]"
+)
+"""What next to no text has in it that was not read in the wrong encoding."""
