@@ -141,7 +141,7 @@ def shown_on_terminal(
     shown = b""
     with subprocess.Popen(
         [PROGRAM, *arguments],
-        env=environment | {"TERM": "xterm-256color"},
+        env={"TERM": "xterm-256color"} | environment,
         stdin=subprocess.DEVNULL,
         stdout=terminal,
         stderr=terminal,

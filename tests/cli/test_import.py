@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
-import re
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -21,13 +19,12 @@ from typing import Any
 
 import pytest
 
-from sendblue_async.batch import DryRun, ImportProgress
+from sendblue_async.batch import DryRun
 from sendblue_async.batch._importing import _check, _job
-from sendblue_async.cli import _progress
 from sendblue_async.sandbox import Faults, Sandbox
 
 from ..batch.workbooks import SUFFIXES, Sheet, write
-from .program import PROGRAM, Run, account, run, shown_on_terminal, started
+from .program import PROGRAM, Run, account, run, started
 
 
 def written(home: dict[str, str], rows: list[str]) -> Path:
@@ -615,106 +612,6 @@ def test_before_contacts_are_sent_the_exit_code_is_2(
     path.write_text("")
     assert run_here(environment, "import", "people.csv", *other).code == 2
     assert sandbox.counts["requests"] == before
-
-
-def progress(**changes: Any) -> ImportProgress:
-    """How far an import is after 20 seconds, with 40 of 90 entries ended."""
-    known: dict[str, Any] = {
-        "checked": True,
-        "waiting": False,
-        "entries": 90,
-        "counts": {"created": 38, "rejected": 2},
-        "requests_per_second": 50.0,
-        "throttled": 3,
-        "seconds": 20.0,
-    }
-    return ImportProgress(**known | changes)
-
-
-TROUBLE = "Cannot connect to api.sendblue.co:443: name not found (4 attempts)"
-STEPS = [
-    ([progress(checked=False, entries=7000, counts={})], "7000 read: checking the file"),
-    (
-        [
-            progress(counts={"created": 9}, seconds=1.0),
-            progress(counts={"created": 10}, seconds=15.0),
-            progress(seconds=25.0),
-        ],
-        "40 of 90: 3/s, 50/s allowed, 3 throttled, 2 errors",
-    ),
-    (
-        [progress(requests_per_second=None)],
-        "40 of 90: 0/s, 3 throttled, 2 errors",
-    ),
-    (
-        [progress(waiting=True, trouble=TROUBLE, gives_up_in=581.2)],
-        f"40 of 90: {TROUBLE}; waiting, gives up in 09:42, 3 throttled, 2 errors",
-    ),
-    (
-        [progress(waiting=True, trouble=TROUBLE, gives_up_in=4000)],
-        f"40 of 90: {TROUBLE}; waiting, gives up in 1:06:40, 3 throttled, 2 errors",
-    ),
-]
-
-
-@pytest.mark.parametrize(("steps", "line"), STEPS)
-def test_how_far_it_is_stands_on_a_line(
-    capsys: pytest.CaptureFixture[str], steps: list[ImportProgress], line: str
-) -> None:
-    """A line tells the count, the rate that is achieved, or what is waited for."""
-    with _progress.show_progress() as show:
-        for step in steps:
-            show(step)
-    assert capsys.readouterr().err.splitlines()[-1] == line
-
-
-@pytest.mark.parametrize(("steps", "line"), STEPS)
-def test_how_far_it_is_stands_beside_a_bar(
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    steps: list[ImportProgress],
-    line: str,
-) -> None:
-    """On a terminal the same stands beside a bar."""
-    monkeypatch.setenv("TTY_COMPATIBLE", "1")
-    monkeypatch.setenv("COLUMNS", "160")
-    with _progress.show_progress() as show:
-        for step in steps:
-            show(step)
-    shown = capsys.readouterr().err
-    # What went wrong stands above it, where there is room.
-    above, _, beside = line.partition(": ")[2].rpartition("; ")
-    assert beside in shown
-    assert above in shown.partition(beside)[0]
-    assert ("40/90" if steps[-1].checked else "7000/?") in shown
-
-
-def test_a_terminal_gets_a_bar(home: dict[str, str], sandbox: Sandbox) -> None:
-    """On a terminal there is a bar with counts, and the report after it."""
-    path = written(home, numbers(40))
-    environment = home | account(sandbox) | {"TERM": "xterm"}
-    code, shown = shown_on_terminal(environment, "import", str(path), "--rate", "500", columns=120)
-    assert code == 0
-    bar, counts, after = shown.decode().partition("40 created")
-    assert "40/40" in bar
-    assert "throttled, 0 errors" in bar
-    assert counts
-    assert "40/40" not in after
-
-
-def test_an_outage_is_told_beside_the_bar(home: dict[str, str]) -> None:
-    """To what there is no connection, why, and how long it goes on trying, at 80 columns."""
-    path = written(home, numbers(3))
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{holder.getsockname()[1]}"
-        environment = home | account(f"http://{address}") | {"TERM": "xterm"}
-        arguments = ["import", str(path), "--give-up-after", "4"]
-        code, shown = shown_on_terminal(environment, *arguments)
-    said = f"Cannot connect to {address}: connection refused (4 attempts)"
-    assert code == 1
-    assert said.encode() in shown
-    assert re.search(rb"waiting, gives up in 00:0\d", shown)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

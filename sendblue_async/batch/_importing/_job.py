@@ -21,7 +21,7 @@ from .._mapping._contact_reader import ContactReader, Entry
 from .._sending._circuit_breaker import Stopped
 from .._sending._options import SendOptions
 from .._sending._worker_pool import WorkerPool
-from .._sources._file import make_path
+from .._sources._file import Reading, make_path
 from ._changes import Changes, FetchPage, list_account
 from ._check import DryRun, check, dry_run
 from ._duplicates import Duplicates
@@ -88,6 +88,7 @@ class ImportJob:
         self._queue: JournaledQueue | None = None
         self._run_started = 0.0
         self._is_checked = False
+        self._reading = Reading()
         self._entries = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Future[None] | None = None
@@ -263,7 +264,8 @@ class ImportJob:
             spool.write(entries)
             self._entries = entries[-1].index + 1
 
-        check(reader, journal, lambda: self._workers.stopped, keep)
+        with self._reading.watched():
+            check(reader, journal, lambda: self._workers.stopped, keep)
         reader.table.check_unchanged()
 
     async def _find_changes(self, stack: AsyncExitStack) -> Changes | None:
@@ -303,16 +305,19 @@ class ImportJob:
 
     def _measure(self) -> ImportProgress:
         breaker, limiter = self._workers.circuit_breaker, self._workers.rate_limiter
+        now = self._workers.clock.monotonic()
         return ImportProgress(
             checked=self._is_checked,
             waiting=breaker.is_open,
             trouble=breaker.trouble,
             gives_up_in=breaker.gives_up_in,
+            share_read=None if self._is_checked else self._reading.share,
+            paused_for=max(0.0, limiter.next_slot_at(now) - now),
             entries=self._entries,
             counts=dict(+self._queue.counts) if self._queue else {},
             requests_per_second=limiter.rate,
             throttled=limiter.throttled,
-            seconds=self._workers.clock.monotonic() - self._run_started,
+            seconds=now - self._run_started,
         )
 
     def _make_report(

@@ -21,6 +21,9 @@ class ImportProgress:
         waiting: Whether the server is unavailable, so that calls wait.
         trouble: Why the last call failed, in one sentence, while calls wait.
         gives_up_in: Seconds after which the import ends if no call succeeds, while calls wait.
+        share_read: How much of the file was read, from 0 to 1, before it has been checked; ``None``
+            where that is not known, as in a workbook.
+        paused_for: Seconds until the rate limit lets the next request go; 0 if it does now.
         entries: How many entries the file has; before it has been checked, how many were read.
         counts: How many have which outcome.
         requests_per_second: The rate limit now, or ``None`` without one.
@@ -32,6 +35,8 @@ class ImportProgress:
     waiting: bool = False
     trouble: str | None = None
     gives_up_in: float | None = None
+    share_read: float | None = None
+    paused_for: float | None = None
     entries: int
     counts: Mapping[str, int]
     requests_per_second: float | None

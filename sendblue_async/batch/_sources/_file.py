@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,16 +20,60 @@ BUFFER = 1 << 16
 """How many bytes are read at once."""
 
 
+class Reading:
+    """How much of a file has been read, as another thread can see it.
+
+    Args:
+        passes: How often the file is read from its beginning to its end.
+    """
+
+    def __init__(self, passes: int = 1) -> None:
+        self._passes = passes
+        self._size = self._read = 0
+
+    @property
+    def share(self) -> float | None:
+        """The share, from 0 to 1; ``None`` before anything was read."""
+        if not self._read or not self._size:
+            return None
+        return min(1.0, self._read / (self._size * self._passes))
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Follow the files that this thread opens in the block."""
+        token = _reading.set(self)
+        try:
+            yield
+        finally:
+            _reading.reset(token)
+
+    def begin(self, size: int) -> None:
+        """Note that a file of this size is read from its beginning."""
+        self._size = size
+
+    def add(self, count: int) -> None:
+        """Note that so many more bytes of it were read."""
+        self._read += count
+
+
+_reading: ContextVar[Reading] = ContextVar("reading")
+
+
 class _Hashed(io.FileIO):
     """A file that computes the digest of what is read from it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.digest = hashlib.sha256()
+        self._reading = _reading.get(None)
+        if self._reading is not None:
+            self._reading.begin(os.fstat(self.fileno()).st_size)
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         count = super().readinto(buffer) or 0
         self.digest.update(memoryview(buffer)[:count])
+        if self._reading is not None:
+            self._reading.add(count)
         return count
 
 
