@@ -74,9 +74,11 @@ def _signals_end_program() -> Iterator[None]:
         for name, handler in handlers.items()
         if (number := getattr(signal, name, None)) is not None
     }
+    wakeup = signal.set_wakeup_fd(-1)
     try:
         yield
     finally:
+        signal.set_wakeup_fd(wakeup)
         for number, handler in before.items():
             signal.signal(number, handler)
 

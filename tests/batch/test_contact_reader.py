@@ -70,6 +70,16 @@ def test_every_field(tmp_path: Path) -> None:
         ("* myContacts ::: lead ::: a; b", ["lead", "a; b"]),
         ('"[""a, b"", ""c""]"', ["a, b", "c"]),
         ("* myContacts", None),
+        ('"""vip"",""spring 26"""', ["vip", "spring 26"]),
+        ('"""a, b""; ""c"""', ["a, b", "c"]),
+        ('"""vip"", ""spring\n26"""', ["vip", "spring 26"]),
+        ('5" screen;new', ['5" screen', "new"]),
+        ('"{vip,lead}"', ["vip", "lead"]),
+        ('"{""spring 26"",lead}"', ["spring 26", "lead"]),
+        ("{}", None),
+        ("[]", None),
+        ('"[""""]"', None),
+        ('"[""a"", "" ""]"', ["a"]),
     ],
 )
 def test_tags(tmp_path: Path, cell: str, tags: list[str] | None) -> None:

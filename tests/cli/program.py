@@ -156,6 +156,17 @@ def shown_on_terminal(
 
 
 @contextlib.contextmanager
+def terminal() -> Iterator[tuple[int, int]]:
+    """Where one types, and where the program reads."""
+    ends = pty.openpty()
+    try:
+        yield ends
+    finally:
+        for end in ends:
+            os.close(end)
+
+
+@contextlib.contextmanager
 def answering(document: object, status: int = 200) -> Iterator[str]:
     """The base URL of a server that answers one request, with this JSON in ASCII."""
     body = json.dumps(document).encode()

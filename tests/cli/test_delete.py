@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
-import pty
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from sendblue_async.sandbox import Sandbox
 
-from .program import NUMBER, OTHER, Done, Run, account, client_of, one_document, run, started
+from .program import (
+    NUMBER,
+    OTHER,
+    Done,
+    Run,
+    account,
+    client_of,
+    one_document,
+    run,
+    started,
+    terminal,
+)
 
 QUESTION = f"Delete the contact {NUMBER}? [y/N] "
 
@@ -24,17 +32,6 @@ def environment(home: dict[str, str], sandbox: Sandbox) -> dict[str, str]:
         client.create_contacts_bulk([{"number": NUMBER}, {"number": OTHER}])
     sandbox.requests.clear()
     return environment
-
-
-@contextmanager
-def terminal() -> Iterator[tuple[int, int]]:
-    """Where one types, and where the program reads."""
-    ends = pty.openpty()
-    try:
-        yield ends
-    finally:
-        for end in ends:
-            os.close(end)
 
 
 def answered(environment: dict[str, str], keys: bytes, *arguments: str) -> Done:

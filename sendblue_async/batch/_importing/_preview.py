@@ -21,7 +21,7 @@ from .._sources._row import Row
 _ROWS = 100
 _CHARACTERS = 1 << 20
 # A name has one to four words that begin with a letter, and nothing that a person's has not.
-_NAME = re.compile(r"[^\W\d_][^\d_@/:;,!?()]*(?:,? [^\W\d_][^\d_@/:;,!?()]*){0,3}")
+_NAME = re.compile(r"(?:(?:^|,? )[^\W\d_][^\s\d_@/:;,!?()]*){1,4}")
 _DIGITS = re.compile(r"\d+")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, count
@@ -212,11 +213,23 @@ def _make_problem(error: ValidationError) -> Problem:
 
 
 def _parse_tags(cell: str) -> Any:
-    """Parse the tags in a cell: a JSON list, or text with ``:::``, semicolons or commas in it."""
+    """Parse the tags in a cell: a JSON list, or text with ``:::``, semicolons or commas in it.
+
+    Mailchimp puts each one in quotes, and databases all of them in braces.
+    """
     if cell.startswith("["):
-        return _parse_json(cell, "tags")
+        listed = _parse_json(cell, "tags")
+        # An empty tag is none, and an empty list would take the stored ones away.
+        return [tag for tag in listed if not isinstance(tag, str) or tag.strip()] or None
+    if cell.startswith("{") and cell.endswith("}"):
+        cell = cell[1:-1]
     between = next((sign for sign in (_BETWEEN_VALUES, ";", ",") if sign in cell), ",")
-    tags = [tag.strip() for tag in cell.split(between)]
+    if '"' in cell and between != _BETWEEN_VALUES:
+        line = " ".join(cell.splitlines())
+        parts = next(csv.reader([line], delimiter=between, skipinitialspace=True))
+    else:
+        parts = cell.split(between)
+    tags = [tag.strip() for tag in parts]
     # Google's own groups, such as "* myContacts", are none of the user's.
     tags = list(dict.fromkeys(tag for tag in tags if tag and not tag.startswith("* ")))
     # An empty list would take the stored ones away.
