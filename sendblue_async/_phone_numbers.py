@@ -1,8 +1,9 @@
-"""Whom an answer is about, by the phone numbers that it shows in whatever spelling."""
+"""Phone numbers in whatever spelling: the signs in them, and whom an answer is about by them."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
@@ -10,6 +11,57 @@ from urllib.parse import unquote
 _NO_DIGITS = re.compile(r"[^0-9]+")
 # The names under which an object may show a contact's phone number.
 _NAMES = ("phone", "number", "phone_number", "phoneNumber")
+
+# Fillers and joiners that Unicode counts as letters or marks; the last one draws a key.
+_INVISIBLE = {0x034F, 0x115F, 0x1160, 0x3164, 0xFFA0, 0x20E3}
+_DASHES = {0x007E, 0x02D7, 0x2043, 0x207B, 0x208B, 0x2212, 0x223C, 0x2500, 0x2501, 0x30FC, 0xFF70}
+_DOTS = {0x00B7, 0x2022, 0x2024, 0x2027, 0x2219, 0x22C5, 0x30FB, 0xFF65}
+_SLASHES = {0x2044, 0x2215}
+_LINE_BREAKS = {0x0A, 0x0B, 0x0C, 0x0D, 0x85, 0x2028, 0x2029}
+
+
+class _Signs(dict[int, str]):
+    """What each character of a number stands for, worked out when it is met."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = sign = _read_sign(code)
+        return sign
+
+
+def _read_sign(code: int) -> str:
+    char = chr(code)
+    kind = unicodedata.category(char)
+    if code in _LINE_BREAKS:
+        return "\n"
+    if kind == "Nd":
+        return str(unicodedata.decimal(char))
+    if kind == "Cf" or code in _INVISIBLE or 0xFE00 <= code <= 0xFE0F or 0xE0100 <= code <= 0xE01EF:
+        return ""
+    if kind == "Zs" or code in (0x09, 0x2800):
+        return " "
+    if kind == "Pd" or code in _DASHES:
+        return "-"
+    if code in _DOTS:
+        return "."
+    if code in _SLASHES:
+        return "/"
+    if code == 0x2795:
+        return "+"
+    # Full-width signs; but no raised digit, which points to a footnote.
+    plain = unicodedata.normalize("NFKC", char)
+    return plain if plain.isascii() and len(plain) == 1 and kind[0] in "PS" else char
+
+
+_SIGNS = _Signs()
+
+
+def simplify_number(text: str) -> str:
+    """Write a phone number with the signs of ASCII, without those that nobody sees.
+
+    Any decimal digit becomes its ASCII one, any dash ``-``, any space a plain one, any line break
+    ``"\\n"``; marks of direction, joiners, variation selectors and byte order marks are dropped.
+    """
+    return text.translate(_SIGNS)
 
 
 def digits_of(number: object) -> str:

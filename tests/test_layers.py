@@ -151,11 +151,13 @@ ROOMS = {
         "__init__": set[str](),
     },
     "batch._mapping": {
+        "_countries": set[str](),
         "_names": set[str](),
-        "_phone_numbers": set[str](),
         "_vocabulary": set[str](),
         "_columns": {"_vocabulary"},
-        "_contact_reader": {"_columns", "_names", "_phone_numbers", "_vocabulary"},
+        "_phone_numbers": {"_vocabulary"},
+        "_number_cells": {"_countries", "_phone_numbers"},
+        "_contact_reader": {"_columns", "_names", "_number_cells", "_phone_numbers", "_vocabulary"},
         "__init__": set[str](),
     },
     "batch._sending": {

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar, get_args
 from attrs import Attribute, fields
 
 from .._converter import CLEAR, Clear, encode_json
+from .._phone_numbers import simplify_number
 from .._redaction import redact_numbers
 from .._spellings import spellings
 from ..exceptions import ValidationError
@@ -17,27 +18,34 @@ from ..exceptions import ValidationError
 T = TypeVar("T")
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-_SPACES = " \t\u00a0\u2000-\u200a\u202f\u205f\u3000"
-_PUNCTUATION = re.compile(rf"[{_SPACES}.()\-\u2010-\u2015\u2212]")
+_PUNCTUATION = re.compile(r"[ .()\-]")
+_TRUNK_ZERO = re.compile(r"\( *0 *\)")
 
 
 def e164(value: object, field: str = "number") -> str:
     """The number in E.164 form, such as ``"+14155550123"``.
 
-    Spaces, dashes, dots and parentheses are dropped from a number that starts with ``+``.
+    Spaces, dashes, dots, parentheses and invisible characters are dropped from a number that
+    starts with ``+``, and any decimal digits are taken.
 
     Args:
         value: A phone number.
         field: The name an error gives to the field.
 
     Raises:
-        ValidationError: If what is left is not ``+`` and 7 to 15 digits, the first not zero.
+        ValidationError: If what is left is not ``+`` and 7 to 15 digits, the first not zero; or if
+            there is a ``(0)`` in it, which is dialled in some countries only.
     """
     if isinstance(value, str):
         if _E164.fullmatch(value):
             return value
-        bare = _PUNCTUATION.sub("", value)
-        if value.lstrip().startswith("+") and _E164.fullmatch(bare):
+        simple = simplify_number(value)
+        bare = _PUNCTUATION.sub("", simple)
+        if (
+            simple.lstrip(" ").startswith("+")
+            and _E164.fullmatch(bare)
+            and not _TRUNK_ZERO.search(simple)
+        ):
             return bare
     raise ValidationError(
         f"{field} must be a phone number in E.164 form, + and 7 to 15 digits such as "

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, count
+from collections.abc import Container, Iterable, Iterator, Mapping
+from itertools import chain, count, islice
 from typing import Any
 
 from attrs import frozen
@@ -16,7 +16,8 @@ from .._sources._row import SHOWN_ERRORS, SPREADSHEET_ERROR, Problem, Row
 from .._sources._table import Table
 from ._columns import ColumnMapping
 from ._names import split_name
-from ._phone_numbers import parse_phone_number
+from ._number_cells import read_cell
+from ._phone_numbers import are_national
 from ._vocabulary import is_fax, is_mobile
 
 # What Google Contacts puts between the values of one cell.
@@ -24,6 +25,8 @@ _BETWEEN_VALUES = ":::"
 # Rows that take each step together: a processor does faster what it has just done. Reading a row
 # of ``benchmarks.imports`` takes 29 µs of the processor, and 43 µs if rows go one by one.
 _BATCH_ROWS = 50
+# Those that show how the numbers of a column are written.
+_FIRST_BATCHES = 100
 
 MOST_CHARACTERS = 1 << 17
 """How many characters a row may have in the cells that are used."""
@@ -76,10 +79,14 @@ class ContactReader:
     def batches(self) -> Iterator[list[Entry]]:
         """Read all entries, in lists with those of fifty rows each, or of fewer that are long."""
         indices = count()
-        for rows, characters in _batch_rows(self.table.rows()):
+        batches = _batch_rows(self.table.rows())
+        # A number that can be read in two ways is read as those that stand in its column.
+        first = [*_take_some(batches)]
+        national = self._find_national([row for rows, _ in first for row in rows])
+        for rows, characters in chain(first, batches):
             if characters > MOST_CHARACTERS:
                 rows = [*map(self._limit_length, rows)]
-            numbers = [row.problem or self._find_numbers(row) for row in rows]
+            numbers = [row.problem or self._find_numbers(row, national) for row in rows]
             fields = [self._read_fields(row) for row in rows]
             contacts = map(_make_contacts, numbers, fields)
             yield [
@@ -94,19 +101,45 @@ class ContactReader:
             return row
         return Row(row.line, ("",) * len(row.cells), row.problem or _TOO_LONG)
 
-    def _find_numbers(self, row: Row) -> list[str] | Problem:
-        """Find the first usable number, or all that are; else why the first one is not."""
+    def _find_national(self, rows: Iterable[Row]) -> frozenset[int]:
+        """Find the columns whose numbers lack their country codes, as some rows show."""
+        region, country = self.region, self.columns.country
+        if region is None:
+            return frozenset()
+        if country is not None:
+            rows = [row for row in rows if not row.cells[country].strip()]
+        return frozenset(
+            position
+            for position in self.columns.numbers
+            if are_national((row.cells[position] for row in rows), region)
+        )
+
+    def _read_cell(self, row: Row, position: int, national: Container[int]) -> list[str | Problem]:
+        country = self.columns.country
+        return read_cell(
+            row.cells[position],
+            self.region,
+            is_national=position in national,
+            country="" if country is None else row.cells[country],
+        )
+
+    def _find_numbers(self, row: Row, national: Container[int]) -> list[str] | Problem:
+        """Find the first usable number, or all that are; else why the first one is not.
+
+        Args:
+            row: The row.
+            national: The positions of the columns whose numbers lack their country codes.
+        """
         usable: dict[str, None] = {}
         first: Problem | None = None
         kinds = self.columns.kinds
         for position in self._order_by_kind(row) if kinds else self.columns.numbers:
-            for text in row.cells[position].split(_BETWEEN_VALUES):
-                number = parse_phone_number(text, self.region)
+            for number in self._read_cell(row, position, national):
                 if isinstance(number, str):
                     usable[number] = None
                     if not self.all_numbers:
                         return [number]
-                elif text.strip():
+                else:
                     first = first or number
         return list(usable) or first or Problem("missing_number", "There is no number.")
 
@@ -182,6 +215,16 @@ def _batch_rows(rows: Iterable[Row]) -> Iterator[tuple[list[Row], int]]:
             batch, characters = [], 0
     if batch:
         yield batch, characters
+
+
+def _take_some(batches: Iterator[tuple[list[Row], int]]) -> Iterator[tuple[list[Row], int]]:
+    """Take the first batches, up to some thousand rows, or fewer that are long."""
+    taken = 0
+    for batch in islice(batches, _FIRST_BATCHES):
+        yield batch
+        taken += batch[1]
+        if taken > 4 * MOST_CHARACTERS:
+            return
 
 
 def _make_contacts(

@@ -3,17 +3,43 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote
 
+from ..._phone_numbers import simplify_number
 from ...exceptions import ConfigurationError
 from .._sources._extra import import_library
 from .._sources._row import SHOWN_ERRORS, SPREADSHEET_ERROR, Problem
+from ._vocabulary import is_fax
 
-# 4.41E+11, 14155550123.0 and ######: what a spreadsheet makes of a number in a cell.
-_DAMAGE = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+|[0-9]+[.,]0+|#.*")
-# From where libphonenumber begins to read, such as after "Tel. ", up to the parameters of a URI.
-_WRITTEN = re.compile(r"[+\uff0b\d][^;]*")
+# 4.41E+11, ###### and 14155550123.0: what a spreadsheet makes of a number in a cell, or a program
+# that took it for one to reckon with. Only the last one is still exact.
+SPREADSHEET_NUMBER = re.compile(
+    r"\s*(?:[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+|##+|(?P<exact>\+?[0-9]{5,15})[.,]0+)\s*"
+)
+_QUOTES = " \n'\"`\u00b4\u2018\u2019\u201c\u201d"
+# Links and addresses of WhatsApp, whose numbers have their country code, and no "+".
+_WHATSAPP = re.compile(
+    r"(?:https?://)?(?:www\.)?(?:wa\.me/|(?:api|web)\.whatsapp\.com/send/?\?phone=|whatsapp://send/?\?phone=)\+?(?P<link>[0-9]+)"
+    r"(?:[/?&].*)?|\+?(?P<address>[0-9]+)@(?:s\.whatsapp\.net|c\.us)",
+    re.IGNORECASE,
+)
+# From where libphonenumber begins to read, such as after "Tel. ".
+_WRITTEN = re.compile(r"(?:\([ (]*)?[+0-9].*")
+_UNKNOWN_SIGN = re.compile(r"[^+0-9 ().\-/\[\]]")
+# (0), which is dialled only inside the country whose code stands before it.
+_TRUNK_ZERO = re.compile(r"[(\[] ?0 ?[)\]]")
+# What looks like the end of another number, an extension or a range, behind a number.
+_TAIL = re.compile(
+    r"(?P<head>.*[0-9]{3}\)?) ?"
+    r"(?:(?P<sign>[-.][-. ]*[0-9]{1,2})|/[ 0-9/()-]*|[(\[] ?[0-9]+ ?[)\]]|(?<= )[0-9])\.?"
+)
+_NO_DIGIT = re.compile(r"[^0-9]")
+_LONG_GROUP = re.compile(r"[0-9]{5}\)?$")
+# "Tel 2: 030 123456", "2. 030 123456", and a number that begins anew after a digit or two.
+_COUNTED = re.compile(r"\(?[0-9]{1,2}\)?(?P<sign>[):.]? |[):] ?)(?P<rest>.*)")
 
 
 @lru_cache(maxsize=1)
@@ -59,48 +85,275 @@ def _is_valid(number: Any) -> bool:
     )
 
 
-def parse_phone_number(text: str, region: str | None) -> str | Problem:
+def _reject(reason: str) -> Problem:
+    return Problem("invalid_number", reason)
+
+
+_NO_NUMBER = _reject("This is not a phone number.")
+_LETTERS = _reject("There are letters in it.")
+_EXTENSION = _reject("It has an extension, to which nothing can be sent.")
+_AMBIGUOUS = Problem(
+    "ambiguous_number",
+    "It can be a number of its region, or one whose country code begins it. Write it with + and "
+    "the country code.",
+)
+_TWO_NUMBERS = Problem(
+    "ambiguous_number", "More digits follow the number, or precede it: an extension or another one."
+)
+
+
+def parse_phone_number(
+    text: str, region: str | None, *, is_national: bool | None = None
+) -> str | Problem:
     """Parse a number into E.164 form, or say why there is none.
+
+    Digits without ``+`` that are a number of the region and, with their country code in front,
+    another one too, are ambiguous, unless they are grouped as the region's numbers are, or
+    ``is_national`` settles it for a foreign one.
 
     Args:
         text: What stands in the cell.
         region: The region of a number without ``+``, or ``None`` if those are not to be read.
+        is_national: Whether numbers without ``+`` lack their country code. By default they do
+            where they are commonly written without a zero in front.
     """
-    text = text.strip()
+    if is_national is None:
+        is_national = region is not None and _is_written_in_full(region)
+    text = simplify_number(text).strip(_QUOTES)
     if not text:
         return Problem("missing_number", "There is no number.")
     if text in SHOWN_ERRORS:
         return SPREADSHEET_ERROR
-    if _DAMAGE.fullmatch(text):
-        return Problem(
-            "spreadsheet_number",
-            "A spreadsheet has changed the number. Export the column as text.",
-        )
-    phonenumbers = _phonenumbers()
+    if damage := SPREADSHEET_NUMBER.fullmatch(text):
+        if not damage["exact"]:
+            return Problem(
+                "spreadsheet_number",
+                "A spreadsheet has changed the number. Export the column as text.",
+            )
+        text = damage["exact"]
+    elif whatsapp := _WHATSAPP.fullmatch(text):
+        text = f"+{whatsapp['link'] or whatsapp['address']}"
+    elif "%" in text:
+        text = simplify_number(unquote(text))
     written = _WRITTEN.search(text)
     if written is None:
-        return Problem("invalid_number", "This is not a phone number.")
-    number = None
-    try:
-        number = phonenumbers.parse(text[written.start() :], region)
-    except phonenumbers.NumberParseException as error:
-        if error.error_type == error.INVALID_COUNTRY_CODE:
-            if "+" in text or region:
-                return Problem("invalid_number", "It has no country code that exists.")
-            return Problem(
-                "no_country_code", "It has no country code, and no region was given to read it in."
-            )
-    if number is not None and number.extension:
-        return Problem("invalid_number", "It has an extension, to which nothing can be sent.")
+        return _NO_NUMBER
+    label = text[: written.start()]
+    if label and is_fax(label):
+        return _reject("It is the number of a fax or a pager.")
+    if label[-1:].isalpha():
+        return _LETTERS
+    return _parse_written(written[0], region, is_national, is_labelled=bool(label.strip("# ")))
+
+
+def _parse_written(
+    written: str, region: str | None, is_national: bool, *, is_labelled: bool
+) -> str | Problem:
+    digits = written.partition(";")[0]
+    if digits != written or _UNKNOWN_SIGN.search(digits):
+        return _parse_signs(written, digits, region)
+    if _TRUNK_ZERO.search(digits):
+        return _parse_trunk_zero(digits, region)
+    found = _parse_digits(digits, region, is_national)
+    other = _find_other(digits, region, is_national, is_labelled)
+    return found if other is None or other == found else _TWO_NUMBERS
+
+
+def _parse_signs(written: str, digits: str, region: str | None) -> str | Problem:
+    """Parse what has letters, signs that no number has, or the parameters of a URI."""
+    found = _parse_plain(written, region)
+    if found is _EXTENSION:
+        return found
     # libphonenumber dials words: to it, "030 123456 neu" is 030 123456638, which is somebody else.
-    if any(map(str.isalpha, written[0])):
-        return Problem("invalid_number", "There are letters in it.")
-    if number is None:
-        return Problem("invalid_number", "This is not a phone number.")
+    if any(map(str.isalpha, digits)):
+        return _LETTERS
+    return _NO_NUMBER if _UNKNOWN_SIGN.search(digits) else found
+
+
+def _find_other(
+    digits: str, region: str | None, is_national: bool, is_labelled: bool
+) -> str | Problem | None:
+    """Find the number that these digits would be without those that seem not to belong to it."""
+    if tail := _TAIL.fullmatch(digits):
+        if tail["sign"] and _LONG_GROUP.search(tail["head"]):
+            return _TWO_NUMBERS
+        head = _parse_digits(tail["head"], region, is_national)
+        if isinstance(head, str) or head.code == "ambiguous_number":
+            return head
+    if (counted := _COUNTED.fullmatch(digits)) and (
+        is_labelled or counted["sign"].strip() or counted["rest"].startswith(("0", "+"))
+    ):
+        rest = _parse_digits(counted["rest"], region, is_national)
+        if isinstance(rest, str):
+            return rest
+    return None
+
+
+def _parse_trunk_zero(digits: str, region: str | None) -> str | Problem:
+    """Parse a number with ``(0)``, which says that all before it is a country code."""
+    zero = _TRUNK_ZERO.search(digits)
+    assert zero is not None
+    code, rest = digits[: zero.start()], digits[zero.end() :]
+    if not any(map(str.isdigit, code)):
+        return _parse_plain(f"0{rest}", region) if region else _NO_REGION
+    bare = _NO_DIGIT.sub("", code)
+    if "+" not in code and bare.startswith("0"):
+        without = _parse_plain(f"{code}{rest}", region)
+        kept = _parse_plain(f"{code}0{rest}", region)
+    else:
+        without, kept = _parse_plain(f"+{bare}{rest}", None), _parse_plain(f"+{bare}0{rest}", None)
+    # In Italy the zero is a part of the number.
+    found = {number for number in (without, kept) if isinstance(number, str)}
+    if len(found) > 1:
+        return _AMBIGUOUS
+    return found.pop() if found else without
+
+
+_NO_REGION = Problem(
+    "no_country_code", "It has no country code, and no region was given to read it in."
+)
+
+
+def _parse_digits(digits: str, region: str | None, is_national: bool) -> str | Problem:
+    """Parse digits with no more between them than what groups them."""
+    found = _parse_plain(digits, region)
+    if "+" in digits or region is None:
+        return found
+    bare = _NO_DIGIT.sub("", digits)
+    if bare.startswith("00"):
+        # 00 stands for + in most of the world, whatever is dialled in the region.
+        other = _parse_plain(f"+{bare[2:]}", None)
+        if isinstance(found, str) and isinstance(other, str) and other != found:
+            return _AMBIGUOUS
+        return found if isinstance(found, str) or isinstance(other, Problem) else other
+    if not _may_be_international(bare):
+        return found
+    other = _parse_plain(f"+{bare}", None)
+    if isinstance(other, Problem) or other == found:
+        return found
+    own_code = str(_phonenumbers().country_code_for_region(region))
+    if isinstance(found, Problem):
+        if bare.startswith(own_code):
+            return other
+        if found.code == "invalid_number":
+            return _reject(
+                "It is no number of its region. If its country code begins it, write + before it."
+            )
+        return found
+    if is_national and not bare.startswith(own_code):
+        return found
+    return _tell_by_groups(digits, found, other, is_own=bare.startswith(own_code))
+
+
+def _tell_by_groups(digits: str, number: str, other: str, *, is_own: bool) -> str | Problem:
+    """Tell by how digits are set apart which of two numbers they are.
+
+    Args:
+        digits: The digits as they stand there.
+        number: The number of the region that they can be.
+        other: The number that they can be with their country code.
+        is_own: Whether that is the country code of the region.
+    """
+    formats = _phonenumbers().PhoneNumberFormat
+    groups = re.findall("[0-9]+", digits)
+    national = _group(number, formats.NATIONAL)
+    if digits.startswith("("):
+        # An area code, before which the zero or whatever is dialled may be left out.
+        national = national[-len(groups) :]
+    is_national = groups == national
+    is_international = groups == _group(other, formats.INTERNATIONAL)
+    if len(groups) == 1 or is_national == is_international:
+        return _AMBIGUOUS
+    if is_national:
+        return number
+    return other if is_own else _AMBIGUOUS
+
+
+def _group(number: str, format_: int) -> list[str]:
+    phonenumbers = _phonenumbers()
+    return re.findall("[0-9]+", phonenumbers.format_number(phonenumbers.parse(number), format_))
+
+
+# So many numbers at least show how those in a column are written, and so many outweigh one that
+# shows the contrary.
+_MIN_EVIDENCE = 3
+_OUTWEIGH = 100
+_BARE = re.compile(r"[1-9(][0-9 ().-]{6,24}")
+
+
+def are_national(cells: Iterable[str], region: str) -> bool:
+    """Return whether numbers without ``+`` in a column seem to lack their country code.
+
+    Those say so that are a number of the region only; what is a number only with its country code
+    in front says the contrary. If nothing says either, they do where the region's numbers are
+    commonly written without a zero, or another digit that is dialled only inside the country.
+
+    Args:
+        cells: Cells of the column.
+        region: The region of its numbers.
+    """
+    national = international = 0
+    for cell in filter(_BARE.fullmatch, map(str.strip, cells)):
+        bare = _NO_DIGIT.sub("", cell)
+        if not _may_be_international(bare) or isinstance(_parse_plain(f"+{bare}", None), Problem):
+            national += isinstance(_parse_plain(bare, region), str)
+        else:
+            international += isinstance(_parse_plain(bare, region), Problem)
+    if international:
+        return national >= _OUTWEIGH * international
+    return national >= _MIN_EVIDENCE or _is_written_in_full(region)
+
+
+@lru_cache(maxsize=256)
+def _is_written_in_full(region: str) -> bool:
+    """Return whether national numbers of a region have no zero, or the like, in front."""
+    phonenumbers = _phonenumbers()
+    example = phonenumbers.example_number(region)
+    number = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.NATIONAL)
+    return bool(_NO_DIGIT.sub("", number) == phonenumbers.national_significant_number(example))
+
+
+@lru_cache(maxsize=1)
+def _international_patterns() -> dict[str, tuple[frozenset[int], Any]]:
+    """How long numbers of each country code are, and how they begin, by that code."""
+    phonenumbers = _phonenumbers()
+    patterns = {}
+    for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items():
+        metadata = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(code, regions[0])
+        lengths = frozenset(metadata.general_desc.possible_length)
+        pattern = re.compile(metadata.general_desc.national_number_pattern)
+        patterns[str(code)] = (lengths, pattern)
+    return patterns
+
+
+def _may_be_international(digits: str) -> bool:
+    """Return whether digits can be a country code and a number; a look that costs next to none."""
+    patterns = _international_patterns()
+    for length in (1, 2, 3):
+        found = patterns.get(digits[:length])
+        if found is not None:
+            lengths, pattern = found
+            return len(digits) - length in lengths and bool(pattern.fullmatch(digits, length))
+    return False
+
+
+def _parse_plain(text: str, region: str | None) -> str | Problem:
+    """Parse a number as libphonenumber does, and check that it is valid."""
+    phonenumbers = _phonenumbers()
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException as error:
+        if error.error_type != error.INVALID_COUNTRY_CODE:
+            return _NO_NUMBER
+        if "+" in text or region:
+            return _reject("It has no country code that exists.")
+        return _NO_REGION
+    if number.extension:
+        return _EXTENSION
     # Some are valid although they lack their area code, such as the Canadian 310-1234.
     reason = _impossible_reasons().get(phonenumbers.is_possible_number_with_reason(number))
     if reason is None and not _is_valid(number):
         reason = "No number of its country looks like that."
     if reason is not None:
-        return Problem("invalid_number", reason)
+        return _reject(reason)
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
