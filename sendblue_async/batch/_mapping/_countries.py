@@ -15,6 +15,9 @@ from ..._phone_numbers import simplify_number
 from .._sources._extra import import_library
 
 _CALLING_CODE = re.compile(r"\(?(?:\+|00 ?)?\(?(?P<digits>\d{1,3})(?:[- ]?\d{3,4})?\)?(?:\.0)?")
+_SIGN = re.compile("[-()/|,;\u2013]")
+# What stands for "not available" more often than for Namibia.
+_MISSING = "na"
 # The letters with which flags are drawn.
 _FLAG_A = 0x1F1E6
 _FLAG = re.compile(f"[{chr(_FLAG_A)}-{chr(_FLAG_A + 25)}]")
@@ -43,15 +46,26 @@ def find_country(text: str) -> Country | None:
     text = simplify_number(_FLAG.sub(_read_flag, text)).strip()
     code = _CALLING_CODE.search(text)
     if code is None:
-        region = _regions().get(_normalize(text))
+        region = _find_region(text)
         return None if region is None else Country(region)
     calling_code = int(code["digits"])
-    others = _library().COUNTRY_CODE_TO_REGION_CODE.get(calling_code, ("001",))
-    name = _normalize(text[: code.start()] + text[code.end() :])
-    region = _regions().get(name) if name else others[0]
+    others = _library().COUNTRY_CODE_TO_REGION_CODE.get(calling_code, ())
+    name = text[: code.start()] + text[code.end() :]
+    region = _find_region(name) if _normalize(name) else next(iter(others), None)
     if region is None or region == "001" or region not in others:
         return None
     return Country(region, calling_code)
+
+
+def _find_region(name: str) -> str | None:
+    """Find a region by a name, or by several that agree, such as ``"DE - Germany"``."""
+    whole = _normalize(name)
+    # "I/T" is no code.
+    if whole in _regions() and (len(whole) > 3 or not _SIGN.search(name.strip("()- "))):
+        return _regions()[whole]
+    parts = filter(None, map(_normalize, _SIGN.split(name)))
+    found = {_regions().get(part) for part in parts}
+    return found.pop() if len(found) == 1 else None
 
 
 def _read_flag(match: re.Match[str]) -> str:
@@ -67,12 +81,14 @@ def _regions() -> dict[str, str]:
     """The two-letter codes by all names."""
     file = Path(__file__).with_name("countries.json")
     document = json.loads(file.read_text(encoding="utf-8"))
-    return {
+    regions = {
         _normalize(name): region
         for region, names in document["regions"].items()
         if region in _library().SUPPORTED_REGIONS
         for name in (region, *names.split("|"))
     }
+    del regions[_MISSING]
+    return regions
 
 
 def _normalize(name: str) -> str:

@@ -19,6 +19,9 @@ from ._vocabulary import is_fax
 SPREADSHEET_NUMBER = re.compile(
     r"\s*(?:[+-]?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+|##+|(?P<exact>\+?[0-9]{5,15})[.,]0+)\s*"
 )
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+# What needs no look at signs that nobody sees, at labels and at lists.
+_PLAIN = re.compile(r"(?:\(\+?)?[+1-9][0-9 ()-]*[0-9]{3}")
 _QUOTES = " \n'\"`\u00b4\u2018\u2019\u201c\u201d"
 # Links and addresses of WhatsApp, whose numbers have their country code, and no "+".
 _WHATSAPP = re.compile(
@@ -97,8 +100,8 @@ _AMBIGUOUS = Problem(
     "It can be a number of its region, or one whose country code begins it. Write it with + and "
     "the country code.",
 )
-_TWO_NUMBERS = Problem(
-    "ambiguous_number", "More digits follow the number, or precede it: an extension or another one."
+_TWO_NUMBERS = _reject(
+    "More digits stand beside the number: an extension, a range or another number."
 )
 
 
@@ -117,8 +120,14 @@ def parse_phone_number(
         is_national: Whether numbers without ``+`` lack their country code. By default they do
             where they are commonly written without a zero in front.
     """
+    if E164.fullmatch(text):
+        return _parse_plain(text, None)
     if is_national is None:
         is_national = region is not None and _is_written_in_full(region)
+    if text.isdigit() and text.isascii():
+        return _parse_digits(text, region, is_national)
+    if _PLAIN.fullmatch(text):
+        return _parse_written(text, region, is_national, is_labelled=False)
     text = simplify_number(text).strip(_QUOTES)
     if not text:
         return Problem("missing_number", "There is no number.")
@@ -152,7 +161,7 @@ def _parse_written(
     digits = written.partition(";")[0]
     if digits != written or _UNKNOWN_SIGN.search(digits):
         return _parse_signs(written, digits, region)
-    if _TRUNK_ZERO.search(digits):
+    if "0" in digits and _TRUNK_ZERO.search(digits):
         return _parse_trunk_zero(digits, region)
     found = _parse_digits(digits, region, is_national)
     other = _find_other(digits, region, is_national, is_labelled)
@@ -174,7 +183,8 @@ def _find_other(
     digits: str, region: str | None, is_national: bool, is_labelled: bool
 ) -> str | Problem | None:
     """Find the number that these digits would be without those that seem not to belong to it."""
-    if tail := _TAIL.fullmatch(digits):
+    # Most end in more digits than a tail has.
+    if (not digits[-3:].isdigit() or "/" in digits) and (tail := _TAIL.fullmatch(digits)):
         if tail["sign"] and _LONG_GROUP.search(tail["head"]):
             return _TWO_NUMBERS
         head = _parse_digits(tail["head"], region, is_national)
@@ -216,10 +226,10 @@ _NO_REGION = Problem(
 
 def _parse_digits(digits: str, region: str | None, is_national: bool) -> str | Problem:
     """Parse digits with no more between them than what groups them."""
-    found = _parse_plain(digits, region)
     if "+" in digits or region is None:
-        return found
+        return _parse_plain(digits, region)
     bare = _NO_DIGIT.sub("", digits)
+    found = _parse_plain(bare, region)
     if bare.startswith("00"):
         # 00 stands for + in most of the world, whatever is dialled in the region.
         other = _parse_plain(f"+{bare[2:]}", None)
@@ -292,11 +302,12 @@ def are_national(cells: Iterable[str], region: str) -> bool:
         cells: Cells of the column.
         region: The region of its numbers.
     """
+    code = str(_phonenumbers().country_code_for_region(region))
     national = international = 0
     for cell in filter(_BARE.fullmatch, map(str.strip, cells)):
         bare = _NO_DIGIT.sub("", cell)
         if not _may_be_international(bare) or isinstance(_parse_plain(f"+{bare}", None), Problem):
-            national += isinstance(_parse_plain(bare, region), str)
+            national += _may_be_international(code + bare)
         else:
             international += isinstance(_parse_plain(bare, region), Problem)
     if international:
