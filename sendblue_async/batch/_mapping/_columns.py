@@ -144,8 +144,11 @@ def _recognise(names: Sequence[str], taken: Container[int]) -> dict[str, list[tu
     """Recognise columns by their names: ranks with positions by field, the best one in front."""
     ranked: dict[str, list[tuple[int, ...]]] = {}
     for position, name in enumerate(names):
-        meaning = None if position in taken else find_meaning(name)
-        if meaning is not None and meaning.field in FIELDS:
+        meaning = find_meaning(name)
+        if meaning is None or meaning.field not in FIELDS:
+            continue
+        # A country that is sent as a custom variable says how numbers are read all the same.
+        if position not in taken or meaning.field == "country":
             ranked.setdefault(meaning.field, []).append((*meaning.rank, position))
     return {field: sorted(positions) for field, positions in ranked.items()}
 

@@ -81,7 +81,7 @@ class ContactReader:
         indices = count()
         batches = _batch_rows(self.table.rows())
         # A number that can be read in two ways is read as those that stand in its column.
-        first = [*_take_some(batches)]
+        first = [] if self.region is None else [*_take_some(batches)]
         national = self._find_national([row for rows, _ in first for row in rows])
         for rows, characters in chain(first, batches):
             if characters > MOST_CHARACTERS:

@@ -171,8 +171,8 @@ def _parse_written(
 def _parse_signs(written: str, digits: str, region: str | None) -> str | Problem:
     """Parse what has letters, signs that no number has, or the parameters of a URI."""
     found = _parse_plain(written, region)
-    if found is _EXTENSION:
-        return found
+    if found is _EXTENSION or ";ext=" in written.lower():
+        return _EXTENSION
     # libphonenumber dials words: to it, "030 123456 neu" is 030 123456638, which is somebody else.
     if any(map(str.isalpha, digits)):
         return _LETTERS
