@@ -75,7 +75,7 @@ def check_replaceable(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def open_to_replace(path: Path, *, like: Path, encoding: str = "utf-8") -> Iterator[IO[str]]:
+def open_to_replace(path: Path, *, like: Path | None, encoding: str = "utf-8") -> Iterator[IO[str]]:
     """Open a file that replaces ``path`` when the block ends without an error.
 
     Until it is whole and on the disk, it has a name of its own in the same folder, which nobody
@@ -84,7 +84,7 @@ def open_to_replace(path: Path, *, like: Path, encoding: str = "utf-8") -> Itera
     Args:
         path: The file to write or to replace.
         like: The file that its contents come from. Whoever could not read that one, or the one
-            that is replaced, cannot read the new one.
+            that is replaced, cannot read the new one. Without one, only its owner can.
         encoding: The encoding of what is written.
 
     Raises:
@@ -112,21 +112,21 @@ def name_beside(path: Path) -> Path:
     return path.with_name(f".sendblue-async-{secrets.token_hex(8)}")
 
 
-def _narrow_mode(path: Path, like: Path) -> int:
+def _narrow_mode(path: Path, like: Path | None) -> int:
     """The permissions that both files give to others; the umask narrows them further."""
     mode = _OWNER_ALONE
     with contextlib.suppress(FileNotFoundError):
-        mode |= stat.S_IMODE(like.stat().st_mode) & 0o066
+        mode |= stat.S_IMODE(like.stat().st_mode) & 0o066 if like else 0
     with contextlib.suppress(FileNotFoundError):
         mode &= stat.S_IMODE(path.lstat().st_mode) | _OWNER_ALONE
     return mode
 
 
-def _keep_out_another_group(descriptor: int, like: Path) -> None:
+def _keep_out_another_group(descriptor: int, like: Path | None) -> None:
     """Give the group no more than everybody has, unless it is the group of the other file."""
     made = os.fstat(descriptor)
     with contextlib.suppress(FileNotFoundError):
-        if made.st_gid == like.stat().st_gid:
+        if like and made.st_gid == like.stat().st_gid:
             return
     mode = stat.S_IMODE(made.st_mode)
     narrower = mode & ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3 & mode

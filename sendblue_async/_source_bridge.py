@@ -1,15 +1,13 @@
-"""Iterables and callables of a blocking caller, used on the caller's own thread.
+"""Iterables of a blocking caller, used on the caller's own thread.
 
-A database cursor, a session or a progress bar often belongs to that thread, and any of them may
-call the client itself. So the event loop asks for rows and reports progress, and the caller's
-thread answers while it waits for the outcome.
+A database cursor or a session often belongs to that thread, and either may call the client itself.
+So the event loop asks for rows, and the caller's thread answers while it waits for the outcome.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections import deque
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -24,17 +22,14 @@ from contextlib import suppress
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
+from ._caller import answer_with
 from ._portal import portal
-from .batch._sending._worker_pool import Job, check_source, make_job
+from .batch._contacts import find_contacts
+from .batch._sending._worker_pool import check_source, make_job
 from .exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-    from types import TracebackType
-
-    from typing_extensions import Self
-
-    from .batch import DryRun, ImportJob, ImportMapping, ImportProgress, ImportReport
+    pass
 
 R = TypeVar("R")
 # The arguments that may be any iterable, such as a query.
@@ -150,6 +145,7 @@ class BatchIterator(BlockingIterator[R]):
         **options: Any,
     ) -> None:
         check_source(source)
+        source = find_contacts(source, options.pop("columns", None))
         rows = _Rows()
         # What is asynchronous as well, as Django's query sets are, is at home on this thread.
         given = rows if isinstance(source, Iterable) else source
@@ -186,9 +182,9 @@ def _pull_rows_and_wait(
             # The fields of a row may be lazy as well.
             jobs = [make_job(row, update_if_exists=update_if_exists) for row in islice(pulled, 1)]
         except Exception as error:
-            call_soon(_answer_with, answer, [], error)
+            call_soon(answer_with, answer, [], error)
         else:
-            call_soon(_answer_with, answer, jobs, None)
+            call_soon(answer_with, answer, jobs, None)
 
     async def next_result(ask: Callable[[_Answer], object]) -> list[R]:
         rows.use(ask)
@@ -196,16 +192,6 @@ def _pull_rows_and_wait(
 
     while results := portal.run(next_result, (), {}, on_message=pull):
         yield results
-
-
-def _answer_with(answer: _Answer, jobs: list[Job[Any]], error: Exception | None) -> None:
-    if answer.done():
-        # The batch has ended meanwhile.
-        return
-    if error is None:
-        answer.set_result(jobs)
-    else:
-        answer.set_exception(error)
 
 
 class _Rows(AsyncIterator[Any]):
@@ -244,154 +230,3 @@ def _to_list(argument: Any) -> Any:
     if isinstance(argument, (str, list, tuple, set, frozenset, bytes, Mapping)):
         return argument
     return list(argument) if isinstance(argument, Iterable) else argument
-
-
-def run_import(
-    method: Callable[..., Coroutine[Any, Any, R]], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> R:
-    """Run an import, and call ``progress`` on this thread meanwhile."""
-    progress: Any = kwargs.get("progress")
-
-    def start(show: Callable[[Any], None]) -> Coroutine[Any, Any, R]:
-        return method(*args, **(kwargs | {"progress": show} if callable(progress) else kwargs))
-
-    return _run_reporting(start, progress)
-
-
-class BlockingImportJob:
-    """The import of one file, made by :meth:`SyncSendblueClient.import_job`.
-
-    Leave it with ``with``: that stops an import that still runs on another thread, and waits for
-    its end.
-
-    Args:
-        check: Raises if the calling thread may not wait.
-        method: Makes the asynchronous job of the arguments.
-        progress: Called with the progress on the thread that runs the job.
-    """
-
-    def __init__(
-        self,
-        check: Callable[[], object],
-        method: Callable[..., ImportJob],
-        *args: Any,
-        progress: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        self._check = check
-        self._progress = progress
-        self._show: Callable[[Any], None]
-        relay = self._relay if callable(progress) else progress
-        self._job = method(*args, progress=relay, **kwargs)
-        self._process = os.getpid()
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self._job.path
-
-    @property
-    def journal_path(self) -> Path:
-        """Its journal, which :meth:`run` creates."""
-        return self._job.journal_path
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The file, and all that the import may write beside it."""
-        return self._job.files
-
-    @property
-    def report(self) -> ImportReport | None:
-        """How it ended, however it ended; ``None`` before, and if no row was read."""
-        return self._job.report
-
-    @property
-    def mapping(self) -> ImportMapping | None:
-        """How the file is read, once :meth:`inspect` or :meth:`run` has looked at it."""
-        return self._job.mapping
-
-    def inspect(self) -> ImportMapping:
-        """Find out how the file is read; as :meth:`ImportJob.inspect`."""
-        self._check()
-        return portal.run(self._job.inspect, (), {})
-
-    def run(self) -> ImportReport:
-        """Import the file, once; as :meth:`ImportJob.run`."""
-        self._check()
-        return _run_reporting(self._start, self._progress)
-
-    def dry_run(self) -> DryRun | None:
-        """Find out what the import would do; as :meth:`ImportJob.dry_run`."""
-        self._check()
-        return portal.run(self._job.dry_run, (), {})
-
-    def stop(self) -> None:
-        """Send nothing more. Contacts in flight are finished, and the journal is kept.
-
-        Call it on another thread than :meth:`run`, in ``progress`` or in a signal handler.
-        """
-        self._job.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if os.getpid() == self._process:
-            self._check()
-            portal.run(self._job.__aexit__, (None, None, None), {})
-
-    def _start(self, show: Callable[[Any], None]) -> Coroutine[Any, Any, ImportReport]:
-        self._show = show
-        return self._job.run()
-
-    def _relay(self, progress: ImportProgress) -> None:
-        self._show(progress)
-
-
-def _run_reporting(
-    start: Callable[[Callable[[Any], None]], Coroutine[Any, Any, R]], progress: Any
-) -> R:
-    """Run what reports its progress, and call ``progress`` on this thread meanwhile.
-
-    What runs does not wait for that: only the latest progress is shown next. If this raises, be
-    it from ``progress`` or Ctrl-C, it has ended, and the journal of an import is free.
-
-    Args:
-        start: Starts it, given a function to report with.
-        progress: The caller's function.
-    """
-    latest: deque[Any] = deque(maxlen=1)
-    task: asyncio.Task[Any] | None = None
-
-    async def run(ask: Callable[[None], object]) -> R:
-        nonlocal task
-        task = asyncio.current_task()
-
-        def keep_latest(shown: Any) -> None:
-            latest.append(shown)
-            ask(None)
-
-        return await start(keep_latest)
-
-    def call_progress(_: None) -> None:
-        if latest:
-            progress(latest.popleft())
-
-    try:
-        return portal.run(run, (), {}, on_message=call_progress)
-    except BaseException:
-        if task is not None and not task.done():
-            portal.run(_cancel_and_wait, (task,), {})
-        raise
-
-
-async def _cancel_and_wait(task: asyncio.Task[Any]) -> None:
-    """Cancel a task, and wait for its end, however it ends; that of a lost loop has none."""
-    if task.get_loop() is asyncio.get_running_loop():
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import FunctionType
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from . import batch
 from ._arguments import NoOthers, hide_others, misspelling_error
@@ -15,10 +15,11 @@ from ._checks import check_flags
 from ._endpoints import Endpoints
 from ._rate_limits import RateLimiter, make_rate_limiter
 from .batch import ContactResult, ImportProgress, ImportReport, SendOptions
+from .batch._contacts import find_contacts
+from .batch._rows import Source
 from .batch._sending._bulk import BulkCreator
 from .batch._sending._worker_pool import Create, WorkerPool, check_source, make_job
 from .exceptions import ConfigurationError
-from .models import ContactCreate
 
 if sys.version_info >= (3, 11):
     from typing import Unpack
@@ -28,7 +29,7 @@ else:
 __all__ = ["SendblueClient"]
 
 _DEFAULTS = SendOptions()
-_Row = TypeVar("_Row", bound="ContactCreate | Mapping[str, Any]")
+_Row = TypeVar("_Row")
 
 
 class SendblueClient(Endpoints):
@@ -82,6 +83,7 @@ class SendblueClient(Endpoints):
         self,
         source: Iterable[_Row] | AsyncIterable[_Row],
         *,
+        columns: Sequence[str] | None = None,
         update_if_exists: bool | None = None,
         concurrency: int = _DEFAULTS.concurrency,
         rate_limit: float | RateLimiter | None = None,
@@ -110,8 +112,12 @@ class SendblueClient(Endpoints):
         flight. On the blocking client that is ``contextlib.closing``.
 
         Args:
-            source: The contacts: each a :class:`~sendblue_async.models.ContactCreate` or a
-                mapping of its fields. Any iterable or asynchronous iterable.
+            source: The contacts: each a :class:`~sendblue_async.models.ContactCreate`, or a row
+                with its fields by their names: a mapping, ``sqlite3.Row``, named tuple or instance
+                of a dataclass. Any iterable or asynchronous iterable, a pandas or polars DataFrame
+                or a cursor. What is missing, such as NaN, is left out, as are blank cells of a
+                DataFrame or cursor.
+            columns: The names of the fields, for rows without names, such as tuples.
             update_if_exists: Whether to update contacts that exist, for those that do not say
                 so themselves.
             concurrency: How many contacts are in flight at once. Default 32.
@@ -124,7 +130,8 @@ class SendblueClient(Endpoints):
             send_options: The four options before this one as one object, in their stead.
 
         Raises:
-            ValidationError: If the source is none; nothing was sent.
+            ValidationError: If the source is none, or has a column that is no field; nothing was
+                sent.
             ConfigurationError: If an option is not usable, or contacts were to be updated in
                 bulk; nothing was sent.
             SendblueError: If the keys, the account or the connection's security are not
@@ -143,20 +150,22 @@ class SendblueClient(Endpoints):
         options.check_update(update_if_exists)
         pool, _ = self._make_worker_pool(options, read=True)
         check_source(source)
-        return pool.results(source, partial(make_job, update_if_exists=update_if_exists))
+        rows = find_contacts(source, columns)
+        return pool.results(rows, partial(make_job, update_if_exists=update_if_exists))
 
     @hide_others
     async def import_contacts(
         self,
-        path: str | os.PathLike[str],
+        source: Source,
         *,
         update_if_exists: bool = False,
         only_changes: bool = False,
         region: str | None = None,
-        columns: Mapping[str, str] | None = None,
+        columns: Mapping[str, str] | Sequence[str] | None = None,
         on_duplicate: Literal["merge", "last"] = "merge",
         all_numbers: bool = False,
         accept_doubts: bool = False,
+        format: str | None = None,
         encoding: str | None = None,
         delimiter: str | None = None,
         sheet: str | int | None = None,
@@ -164,13 +173,15 @@ class SendblueClient(Endpoints):
         rate_limit: float | RateLimiter | None = None,
         give_up_after: float = _DEFAULTS.give_up_after,
         bulk: bool = False,
+        journal: str | os.PathLike[str] | None = None,
+        rejected: str | os.PathLike[str] | None = None,
         resume: bool = False,
         progress: Callable[[ImportProgress], object] | None = None,
         **others: Unpack[NoOthers],
     ) -> ImportReport:
-        """Import a file of contacts, with every row accounted for: CSV, Excel, vCard and others.
+        """Import contacts from a file or from rows, with every row accounted for.
 
-        The file is checked as a whole before anything is sent. A journal beside it,
+        The source is checked as a whole before anything is sent. A journal beside it,
         ``<path>.journal``, records what was begun and what has ended. However an import was
         interrupted, ``resume=True`` picks up where it stopped: no row is lost or sent twice, except
         those in flight, which are looked up. Rejected rows are written to ``<path>.rejected.csv``,
@@ -179,9 +190,15 @@ class SendblueClient(Endpoints):
         It needs the extra ``sendblue-async[batch]``.
 
         Args:
-            path: The file. Excel and OpenDocument workbooks are known by their content, and need
-                the extra ``excel``. Other files are JSON Lines if their names end in ``.jsonl`` or
-                ``.ndjson``, vCard if in ``.vcf`` or ``.vcard``, and CSV otherwise.
+            source: The path of a file, which may be compressed with gzip. Excel and OpenDocument
+                workbooks are known by their content, and need the extra ``excel``. Other files are
+                JSON Lines if their names end in ``.jsonl`` or ``.ndjson``, vCard if in ``.vcf`` or
+                ``.vcard``, and CSV otherwise; without an ending, the content decides.
+                Or ``"-"`` for standard input; an open file, read from where it is, and left open;
+                a pandas or polars DataFrame; a cursor; or an iterable, asynchronous or not, of
+                rows with names: mappings, ``sqlite3.Row``, named tuples, dataclasses. These are
+                copied to a temporary file before anything is sent. What is missing, such as NaN,
+                is a blank cell.
             update_if_exists: Whether contacts that exist are updated, or left alone.
             only_changes: Whether contacts whose stored values agree with the file are left out.
                 The account is listed for that, a thousand contacts a request. It needs
@@ -189,12 +206,15 @@ class SendblueClient(Endpoints):
             region: The region of numbers without ``+``, such as ``"US"``; by default those are
                 rejected.
             columns: Column names and the fields they hold, where the names do not say so:
-                ``{"Mobile no.": "number", "Plan": "custom_variables.plan"}``.
+                ``{"Mobile no.": "number", "Plan": "custom_variables.plan"}``. For rows without
+                names, such as tuples, a list of the names of their columns.
             on_duplicate: Whether rows of one number are merged into one contact, the later
                 values before the earlier ones, or the last one wins.
             all_numbers: Whether each usable number of a row becomes a contact, or only the first.
             accept_doubts: Whether to go ahead where the file can be read in more than one way; by
                 default it is refused. See :class:`~sendblue_async.batch.ImportMapping`.
+            format: The file's format: ``"csv"``, ``"jsonl"``, ``"vcard"``, ``"xlsx"``, ``"xls"``
+                or ``"ods"``. Detected by default.
             encoding: The file's encoding. Detected by default.
             delimiter: Separator of the cells of CSV. Detected by default.
             sheet: The sheet of a workbook, by its name or its number from 1. By default the first
@@ -203,11 +223,15 @@ class SendblueClient(Endpoints):
             rate_limit: As for :meth:`create_contacts`.
             give_up_after: As for :meth:`create_contacts`.
             bulk: As for :meth:`create_contacts`.
-            resume: Whether to resume an interrupted import of this file. Default false.
+            journal: The journal's path. Without it, only a file has a journal; a source that is
+                none can then not be resumed. It is known again by its content.
+            rejected: The path of the file of rejected rows. Without it, those of a source that is
+                no file are only counted.
+            resume: Whether to resume an interrupted import of this source. Default false.
             progress: Called now and then with an :class:`~sendblue_async.batch.ImportProgress`.
 
         Raises:
-            ValidationError: If the file cannot be used; nothing was sent.
+            ValidationError: If the source cannot be used, or fails; nothing was sent.
             ConfigurationError: If the extra is not installed, or an option is not usable; nothing
                 was sent.
             JournalError: If the journal is another's, in use, damaged or on a full disk, or the
@@ -225,6 +249,7 @@ class SendblueClient(Endpoints):
             on_duplicate=on_duplicate,
             all_numbers=all_numbers,
             accept_doubts=accept_doubts,
+            format=format,
             encoding=encoding,
             delimiter=delimiter,
             sheet=sheet,
@@ -232,33 +257,46 @@ class SendblueClient(Endpoints):
         send_options = SendOptions(
             concurrency=concurrency, rate_limit=rate_limit, give_up_after=give_up_after, bulk=bulk
         )
-        job = self.import_job(path, options, send_options, resume=resume, progress=progress)
+        job = self.import_job(
+            source,
+            options,
+            send_options,
+            journal=journal,
+            rejected=rejected,
+            resume=resume,
+            progress=progress,
+        )
         return await job.run()
 
     @hide_others
     def import_job(
         self,
-        path: str | os.PathLike[str],
+        source: Source,
         import_options: batch.ImportOptions | None = None,
         send_options: SendOptions | None = None,
         *,
+        journal: str | os.PathLike[str] | None = None,
+        rejected: str | os.PathLike[str] | None = None,
         resume: bool = False,
         progress: Callable[[ImportProgress], object] | None = None,
         **others: Unpack[NoOthers],
     ) -> batch.ImportJob:
-        """Prepare the import of a file as a job that you can run, stop and try out.
+        """Prepare an import as a job that you can run, stop and try out.
 
         :meth:`import_contacts` does the same in one call.
 
         Args:
-            path: The file, as for :meth:`import_contacts`.
+            source: The file or the rows, as for :meth:`import_contacts`.
             import_options: How it is read; see :class:`~sendblue_async.batch.ImportOptions`.
             send_options: How its contacts are sent; see
                 :class:`~sendblue_async.batch.SendOptions`.
-            resume: Whether to resume an interrupted import of this file. Default false.
+            journal: As for :meth:`import_contacts`.
+            rejected: As for :meth:`import_contacts`.
+            resume: Whether to resume an interrupted import of this source. Default false.
             progress: Called now and then with an :class:`~sendblue_async.batch.ImportProgress`.
 
         Raises:
+            ValidationError: If the source is none.
             ConfigurationError: If the extra is not installed, or an option is not usable.
         """
         if others:
@@ -274,12 +312,14 @@ class SendblueClient(Endpoints):
         # Loaded only now: it brings SQLite and more, which other programs do not wait for.
         workers, limited = self._make_worker_pool(send_options, read=False)
         return batch.ImportJob(
-            path,
+            source,
             options,
             send_options,
             workers=workers,
             fetch_page=limited._list,
             account=lambda: self._transport.account,
+            journal=journal,
+            rejected=rejected,
             resume=resume,
             progress=progress,
         )

@@ -17,19 +17,14 @@ from ._arguments import NoOthers, hide_others, misspelling_error
 from ._deprecation import CallSite, blocking_call_site
 from ._event_loop import find_blocked_loop
 from ._events import EventListener
+from ._import_bridge import BlockingImportJob, run_import
 from ._options import Timeouts
 from ._pool import ClientSession, TraceConfig, close_unless_in_use
 from ._portal import portal
 from ._rate_limits import RateLimiter
 from ._redaction import hide
 from ._retry_policy import RetryPolicy
-from ._source_bridge import (
-    BatchIterator,
-    BlockingImportJob,
-    BlockingIterator,
-    run_import,
-    run_with_lists,
-)
+from ._source_bridge import BatchIterator, BlockingIterator, run_with_lists
 from .client import SendblueClient
 from .exceptions import ConfigurationError
 
@@ -179,8 +174,8 @@ class SyncSendblueClient(SharesConnections):
     its use. Ctrl-C during a call cancels the request.
 
     Iterables and callables that you pass are used on the calling thread: rows of
-    :meth:`create_contacts` are pulled there, and only while it waits for a result, other iterables
-    are iterated over and ``progress`` is called there. So a source may be a database cursor, and
+    :meth:`create_contacts` are pulled there, and only while it waits for a result, other sources
+    are read and ``progress`` is called there. So a source may be a database cursor, and
     all of them may call this client. Only ``on_event`` and ``trace_configs`` run on the background
     thread.
     Iterators have a ``close()``, which cancels what is in flight.

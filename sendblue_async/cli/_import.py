@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
 import shlex
 import signal
 import sys
@@ -28,6 +26,7 @@ from ._app import (
     parse_seconds,
 )
 from ._help import format_examples
+from ._import_arguments import add_resume, announce_input, parse_columns, parse_rate
 from ._interruption import Interruption
 from ._mapping import doubt_error, settle_doubts, show_mapping
 from ._output import format_count, format_duration, print_json, print_note, print_stderr
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
 _DEFAULTS = SendOptions()
 # How many line numbers are shown beside the count of one outcome.
 _MAX_LINES_SHOWN = 10
+_STANDARD_INPUT = "-"
 _OUTCOMES = (
     "created",
     "stored",
@@ -74,7 +74,8 @@ async def import_(
         typer.Argument(
             metavar="FILE",
             parser=parse_path,
-            help="File of contacts: CSV, JSON Lines, vCard, or an Excel or OpenDocument workbook.",
+            help="File of contacts: CSV, JSON Lines, vCard, or an Excel or OpenDocument workbook, "
+            "also compressed with gzip; or - for standard input.",
         ),
     ],
     update_if_exists: Annotated[
@@ -113,6 +114,14 @@ async def import_(
     all_numbers: Annotated[
         bool, typer.Option("--all-numbers", help="Create a contact for each number in a row.")
     ] = False,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="csv, jsonl, vcard, xlsx, xls or ods. Default: detected.",
+        ),
+    ] = None,
     encoding: Annotated[
         str | None, typer.Option(metavar="NAME", help="Encoding, such as utf-8. Default: detected.")
     ] = None,
@@ -163,6 +172,26 @@ async def import_(
     yes: Annotated[
         bool, typer.Option("--yes", help="Import also where something is doubtful.")
     ] = False,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            "--journal",
+            metavar="FILE",
+            parser=parse_path,
+            help="Where the journal is kept. Default: beside the file. Needed to resume an import "
+            "of standard input.",
+        ),
+    ] = None,
+    rejected: Annotated[
+        Path | None,
+        typer.Option(
+            "--rejected",
+            metavar="FILE",
+            parser=parse_path,
+            help="Where rejected rows are written. Default: beside the file. Needed to keep those "
+            "of standard input.",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume an import that was interrupted.")
     ] = False,
@@ -182,7 +211,7 @@ async def import_(
 ) -> None:
     """Import contacts from a file.
 
-    A journal beside the file lets --resume continue where an import stopped. Rejected rows are
+    A journal lets --resume continue where an import stopped. Rejected rows are
     written to a file of their own.
     """
     # Only here, as they bring what other commands need not wait for.
@@ -192,18 +221,19 @@ async def import_(
         update_if_exists=update_if_exists,
         only_changes=only_changes,
         region=region,
-        columns=_parse_columns(columns),
+        columns=parse_columns(columns),
         on_duplicate=on_duplicate.value,
         all_numbers=all_numbers,
         # They are shown and settled here.
         accept_doubts=True,
+        format=format_,
         encoding=encoding,
         delimiter=delimiter,
         sheet=sheet,
     )
     send_options = SendOptions(
         concurrency=concurrency,
-        rate_limit=_parse_rate(rate),
+        rate_limit=parse_rate(rate),
         give_up_after=give_up_after,
         bulk=bulk,
     )
@@ -212,9 +242,11 @@ async def import_(
             "There is nothing to --resume in a --sandbox, which is new each time.",
             field="resume",
         )
+    source = str(file) if str(file) == _STANDARD_INPUT else file
     if dry_run:
         async with open_client(sandbox, shows_progress=True) as client:
-            job = client.import_job(file, import_options, send_options)
+            job = client.import_job(source, import_options, send_options)
+            announce_input(job, keeps=False)
             check_report(report_path, job)
             await _run_dry(job, report_path, discovers_rate=rate is None, yes=yes)
         return
@@ -222,12 +254,19 @@ async def import_(
         with ExitStack() as shown:
             progress = shown.enter_context(show_progress())
             job = client.import_job(
-                file, import_options, send_options, resume=resume, progress=progress
+                source,
+                import_options,
+                send_options,
+                journal=journal,
+                rejected=rejected,
+                resume=resume,
+                progress=progress,
             )
             if sandbox:
                 job.rehearse()
+            announce_input(job, keeps=not sandbox)
             check_report(report_path, job)
-            if resume and not job.journal_path.exists():
+            if resume and job.journal_path and not job.journal_path.exists():
                 print_stderr(
                     f"There is no journal at {job.journal_path}, "
                     "so the import starts from the beginning."
@@ -246,9 +285,9 @@ async def import_(
             written = False
             try:
                 mapping = await job.inspect()
-                show_mapping(mapping, file)
+                show_mapping(mapping, job.source_name)
                 # What was settled when the import began stays so when it is resumed.
-                is_settled = yes or (resume and job.journal_path.exists())
+                is_settled = yes or (resume and job.journal_path and job.journal_path.exists())
                 if mapping.doubts and not is_settled and not interruption.has_come():
                     settle_doubts(mapping)
                 report = await job.run()
@@ -257,10 +296,11 @@ async def import_(
                 if job.report is not None:
                     if job.report.was_finished and not resume:
                         print_stderr(
-                            f"{file} has not changed since it was imported, so what was stored is "
-                            f"not sent again. To send all of it, delete {job.journal_path}."
+                            f"{job.report.source} has not changed since it was imported, so what "
+                            "was stored is not sent again. To send all of it, delete "
+                            f"{job.journal_path}."
                         )
-                    written = _print_result(job.report, report_path, sandbox=sandbox)
+                    written = _print_result(job.report, report_path)
     interruption.exit_if_interrupted()
     if not written or report.rejected or report.unknown or report.remaining:
         raise typer.Exit(1)
@@ -270,7 +310,7 @@ async def _run_dry(
     job: ImportJob, report_path: Path | None, *, discovers_rate: bool, yes: bool
 ) -> None:
     interruption = Interruption(job.stop)
-    show_mapping(await job.inspect(), job.path)
+    show_mapping(await job.inspect(), job.source_name)
     result = await job.dry_run()
     written = True
     if result is None:
@@ -285,49 +325,15 @@ async def _run_dry(
         raise typer.Exit(1)
 
 
-def _parse_columns(columns: list[str] | None) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for pair in columns or []:
-        # A column's name may have "=" in it; no field has.
-        column, sign, field = pair.rpartition("=")
-        if not sign:
-            raise ValidationError(f"--map takes COLUMN=FIELD, not {pair!a}.", field="map")
-        if column in pairs:
-            raise ValidationError(f"--map names the column {column!a} twice.", field="map")
-        pairs[column] = field
-    return pairs
-
-
-def _parse_rate(rate: str | None) -> float | None:
-    if rate is None:
-        return None
-    with contextlib.suppress(ValueError):
-        if 0 < (per_second := float(rate.removesuffix("/s"))) < math.inf:
-            return per_second
-    raise ValidationError(
-        f"--rate takes requests per second, such as 50/s, not {rate!a}.", field="rate"
-    )
-
-
-def _print_result(report: ImportReport, path: Path | None, *, sandbox: bool) -> bool:
+def _print_result(report: ImportReport, path: Path | None) -> bool:
     """Print the report and how to resume; return whether the report file, if any, was written."""
     if report.entries or report.finished:
         _print_report(report)
     else:
         print_stderr("The file was not checked to its end; nothing was sent.")
-    document = report.to_dict()
-    if sandbox:
-        document["journal"] = None
-    elif not report.finished:
-        print_stderr(f"To resume: sendblue-async {shlex.join(_add_resume(sys.argv[1:]))}")
-    return path is None or write_report(path, document, like=report.path)
-
-
-def _add_resume(arguments: list[str]) -> list[str]:
-    """Give the arguments the option ``--resume``, before a ``--`` that ends the options."""
-    arguments = [word for word in arguments if word != "--resume"]
-    end = arguments.index("--") if "--" in arguments else len(arguments)
-    return [*arguments[:end], "--resume", *arguments[end:]]
+    if not report.finished and report.journal is not None:
+        print_stderr(f"To resume: sendblue-async {shlex.join(add_resume(sys.argv[1:]))}")
+    return path is None or write_report(path, report.to_dict(), like=report.path)
 
 
 def _print_report(report: ImportReport) -> None:

@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import ValidationError
@@ -26,13 +25,13 @@ _HELD = {
 }
 
 
-def show_mapping(mapping: ImportMapping, path: Path) -> None:
+def show_mapping(mapping: ImportMapping, source: str) -> None:
     """Print which column is which field, and which ones are not used."""
     origin = f"sheet {mapping.sheet!r}" if mapping.sheet else mapping.encoding or ""
     if mapping.delimiter:
         origin += f", {_DELIMITERS.get(mapping.delimiter, mapping.delimiter)}"
     region = f"region {mapping.region}" if mapping.region else "no region"
-    print_stderr(f"Reading {path} ({origin}, {region}):")
+    print_stderr(f"Reading {source} ({origin}, {region}):")
     arrow = "←" if can_print("←") else "<-"
     for field, columns in mapping.fields.items():
         print_stderr(f"  {field} {arrow} {_join_names(columns, ', then ')}")

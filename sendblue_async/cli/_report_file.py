@@ -37,7 +37,7 @@ def check_report(path: Path | None, job: ImportJob) -> None:
         ) from error
 
 
-def write_report(path: Path, document: dict[str, Any], *, like: Path) -> bool:
+def write_report(path: Path, document: dict[str, Any], *, like: Path | None) -> bool:
     """Write the report, and return whether that succeeded."""
     try:
         if is_stream(path):

@@ -237,7 +237,12 @@ def test_one_file_is_recognised_by_any_name(source: Path, monkeypatch: pytest.Mo
 
 def test_the_files_of_an_import_are_known_by_name() -> None:
     """A file without a name, such as the folder that holds it, is none that raises."""
-    assert {*map(str, import_files(Path("a/b.csv")))} == {
+    assert {
+        *map(
+            str,
+            import_files(Path("a/b.csv"), Path("a/b.csv.journal"), Path("a/b.csv.rejected.csv")),
+        )
+    } == {
         "a/b.csv",
         "a/b.csv.journal",
         "a/b.csv.journal-wal",
@@ -245,8 +250,8 @@ def test_the_files_of_an_import_are_known_by_name() -> None:
         "a/b.csv.journal-journal",
         "a/b.csv.rejected.csv",
     }
-    assert import_files(Path())
-    assert import_files(Path("/"))
+    assert import_files(Path(), Path(".journal"), None)
+    assert import_files(Path("/"), None, None)
 
 
 def test_streams_are_told_from_files(source: Path) -> None:

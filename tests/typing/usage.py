@@ -321,7 +321,6 @@ def synchronous(number: str, contact: ContactCreate) -> None:
     client.request("GET")  # type: ignore[call-arg]
     client.list_contacts(order_direction="up")  # type: ignore[arg-type]
     client.iter_contacts(page_size="all")  # type: ignore[arg-type]
-    client.create_contacts([number])  # type: ignore[type-var]
     client.import_contacts("a.csv", on_duplicate="first")  # type: ignore[arg-type]
     client.import_contacts("a.xlsx", sheet=2)
     client.import_contacts("a.xlsx", sheet=["A"])  # type: ignore[arg-type]

@@ -18,23 +18,26 @@ from ..._settling import READ_LAG
 from ...exceptions import ConfigurationError, JournalError, ValidationError
 from .._account import StoredContacts
 from .._mapping._contact_reader import ContactReader, Entry
+from .._rows import CallersSource, Source
 from .._sending._circuit_breaker import Stopped
 from .._sending._options import SendOptions
 from .._sending._worker_pool import WorkerPool
-from .._sources._file import Reading, make_path
+from .._sources._file import Reading
+from .._sources._source import make_source
 from ._changes import Changes, FetchPage, list_account
 from ._check import DryRun, check, dry_run
 from ._duplicates import Duplicates
 from ._in_thread import run_in_thread
+from ._job_source import JobSource
 from ._journal import Journal
 from ._journal_schema import IN_PROGRESS
 from ._options import ImportOptions
-from ._paths import import_files, journal_path_of, rejected_path_of
-from ._preview import ImportMapping, doubt_error, preview
+from ._paths import folder_beside, import_files, journal_path_of, rejected_path_of
+from ._preview import ImportMapping, doubt_error
 from ._progress import ProgressTicker
 from ._queue import JournaledQueue
-from ._rejected import write_rejected
-from ._report import ImportProgress, ImportReport
+from ._rejected import write_more_rejected
+from ._report import ImportProgress, ImportReport, report_nothing
 from ._spool import Spool
 
 if sys.version_info >= (3, 11):
@@ -48,35 +51,51 @@ _MAX_LINES = 1_000
 
 
 class ImportJob:
-    """The import of one file, made by :meth:`~sendblue_async.SendblueClient.import_job`.
+    """The import of one source, made by :meth:`~sendblue_async.SendblueClient.import_job`.
 
     Leave it with ``async with``: that stops an import that still runs, and waits for its end.
 
     Attributes:
-        path: The file.
-        journal_path: Its journal, which :meth:`run` creates.
-        files: The file, and all that the import may write beside it.
+        path: The file; ``None`` if the source is none.
+        journal_path: Its journal, which :meth:`run` creates; ``None`` if nothing can be resumed,
+            as a source that is no file was given no journal.
+        rejected_path: Where rejected rows are written; ``None`` if they are only counted.
+        files: The file, and all that the import may write.
         report: How it ended, however it ended; ``None`` before, and if no row was read.
     """
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        source: Source | CallersSource,
         import_options: ImportOptions,
         send_options: SendOptions,
         *,
         workers: WorkerPool,
         fetch_page: FetchPage,
         account: Callable[[], str],
+        journal: str | os.PathLike[str] | None,
+        rejected: str | os.PathLike[str] | None,
         resume: bool,
         progress: Callable[[ImportProgress], object] | None,
     ) -> None:
-        self.path = make_path(path)
-        self.journal_path = journal_path_of(self.path)
-        self.files = import_files(self.path)
+        self._source = JobSource(
+            make_source(source, import_options.row_columns),
+            import_options,
+            stopped=lambda: workers.stopped,
+            stop=workers.stop,
+            tell=self._count_row,
+        )
+        self.path = self._source.path
+        self._is_rejected_named = rejected is not None
+        self.journal_path = journal_path_of(self.path, journal)
+        self.rejected_path = rejected_path_of(self.path, rejected)
+        self.files = import_files(self.path, self.journal_path, self.rejected_path)
+        if resume and self.journal_path is None:
+            raise ConfigurationError(
+                f"There is nothing to resume {self._source.name} by. Name the journal that was "
+                "given to the first run, as in journal='contacts.journal'."
+            )
         self.report: ImportReport | None = None
-        self._keeps_journal = True
-        self._rejected_path = rejected_path_of(self.path)
         self._import_options = import_options
         self._send_options = send_options
         self._workers = workers
@@ -84,7 +103,6 @@ class ImportJob:
         self._account = account
         self._resume = resume
         self._ticker = ProgressTicker(progress, self._measure, stop=workers.stop)
-        self._inspected: tuple[ContactReader, ImportMapping] | None = None
         self._queue: JournaledQueue | None = None
         self._run_started = 0.0
         self._is_checked = False
@@ -92,6 +110,11 @@ class ImportJob:
         self._entries = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Future[None] | None = None
+
+    @property
+    def source_name(self) -> str:
+        """What it imports: the path, or words such as ``"standard input"``."""
+        return self._source.name
 
     def stop(self) -> None:
         """Send nothing more. Contacts in flight are finished, and the journal is kept.
@@ -111,9 +134,10 @@ class ImportJob:
 
         :meta private:
         """
-        self._keeps_journal = False
-        self._rejected_path = rejected_path_of(Path(f"{self.path}.sandbox"))
-        self.files += (self._rejected_path,)
+        self.journal_path = None
+        if self.path is not None and not self._is_rejected_named:
+            self.rejected_path = Path(f"{self.path}.sandbox.rejected.csv")
+            self.files += (self.rejected_path,)
 
     async def __aenter__(self) -> Self:
         return self
@@ -127,31 +151,26 @@ class ImportJob:
         self.stop()
         if self._ended is not None:
             await asyncio.wait([self._ended])
+        self._source.close()
 
     async def inspect(self) -> ImportMapping:
-        """Find out how the file is read, by its header and its first rows. Nothing is sent.
+        """Find out how the source is read, by its header and its first rows. Nothing is sent.
 
         The import then needs the file as it is now.
 
         Raises:
-            ValidationError: If the file cannot be used.
+            ValidationError: If the source cannot be used.
             ConfigurationError: If an option cannot be used.
         """
         require_asyncio()
-        if self._inspected is None:
-            self._inspected = await run_in_thread(self._inspect, stop=self._workers.stop)
-        return self._inspected[1]
+        if not await self._source.load():
+            raise ConfigurationError("The import was stopped before its source was read.")
+        return (await self._source.inspect())[1]
 
     @property
     def mapping(self) -> ImportMapping | None:
-        """How the file is read, once :meth:`inspect` or :meth:`run` has looked at it."""
-        return self._inspected[1] if self._inspected else None
-
-    def _inspect(self) -> tuple[ContactReader, ImportMapping]:
-        if self._inspected is not None:
-            return self._inspected
-        reader = self._import_options.read(self.path)
-        return reader, preview(reader)
+        """How the source is read, once :meth:`inspect` or :meth:`run` has looked at it."""
+        return self._source.inspected[1] if self._source.inspected else None
 
     async def dry_run(self) -> DryRun | None:
         """Find out what the import would do. Nothing is sent or written.
@@ -162,15 +181,17 @@ class ImportJob:
             What it would do; ``None`` if it was stopped before that was known.
 
         Raises:
-            ValidationError: If the file cannot be used.
+            ValidationError: If the source cannot be used.
             ConfigurationError: If an option cannot be used.
             SendblueError: If the account cannot be listed.
         """
         require_asyncio()
         self._run_started = self._workers.clock.monotonic()
+        if not await self._source.load():
+            return None
         find_out = partial(
             dry_run,
-            self._inspect,
+            self._source.inspect_now,
             self._import_options,
             self._send_options,
             # Not the one that is discovered while the account is listed.
@@ -179,20 +200,20 @@ class ImportJob:
         in_thread = partial(run_in_thread, stop=self._workers.stop)
         if self._import_options.only_changes:
             # A file that cannot be used is refused before the account is listed.
-            await in_thread(self._import_options.read, self.path)
+            await self._source.inspect()
         async with AsyncExitStack() as stack:
             changes = await self._find_changes(stack)
             find_out = partial(find_out, changes=changes)
             return await in_thread(find_out, lambda: self._workers.stopped)
 
     async def run(self) -> ImportReport:
-        """Import the file, once.
+        """Import the source, once.
 
         Returns:
             How it ended; with rows remaining if it was stopped.
 
         Raises:
-            ValidationError: If the file cannot be used; nothing was sent.
+            ValidationError: If the source cannot be used, or fails; nothing was sent.
             ConfigurationError: If an option cannot be used, or this job has run before.
             JournalError: If the journal cannot be used, the disk fails, or the file changes
                 after contacts were sent; what was committed to the journal is safe. Its
@@ -214,18 +235,32 @@ class ImportJob:
         finally:
             self._loop = None
             self._ended.set_result(None)
+            self._source.close()
+
+    def _count_row(self, rows: int) -> None:
+        self._entries = rows
 
     async def _run(self) -> ImportReport:
         account = self._account()
         in_thread = partial(run_in_thread, stop=self._workers.stop)
-        mapping = await self.inspect()
-        assert self._inspected is not None
-        reader, _ = self._inspected
+        async with self._ticker.running():
+            is_loaded = await self._source.load()
+        if not is_loaded:
+            self.report = report_nothing(
+                path=self.path,
+                source=self._source.name,
+                journal=self.journal_path,
+                requests_per_second=self._workers.rate_limiter.rate,
+                seconds=self._workers.clock.monotonic() - self._run_started,
+            )
+            return self.report
+        reader, mapping = await self._source.inspect()
         # What was settled when the import began stays so when it is resumed.
-        if not (self._resume and self.journal_path.exists()):
-            self._refuse_doubts(mapping)
+        is_begun = self._resume and self.journal_path and self.journal_path.exists()
+        if mapping.doubts and not self._import_options.accept_doubts and not is_begun:
+            raise doubt_error(mapping)
         journal = Journal.open(
-            self.journal_path if self._keeps_journal else None,
+            self.journal_path,
             fingerprint=reader.table.fingerprint,
             settings=self._import_options.settings(reader, account),
             resume=self._resume,
@@ -238,7 +273,7 @@ class ImportJob:
             entries = reader.entries
             try:
                 if not journal.checked:
-                    spool = stack.enter_context(Spool(self.path.parent))
+                    spool = stack.enter_context(Spool(folder_beside(self.journal_path, self.path)))
                     await in_thread(self._check, reader, journal, spool)
                     entries = spool.entries
                 self._is_checked, self._entries = journal.checked, journal.entries
@@ -253,11 +288,6 @@ class ImportJob:
             if trouble is not None:
                 raise trouble
         return report
-
-    def _refuse_doubts(self, mapping: ImportMapping) -> None:
-        """Raise if something is doubtful, and that is not accepted."""
-        if mapping.doubts and not self._import_options.accept_doubts:
-            raise doubt_error(mapping)
 
     def _check(self, reader: ContactReader, journal: Journal, spool: Spool) -> None:
         def keep(entries: list[Entry]) -> None:
@@ -328,12 +358,12 @@ class ImportJob:
         counts = journal.counts()
         counts.pop(IN_PROGRESS, None)
         codes = Counter(one.code for one in journal.rejected() if one.outcome == "rejected")
-        rejected_path = self._rejected_path if codes else None
+        rejected_path = self.rejected_path if codes else None
         try:
             if rejected_path is not None:
-                self._write_rejected(rejected_path, reader, journal, codes.total())
+                write_more_rejected(rejected_path, reader.table, journal, codes.total())
         except (OSError, ValidationError) as error:
-            way = "; resume to have them written" if self._keeps_journal else ""
+            way = "; resume to have them written" if self.journal_path else ""
             trouble = JournalError(
                 f"The rejected rows could not be written to {rejected_path} ({error}). "
                 f"All else is done{way}."
@@ -344,6 +374,7 @@ class ImportJob:
         limiter = self._workers.rate_limiter
         report = ImportReport(
             path=self.path,
+            source=self._source.name,
             finished=journal.checked and remaining == 0,
             was_finished=journal.was_finished,
             entries=journal.entries,
@@ -366,12 +397,3 @@ class ImportJob:
             rejected_path=rejected_path,
         )
         return report, trouble
-
-    def _write_rejected(
-        self, path: Path, reader: ContactReader, journal: Journal, count: int
-    ) -> None:
-        # Rows that a user may be mending are not overwritten, unless there are more of them.
-        if count != journal.rejected_written or not path.exists():
-            reader.table.check_unchanged()
-            write_rejected(path, reader.table, journal.rejected())
-            journal.mark_rejected_written(count)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import Attribute, asdict, evolve, field, frozen
@@ -15,7 +14,10 @@ from ...exceptions import ConfigurationError
 from .._mapping._columns import check_repeated, map_columns
 from .._mapping._contact_reader import ContactReader
 from .._mapping._phone_numbers import check_region
+from .._rows import check_names
 from .._sources._extra import import_library
+from .._sources._registry import check_format
+from .._sources._source import Location
 from .._sources._table import read_table
 from ._duplicates import OnDuplicate
 from ._rejected import drop_added
@@ -27,11 +29,9 @@ def _validate_on_duplicate(instance: object, attribute: Attribute[Any], value: A
 
 
 def _validate_columns(instance: object, attribute: Attribute[Any], value: Any) -> None:
-    if value is None:
-        return
-    if not isinstance(value, Mapping) or not all(
-        isinstance(word, str) for pair in value.items() for word in pair
-    ):
+    if not isinstance(value, Mapping):
+        check_names(value)
+    elif not all(isinstance(word, str) for pair in value.items() for word in pair):
         raise ConfigurationError(
             f"columns must be a mapping of column names to fields, not {value!r}."
         )
@@ -49,13 +49,15 @@ class ImportOptions:
             ``update_if_exists``. Default false.
         region: The region of numbers without ``+``, such as ``"US"``. By default those are
             rejected.
-        columns: Column names and the fields they hold, where the names do not say so.
+        columns: Column names and the fields they hold, where the names do not say so. For rows
+            without names, such as tuples, a list of the names of their columns.
         on_duplicate: Whether rows with one number are merged into one contact, which is the
             default, or the ``"last"`` one wins.
         all_numbers: Whether each usable number of a row becomes a contact, or only the first.
             Default false.
         accept_doubts: Whether to go ahead where the file can be read in more than one way, as the
             ``doubts`` of the :class:`ImportMapping` say, or to refuse it. Default false.
+        format: The file's format, such as ``"csv"`` or ``"jsonl"``. Detected by default.
         encoding: The file's encoding. Detected by default.
         delimiter: The separator of the cells of CSV. Detected by default.
         sheet: The sheet of a workbook, by its name or its number from 1. By default the first
@@ -69,10 +71,13 @@ class ImportOptions:
     update_if_exists: bool = field(default=False, validator=validate_flag)
     only_changes: bool = field(default=False, validator=validate_flag)
     region: str | None = field(default=None, converter=check_region)
-    columns: Mapping[str, str] | None = field(default=None, validator=_validate_columns)
+    columns: Mapping[str, str] | Sequence[str] | None = field(
+        default=None, validator=_validate_columns
+    )
     on_duplicate: OnDuplicate = field(default="merge", validator=_validate_on_duplicate)
     all_numbers: bool = field(default=False, validator=validate_flag)
     accept_doubts: bool = field(default=False, validator=validate_flag)
+    format: str | None = field(default=None, converter=check_format)
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | int | None = None
@@ -84,7 +89,15 @@ class ImportOptions:
                 "exists."
             )
 
-    def read(self, path: Path) -> ContactReader:
+    @property
+    def row_columns(self) -> Sequence[str] | None:
+        """The names of the columns, for rows that have none.
+
+        :meta private:
+        """
+        return None if isinstance(self.columns, Mapping) else self.columns
+
+    def read(self, source: Location) -> ContactReader:
         """Open the file, and map its columns.
 
         Raises:
@@ -93,9 +106,16 @@ class ImportOptions:
 
         :meta private:
         """
-        table = read_table(path, encoding=self.encoding, delimiter=self.delimiter, sheet=self.sheet)
-        columns = map_columns(table.columns, self.columns or {})
-        check_repeated(str(path), table.header, columns)
+        table = read_table(
+            source,
+            format=self.format,
+            encoding=self.encoding,
+            delimiter=self.delimiter,
+            sheet=self.sheet,
+        )
+        given = self.columns if isinstance(self.columns, Mapping) else {}
+        columns = map_columns(table.columns, given)
+        check_repeated(str(table.path), table.header, columns)
         added = {*table.columns[len(drop_added(table.columns)) :]}
         return ContactReader(
             table=table,

@@ -11,6 +11,7 @@ from .._results import EntryOutcome
 from .._sources._csv import escape_formula
 from .._sources._row import REPLACEMENT
 from .._sources._table import Table
+from ._journal import Journal
 
 _ADDED = ("line", "code", "reason")
 _ADDED_PREFIXED = tuple(f"import_{name}" for name in _ADDED)
@@ -47,7 +48,7 @@ def write_rejected(path: Path, table: Table, rejected: Iterator[EntryOutcome]) -
     columns = drop_added(table.columns)
     added = _ADDED_PREFIXED if {*_ADDED} & {*columns} else _ADDED
     # With the mark that Excel knows UTF-8 by.
-    with open_to_replace(path, like=table.path, encoding="utf-8-sig") as file:
+    with open_to_replace(path, like=table.contents, encoding="utf-8-sig") as file:
         writer = csv.writer(file, delimiter=table.delimiter or ",")
         writer.writerow([*map(escape_formula, columns), *added])
         for row in table.rows():
@@ -65,3 +66,14 @@ def write_rejected(path: Path, table: Table, rejected: Iterator[EntryOutcome]) -
             if following is None:
                 break
     return True
+
+
+def write_more_rejected(path: Path, table: Table, journal: Journal, count: int) -> None:
+    """Write so many rejected rows, unless the file is there and there are no more than it has.
+
+    So rows that a user may be mending are not overwritten.
+    """
+    if count != journal.rejected_written or not path.exists():
+        table.check_unchanged()
+        write_rejected(path, table, journal.rejected())
+        journal.mark_rejected_written(count)

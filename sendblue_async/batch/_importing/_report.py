@@ -54,7 +54,8 @@ class ImportReport:
     """How an import ended, or what it had done when it was interrupted.
 
     Attributes:
-        path: The file.
+        path: The file, or ``None`` if the source was none.
+        source: What was imported: the path, or words such as ``"standard input"``.
         finished: Whether every entry has its outcome.
         was_finished: Whether an earlier run had finished it, and neither the file nor the options
             have changed since: then only ``unknown`` rows were sent again.
@@ -70,9 +71,9 @@ class ImportReport:
         remaining: Not yet sent. All counts from ``created`` on add up to ``entries``.
         codes: How many were rejected, by code.
         lines: Under ``"existing"`` and under ``"unknown"``, the lines of the file on which rows
-            with that outcome begin, or their row numbers in the sheet: the first 1,000 of each. The
+            with that outcome begin, or their row numbers: the first 1,000 of each. The
             rejected ones are in a file of their own.
-        unit: What ``lines`` counts: ``"line"``, or ``"row"`` of a sheet.
+        unit: What ``lines`` counts: ``"line"``, or ``"row"`` of a sheet or of rows.
         requests_per_second: The rate limit at the end.
         limit: The rate at which the server last answered 429, or ``None`` if it never did.
         throttled: How many requests the server refused as too many.
@@ -83,11 +84,13 @@ class ImportReport:
         other_sheets: The other visible sheets that have rows; nothing of them was read.
         hidden_rows: How many rows of the sheet are hidden. They were read as all others.
         unused_columns: The columns that no field of a contact was taken from.
-        journal: The journal.
-        rejected_path: The file of rejected rows, or ``None`` if there are none.
+        journal: The journal, or ``None`` if there was none to keep.
+        rejected_path: The file of rejected rows, or ``None`` if there are none, or none was named
+            for a source that is no file.
     """
 
-    path: Path
+    path: Path | None
+    source: str = ""
     finished: bool
     was_finished: bool = False
     entries: int
@@ -112,7 +115,7 @@ class ImportReport:
     other_sheets: tuple[str, ...] = ()
     hidden_rows: int = 0
     unused_columns: tuple[str, ...]
-    journal: Path
+    journal: Path | None
     rejected_path: Path | None
 
     @property
@@ -124,6 +127,34 @@ class ImportReport:
         """Convert it to a JSON document, in which ``throttled`` also has its former name."""
         document = asdict(self, value_serializer=lambda _, __, value: _to_json(value))
         return {**document, "refused": self.throttled}
+
+
+def report_nothing(
+    *,
+    path: Path | None,
+    source: str,
+    journal: Path | None,
+    requests_per_second: float | None,
+    seconds: float,
+) -> ImportReport:
+    """Make the report of an import that was stopped before its source was read."""
+    return ImportReport(
+        path=path,
+        source=source,
+        finished=False,
+        entries=0,
+        codes={},
+        lines={},
+        requests_per_second=requests_per_second,
+        limit=None,
+        throttled=0,
+        seconds=seconds,
+        encoding=None,
+        delimiter=None,
+        unused_columns=(),
+        journal=journal,
+        rejected_path=None,
+    )
 
 
 def _to_json(value: Any) -> Any:

@@ -33,6 +33,7 @@ from ...exceptions import (
     ValidationError,
 )
 from ...models import ContactCreate, ContactResponse
+from .._contacts import read_fields
 from .._results import ContactOutcome, ContactResult
 from ._circuit_breaker import CircuitBreaker, Stopped, is_transient, verification_failed
 from ._keyed_lock import KeyedLock
@@ -93,27 +94,29 @@ def check_source(source: Any) -> None:
     Raises:
         ValidationError: If it is one of these.
     """
-    if isinstance(source, (str, bytes, Mapping)) or not isinstance(
-        source, (Iterable, AsyncIterable)
+    if isinstance(source, (str, bytes, Mapping)) or not (
+        isinstance(source, (Iterable, AsyncIterable)) or callable(getattr(source, "fetchmany", 0))
     ):
         raise ValidationError(
-            "source must be an iterable of contacts or of mappings of their fields, "
-            f"not {type(source).__name__}.",
+            "source must be an iterable of contacts or of rows with their fields, a DataFrame or "
+            f"a cursor, not {type(source).__name__}.",
             field="source",
         )
 
 
 def make_job(row: T, *, update_if_exists: bool | None) -> Job[T]:
-    """Make the job for a contact, or for a mapping of its fields.
+    """Make the job for a contact, or for a row of its fields.
 
     Args:
-        row: The contact or the mapping. A job is returned as it is.
+        row: The contact or the row. A job is returned as it is.
         update_if_exists: Whether it is updated, where it does not say so itself.
     """
     if isinstance(row, Job):
         return row
     try:
-        contact = row if isinstance(row, ContactCreate) else ContactCreate.from_dict(row)  # type: ignore[arg-type]
+        contact = (
+            row if isinstance(row, ContactCreate) else ContactCreate.from_dict(read_fields(row))
+        )
     except ValidationError as error:
         return Job(row, error=error)
     if update_if_exists is not None and contact.update_if_exists is None:

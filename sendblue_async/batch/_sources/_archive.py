@@ -73,7 +73,7 @@ def open_unchecked(
     """
     make_error = make_error or damaged_error
     try:
-        with zipfile.ZipFile(source.path) as archive:
+        with zipfile.ZipFile(source.contents) as archive:
             yield archive
     except ValidationError:
         raise

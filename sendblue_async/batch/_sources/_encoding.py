@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from attrs import frozen
 from ...exceptions import ConfigurationError, ValidationError
 from ._archive import ZIP
 from ._code_pages import doubts_western, unknown_encoding_error
-from ._file import BUFFER, SourceFile, open_source
+from ._file import BUFFER, SourceFile, open_source, suffix_of
 from ._garbled import GARBLED
 from ._western import PLAIN_TO_DOUBTFUL, Fit, judge_text
 
@@ -64,19 +65,21 @@ class Text:
     """A file of text.
 
     Attributes:
-        path: The file.
+        path: Its name.
+        contents: Where it is.
         encoding: What it is read as, as Python calls it.
         garbled: Whether text that was decoded wrongly before it was written is looked for, and
             taken for what cannot be read.
     """
 
     path: Path
+    contents: Path
     encoding: str
     garbled: bool = False
 
     def lines(self) -> Iterator[str]:
         """Read its lines from the first one on, as :func:`read_lines` gives them."""
-        with open_source(self.path) as source:
+        with open_source(self.path, self.contents) as source:
             lines = read_lines(source, self.encoding)
             yield from map(_mark_garbled, lines) if self.garbled else lines
 
@@ -102,12 +105,31 @@ def detect_text(source: SourceFile, encoding: str | None) -> Text:
     for line in _read_special_lines(source, known, judge=given is None):
         judged.add(line)
     if known:
-        return Text(source.path, known, garbled=not given and (judged.garbled or known != "utf-8"))
+        return Text(
+            source.path,
+            source.contents,
+            known,
+            garbled=not given and (judged.garbled or known != "utf-8"),
+        )
     if judged.valid >= judged.broken:
-        return Text(source.path, "utf-8", garbled=judged.garbled)
+        return Text(source.path, source.contents, "utf-8", garbled=judged.garbled)
     if judged.valid or not judged.is_western():
         raise unknown_encoding_error(source, judged.lines, mixed=judged.valid > 0)
-    return Text(source.path, "cp1252")
+    return Text(source.path, source.contents, "cp1252")
+
+
+def sniff_text(*suffixes: str, start: re.Pattern[str]) -> Callable[[SourceFile], bool]:
+    """Make a ``sniff`` that goes by the end of the file's name, or by its text if it has none."""
+
+    def sniff(source: SourceFile) -> bool:
+        suffix = suffix_of(source.path)
+        if suffix:
+            return suffix in suffixes
+        encoding = detect_by_first_bytes(source) or "utf-8"
+        text = codecs.getincrementaldecoder(encoding)("replace").decode(source.peek())
+        return start.match(text.removeprefix("\ufeff")) is not None
+
+    return sniff
 
 
 def check_encoding(name: str) -> str:

@@ -16,6 +16,8 @@ from ...exceptions import ValidationError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+_COMPRESSED = {".gz", ".gzip"}
+
 BUFFER = 1 << 16
 """How many bytes are read at once."""
 
@@ -86,13 +88,15 @@ class SourceFile(io.BufferedReader):
     """A file as it is read from its beginning to its end.
 
     Attributes:
-        path: Where it is.
+        path: Its name, which need not be that of a file.
+        contents: Where it is.
         version: Which file it was, and in which state, when it was opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, contents: Path) -> None:
         self.path = path
-        self._hashed = _Hashed(path)
+        self.contents = contents
+        self._hashed = _Hashed(contents)
         super().__init__(self._hashed, BUFFER)
         self.version = file_version(os.fstat(self.fileno()))
 
@@ -108,29 +112,42 @@ class SourceFile(io.BufferedReader):
         return self._hashed.digest.hexdigest()
 
 
-def make_path(path: str | os.PathLike[str]) -> Path:
+def suffix_of(path: Path) -> str:
+    """Return the end of the file's name in lower case, without that of its compression."""
+    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    if suffixes and suffixes[-1] in _COMPRESSED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def make_path(path: str | os.PathLike[str], field: str = "path") -> Path:
     """Make a path of the name of a file; an empty one would be the current folder.
 
     Raises:
         ValidationError: If it is empty.
     """
     if not os.fspath(path):
-        raise ValidationError("path is empty. Name a file of contacts.", field="path")
+        raise ValidationError(f"{field} is empty. Name a file.", field=field)
     return Path(path)
 
 
 @contextlib.contextmanager
-def open_source(path: Path) -> Iterator[SourceFile]:
+def open_source(path: Path, contents: Path | None = None) -> Iterator[SourceFile]:
     """Open a file for reading.
+
+    Args:
+        path: Its name.
+        contents: Where it is, if not there.
 
     Raises:
         ValidationError: If it cannot be opened, or cannot be read inside the ``with`` block.
     """
+    contents = contents or path
     try:
-        if path.exists() and not path.is_file():
-            kind = "a folder" if path.is_dir() else "not an ordinary file"
+        if contents.exists() and not contents.is_file():
+            kind = "a folder" if contents.is_dir() else "not an ordinary file"
             raise ValidationError(f"{path} is {kind}. Name a file of contacts.", field="path")
-        with SourceFile(path) as source:
+        with SourceFile(path, contents) as source:
             yield source
     except FileNotFoundError:
         raise ValidationError(

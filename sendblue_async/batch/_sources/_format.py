@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from attrs import field, frozen
 
 from ._doubt import Doubt
-from ._file import SourceFile
+from ._file import SourceFile, suffix_of
 from ._row import Row
 
 
@@ -74,4 +74,4 @@ class Format:
 
 def has_suffix(*suffixes: str) -> Callable[[SourceFile], bool]:
     """Make a ``sniff`` that goes by the end of the file's name, in lower or upper case."""
-    return lambda source: source.path.suffix.lower() in suffixes
+    return lambda source: suffix_of(source.path) in suffixes

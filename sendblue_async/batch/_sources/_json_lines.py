@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 from ...exceptions import ValidationError
-from ._encoding import detect_text
+from ._encoding import detect_text, sniff_text
 from ._file import SourceFile
-from ._format import Content, Format, ReadOptions, has_suffix
+from ._format import Content, Format, ReadOptions
 from ._row import REPLACEMENT, UNDECODABLE, Problem, Row, is_readable, make_row
 
 MOST_COLUMNS = 1_000
 """How many different keys a file may have, so that they fit into memory."""
 
+_OBJECT = re.compile(r"\s*\{")
 _NOT_JSON = Problem("not_json", "The line is not one whole JSON object.")
 _REPEATED_KEY = Problem("repeated_key", "An object on the line has the same key more than once.")
 
@@ -119,7 +121,7 @@ def _open(source: SourceFile, options: ReadOptions) -> Content:
 JSON_LINES = Format(
     name="JSON Lines",
     options=frozenset({"encoding"}),
-    sniff=has_suffix(".jsonl", ".ndjson"),
+    sniff=sniff_text(".jsonl", ".ndjson", start=_OBJECT),
     open=_open,
 )
 """One JSON object a line."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...exceptions import ConfigurationError
 from ._csv import CSV
 from ._file import SourceFile
 from ._format import Format
@@ -16,6 +17,35 @@ FORMATS = (XLSX, XLS, ODS, JSON_LINES, VCARD, CSV)
 whatever its name is, and last CSV, which takes any file."""
 
 
-def find_format(source: SourceFile) -> Format:
-    """Find the format of a file."""
+NAMES = {
+    "csv": CSV,
+    "jsonl": JSON_LINES,
+    "ndjson": JSON_LINES,
+    "ods": ODS,
+    "vcard": VCARD,
+    "vcf": VCARD,
+    "xls": XLS,
+    "xlsx": XLSX,
+}
+"""The formats by the names that users give them."""
+
+
+def check_format(name: str | None) -> str | None:
+    """Return the name of a format, if it is one.
+
+    Raises:
+        ConfigurationError: If there is no such format.
+    """
+    if name is None or (isinstance(name, str) and name.lower() in NAMES):
+        return name
+    raise ConfigurationError(
+        f"{name!r} is not a known format. Use one of {', '.join(NAMES)}, or leave it out to have "
+        "it detected."
+    )
+
+
+def find_format(source: SourceFile, name: str | None = None) -> Format:
+    """Find the format of a file, unless it is given by its name."""
+    if name is not None:
+        return NAMES[name.lower()]
     return next(each for each in FORMATS if each.sniff(source))

@@ -178,7 +178,7 @@ def open_spreadsheet(
         ConfigurationError: If there is no such sheet, or python-calamine is not installed.
     """
     calamine = import_library("python_calamine", extra="excel")
-    path = source.path
+    path, contents = source.path, source.contents
     every = inspect(source)
     with _load(source) as workbook:
         if len(workbook.sheet_names) != len(every):
@@ -207,7 +207,7 @@ def open_spreadsheet(
         header_row, header = _find_header(path, workbook.get_sheet_by_name(name), note)
 
     def read_rows() -> Iterator[Row]:
-        with open_source(path) as again, _load(again) as workbook:
+        with open_source(path, contents) as again, _load(again) as workbook:
             rows = _read_cells(workbook.get_sheet_by_name(name), note)
             for row, cells in islice(rows, header_row + 1, None):
                 width = len(header)
@@ -232,7 +232,7 @@ def _load(source: SourceFile) -> Iterator[Any]:
     """Load the workbook; errors of the library are raised as ours."""
     calamine = import_library("python_calamine", extra="excel")
     try:
-        with calamine.load_workbook(source.path) as workbook:
+        with calamine.load_workbook(source.contents) as workbook:
             yield workbook
     except calamine.PasswordError as error:
         raise protected_error(source) from error

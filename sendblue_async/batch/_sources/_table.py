@@ -1,19 +1,22 @@
-"""A file of contacts as a table, whatever its format."""
+"""A source of contacts as a table, whatever it is."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from attrs import asdict, field, frozen
+from attrs import asdict, evolve, field, frozen
 
 from ...exceptions import ConfigurationError, ValidationError
 from ._file import file_version, make_path, open_source
-from ._format import Content, Format, ReadOptions
+from ._format import Content, ReadOptions
 from ._header import number_repeated
 from ._registry import find_format
 from ._row import Row
+from ._row_file import RowFile, fingerprint_of, read_rows
+from ._source import Location
 
 
 @frozen(kw_only=True)
@@ -21,7 +24,8 @@ class Table(Content):
     """A file of contacts; made by :func:`read_table`.
 
     Attributes:
-        path: The file.
+        path: The file, or what to call the source in its stead.
+        contents: The file that is read: that one, or a temporary copy.
         columns: The names of its columns, in which a number tells those apart that the file calls
             the same.
         unit: What the position of a row is counted in.
@@ -31,6 +35,7 @@ class Table(Content):
     """
 
     path: Path
+    contents: Path
     columns: tuple[str, ...]
     unit: str
     fingerprint: str
@@ -51,7 +56,7 @@ class Table(Content):
             ValidationError: If it has changed since, or is no longer there.
         """
         try:
-            unchanged = file_version(os.stat(self.path)) == self.version
+            unchanged = file_version(os.stat(self.contents)) == self.version
         except OSError:
             unchanged = False
         if not unchanged:
@@ -63,16 +68,18 @@ class Table(Content):
 
 
 def read_table(
-    path: str | os.PathLike[str],
+    source: str | os.PathLike[str] | Location,
     *,
+    format: str | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
     sheet: str | int | None = None,
 ) -> Table:
-    """Read what there is to know about a file of contacts before its rows.
+    """Read what there is to know about contacts before their rows.
 
     Args:
-        path: The file, of one of the :data:`~._registry.FORMATS`.
+        source: The file, of one of the :data:`~._registry.FORMATS`, or where a source was copied.
+        format: The name of its format, instead of the detected one.
         encoding: Its encoding by any name that Python knows, instead of the detected one.
         delimiter: What stands between two cells, by its name or as it is, instead of the detected
             one.
@@ -84,28 +91,57 @@ def read_table(
         ConfigurationError: If an option makes no sense for it, or a library that it needs is not
             installed.
     """
-    path = make_path(path)
+    if not isinstance(source, Location):
+        path = make_path(source)
+        source = Location(path=path, contents=path)
     options = ReadOptions(encoding=encoding, delimiter=delimiter, sheet=sheet)
-    with open_source(path) as source:
-        if not source.peek():
+    if source.rows is not None:
+        return _make_row_table(source, source.rows, options, format)
+    path = source.path
+    with open_source(path, source.contents) as file:
+        if not file.peek():
             raise ValidationError(f"{path} is empty. Export the contacts again.", field="path")
-        format_ = find_format(source)
-        _check_options(path, format_, options)
-        content = format_.open(source, options)
-        source.finish()
+        format_ = find_format(file, format)
+        _check_options(path, format_.name, options, format_.options)
+        if source.is_text and "encoding" in format_.options:
+            _check_options(path, "text", options, format_.options - {"encoding"})
+            options = evolve(options, encoding="utf-8")
+        content = format_.open(file, options)
+        file.finish()
     return Table(
         path=path,
+        contents=source.contents,
         columns=number_repeated(content.header),
         unit=format_.unit,
-        fingerprint=source.fingerprint,
-        version=source.version,
+        fingerprint=file.fingerprint,
+        version=file.version,
         **asdict(content, recurse=False),
     )
 
 
-def _check_options(path: Path, format_: Format, options: ReadOptions) -> None:
+def _make_row_table(
+    source: Location, rows: RowFile, options: ReadOptions, format_: str | None
+) -> Table:
+    if format_ is not None:
+        raise ConfigurationError("format is for files; rows have none. Leave it out.")
+    _check_options(source.path, "rows", options, frozenset())
+    # No row tells no column, which is no reason to refuse what a query found.
+    header = rows.columns or ("number",)
+    return Table(
+        path=source.path,
+        contents=source.contents,
+        header=header,
+        columns=number_repeated(header),
+        read_rows=partial(read_rows, source.contents, len(header)),
+        unit="row",
+        fingerprint=fingerprint_of(source.contents, header),
+        version=file_version(os.stat(source.contents)),
+    )
+
+
+def _check_options(path: Path, kind: str, options: ReadOptions, known: frozenset[str]) -> None:
     for name, value in asdict(options).items():
-        if value is not None and name not in format_.options:
+        if value is not None and name not in known:
             raise ConfigurationError(
-                f"{path} is read as {format_.name}, which has no {name}. Leave the {name} out."
+                f"{path} is read as {kind}, which has no {name}. Leave the {name} out."
             )

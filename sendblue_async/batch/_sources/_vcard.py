@@ -9,14 +9,16 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ...exceptions import ValidationError
+from ._encoding import sniff_text
 from ._file import SourceFile
-from ._format import Content, Format, ReadOptions, has_suffix
+from ._format import Content, Format, ReadOptions
 from ._row import Problem, Row, make_row
 from ._vcard_card import Card
 from ._vcard_cells import COLUMNS, make_cells
 from ._vcard_lines import Piece, detect_undeclared, extends_ascii, read_pieces
 from ._vcard_property import Decoder, line_problem
 
+_CARD = re.compile(r"\s*BEGIN[ \t]*:[ \t]*VCARD", re.IGNORECASE)
 _MARK = re.compile(rb"(BEGIN|END)[ \t]*:[ \t]*VCARD", re.IGNORECASE)
 _VERSION = re.compile(rb"VERSION[ \t]*:[ \t]*\d\.\d[ \t]*", re.IGNORECASE)
 # What may follow BEGIN:VCARD where it does not begin a line: else it is some text.
@@ -190,7 +192,7 @@ def _open(source: SourceFile, options: ReadOptions) -> Content:
 VCARD = Format(
     name="vCard",
     options=frozenset({"encoding"}),
-    sniff=has_suffix(".vcf", ".vcard"),
+    sniff=sniff_text(".vcf", ".vcard", start=_CARD),
     open=_open,
 )
 """Cards as phones and address books export them."""

@@ -44,17 +44,20 @@ def read_pieces(text: Text) -> Iterator[Piece]:
     is none stands for what could not be read.
     """
     if extends_ascii(text.encoding):
-        yield from _read_bytes(text.path)
+        yield from _read_bytes(text.path, text.contents)
         return
     for number, line in enumerate(text.lines(), 1):
         whole = _LONE.sub("\udcff", line).encode("utf-8", "surrogateescape")
         yield number, whole.rstrip(b"\r\n").removeprefix(_MARK), True
 
 
-def _read_bytes(path: Path) -> Iterator[Piece]:
+def _read_bytes(path: Path, contents: Path) -> Iterator[Piece]:
     number, begins, rest, after_return = 1, True, b"", False
     # In Latin-1 a character is a byte, and a line ends as it does in any other text.
-    with open_source(path) as source, io.TextIOWrapper(source, "latin-1", newline="") as lines:
+    with (
+        open_source(path, contents) as source,
+        io.TextIOWrapper(source, "latin-1", newline="") as lines,
+    ):
         while read := lines.readline(PIECE):
             if after_return and read == "\n":
                 continue
@@ -76,8 +79,8 @@ def _read_bytes(path: Path) -> Iterator[Piece]:
 class _Undeclared(SourceFile):
     """What shows the encoding of a vCard file: its lines beyond ASCII that declare no charset."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, contents: Path) -> None:
+        super().__init__(path, contents)
         self._lines = self._read_lines()
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -91,7 +94,7 @@ class _Undeclared(SourceFile):
 
     def _read_lines(self) -> Iterator[bytes]:
         declared, between = False, b""
-        for _, piece, begins in _read_bytes(self.path):
+        for _, piece, begins in _read_bytes(self.path, self.contents):
             is_folded = begins and piece.startswith((b" ", b"\t"))
             if begins and not is_folded:
                 declared, between = _DECLARED.match(piece) is not None, b"\n"
@@ -114,5 +117,5 @@ def detect_undeclared(source: SourceFile, encoding: str | None) -> Text:
         ValidationError: If this is no text at all.
         ConfigurationError: If Python knows no such encoding.
     """
-    with _Undeclared(source.path) as undeclared:
+    with _Undeclared(source.path, source.contents) as undeclared:
         return detect_text(undeclared, encoding)

@@ -57,7 +57,7 @@ def _read_stream(source: SourceFile) -> bytes:
     """Read the stream with the workbook, one of several in such a file."""
     olefile = import_library("olefile", extra="excel")
     try:
-        with olefile.OleFileIO(source.path) as file:
+        with olefile.OleFileIO(source.contents) as file:
             if file.exists("EncryptedPackage"):
                 raise protected_error(source)
             stream = file.openstream("Workbook" if file.exists("Workbook") else "Book")
