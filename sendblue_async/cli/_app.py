@@ -30,7 +30,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _PURPOSE = "Create, list, change and delete contacts in Sendblue."
 
 _EPILOG = """\b
-The keys of the account are read from SENDBLUE_API_KEY and SENDBLUE_API_SECRET.
+The account's keys are read from SENDBLUE_API_KEY and SENDBLUE_API_SECRET.
 Try it without an account: sendblue-async create +14155550123 --sandbox
 
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 Ctrl-C.

@@ -44,9 +44,7 @@ async def _run(sandbox: Sandbox) -> AsyncGenerator[Sandbox, None]:
 
 @app.command(
     "sandbox",
-    epilog=format_examples(
-        "sandbox", "sandbox --db contacts.db --fault reset=0.1 --fault latency=0.5"
-    ),
+    epilog=format_examples("sandbox", "sandbox --db contacts.db --fault reset=0.1 --port 0"),
 )
 @local_command
 async def serve_sandbox(

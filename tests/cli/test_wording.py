@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import sendblue_async
+from sendblue_async.cli._terms import translate
 from sendblue_async.sandbox import Sandbox
 
 from .program import NUMBER, OTHER, Run, account, client_of, run, started
 
 COMMANDS = ("create", "get", "list", "update", "delete", "count", "import", "sandbox")
+PACKAGE = Path(sendblue_async.__file__).parent
+# What is Python's, or the library's, and not the command line's.
+PYTHON = re.compile(
+    r"\w+=(?:True|False|None|[{'\"\[])|\b(?:True|False|None|keyword|Python|await)\b|\bargument\b"
+    r"|Value error|\[Errno|<\w+|<list|<=x|x>=|range>|\w+\(\)"
+)
+# Whoever runs a command cannot be told of these: no option gives them.
+NO_OPTION = re.compile(
+    r"\b(?:access_token|allow_blocking_loop|asyncio|expires_at"
+    r"|call it on another thread|faults must be|extra_body|on_event|send_options"
+    r"|import_options|SyncSendblueClient)|must be True or False"
+)
 
 
 def examples(home: dict[str, str], command: str) -> list[list[str]]:
@@ -199,13 +215,70 @@ def test_help_says_how_to_begin(home: dict[str, str]) -> None:
     assert run(home, *shlex.split(first[1])).code == 0
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_help_is_for_people(home: dict[str, str], command: str) -> None:
-    """Placeholders are words, not types of Python."""
-    text = run(home, command, "--help").out
-    options = re.findall(r"^ +(-.+)$", text, re.MULTILINE)
-    assert len(options) > 2
-    assert [line for line in options if "<" in line.partition("  ")[0]] == []
+def commands(home: dict[str, str]) -> list[str]:
+    """The commands that the program lists."""
+    listed = run(home, "--help").out.partition("Commands:\n")[2].partition("\n\n")[0]
+    return re.findall(r"^  (\S+)  ", listed, re.MULTILINE)
+
+
+def test_help_is_for_people(home: dict[str, str]) -> None:
+    """Each begins with what the command does, has an example, fits, and shows nothing of Python."""
+    names = commands(home)
+    assert {*COMMANDS} <= {*names}
+    for name in ["", *names]:
+        done = run(home | {"COLUMNS": "80"}, *filter(None, [name]), "--help")
+        usage, purpose, *_ = done.out.split("\n\n")
+        assert usage.startswith(f"Usage: sendblue-async {name}".rstrip()), usage
+        first = re.match(r"  ([A-Z][a-z]+)\b[^.]*[.]", purpose)
+        assert first, purpose
+        assert not first[1].endswith("s"), purpose
+        assert re.search(r"^ +(Try it .*: )?sendblue-async \w", done.out, re.MULTILINE), done.out
+        assert [line for line in done.out.splitlines() if len(line) > 80] == []
+        assert not PYTHON.search(done.out), PYTHON.search(done.out)
+        assert re.findall(r"\b[NX]\b|\bINTEGER\b|\bTEXT\b|\bFLOAT\b", done.out) == []
+
+
+def spell(part: ast.expr) -> str:
+    """A part of an f-string: its text, or what varies, in braces."""
+    if isinstance(part, ast.FormattedValue):
+        return f"{{{ast.unparse(part.value)}}}"
+    return str(part.value) if isinstance(part, ast.Constant) else ""
+
+
+def messages() -> Iterator[tuple[str, str]]:
+    """Where in the package an error is made, and what it says, with a hole for what varies."""
+
+    def read(node: ast.expr) -> list[str]:
+        match node:
+            case ast.Constant(value=str() as text):
+                return [text]
+            case ast.JoinedStr(values=values):
+                return ["".join(map(spell, values))]
+            case ast.IfExp(body=one, orelse=other):
+                return [*read(one), *read(other)]
+        return []
+
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            made = ast.unparse(node.func)
+            for words in node.args if re.search("(?i)(error|problem)$", made) else ():
+                for text in read(words):
+                    if " " in text:
+                        yield f"{path.relative_to(PACKAGE)}:{node.lineno}", text
+
+
+def test_no_error_speaks_of_python() -> None:
+    """None of the messages that the package can raise, as the command line prints it."""
+    found = [*messages()]
+    assert len(found) > 100
+    wrong = [
+        f"{place}: {translate(text)}"
+        for place, text in found
+        if not NO_OPTION.search(text) and PYTHON.search(translate(re.sub(r"\{.*?\}", "x", text)))
+    ]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "sandbox"])
