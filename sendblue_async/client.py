@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import FunctionType
-from typing import Literal, TypeVar
+from typing import IO, Any, Literal, TypeVar
 
 from . import batch
 from ._arguments import NoOthers, hide_others, misspelling_error
@@ -323,6 +323,45 @@ class SendblueClient(Endpoints):
             resume=resume,
             progress=progress,
         )
+
+    @hide_others
+    async def export_contacts(
+        self,
+        target: str | os.PathLike[str] | IO[Any],
+        *,
+        format: Literal["csv", "jsonl", "xlsx"] | None = None,
+        overwrite: bool = False,
+        **others: Unpack[NoOthers],
+    ) -> batch.ExportReport:
+        """Export all contacts of the account to a file, which :meth:`import_contacts` reads back.
+
+        Contacts are written as they are listed, so memory does not grow with their number. A file
+        is replaced as a whole at the end, or left alone. Reads may lag behind writes: what was
+        changed some seconds ago may be missing.
+
+        It needs the extra ``sendblue-async[batch]``, and ``excel`` for a workbook.
+
+        Args:
+            target: The name of the file, or a file that is open for writing and stays open.
+            format: How it is written. By default the name of the file says so, and an open file
+                gets CSV.
+            overwrite: Whether a file that exists is replaced, or an error. Default false.
+
+        Raises:
+            ValidationError: If the file exists, or cannot be written there; nothing was listed.
+                Also if the contacts do not fit into a workbook.
+            ConfigurationError: If an extra is not installed, or an option is not usable.
+            JournalError: If the disk for temporary files fails.
+            OSError: If the file cannot be written any further.
+            SendblueError: As from :meth:`iter_contacts`.
+        """
+        if others:
+            raise misspelling_error(SendblueClient.export_contacts, others)
+        check_flags(overwrite=overwrite)
+        # Loaded only now, as for an import.
+        from .batch._exporting._export import export_account
+
+        return await export_account(self._list, target, format=format, overwrite=overwrite)
 
     def _make_worker_pool(
         self, options: SendOptions, *, read: bool

@@ -292,6 +292,7 @@ class SyncSendblueClient(SharesConnections):
     create_verified_contact = blocking(SendblueClient.create_verified_contact)
     delete_contact = blocking(SendblueClient.delete_contact)
     delete_contacts_bulk = blocking(SendblueClient.delete_contacts_bulk, run_with_lists)
+    export_contacts = blocking(SendblueClient.export_contacts)
     get_contact = blocking(SendblueClient.get_contact)
     get_verified_contact = blocking(SendblueClient.get_verified_contact)
     import_contacts = blocking(SendblueClient.import_contacts, run_import)

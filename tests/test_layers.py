@@ -57,6 +57,7 @@ LAYERS = (
 ROOMS = {
     "batch": {
         "_account": set[str](),
+        "_exporting": {"_account", "_importing", "_mapping", "_sources"},
         "_results": set[str](),
         "_rows": set[str](),
         "_cells": {"_rows"},
@@ -65,7 +66,7 @@ ROOMS = {
         "_mapping": {"_sources"},
         "_sending": {"_contacts", "_results"},
         "_importing": {"_account", "_mapping", "_results", "_rows", "_sending", "_sources"},
-        "__init__": {"_importing", "_results", "_sending", "_sources"},
+        "__init__": {"_exporting", "_importing", "_results", "_sending", "_sources"},
     },
     "models": {
         "_fields": set[str](),
@@ -158,14 +159,28 @@ ROOMS = {
         "_table": {"_file", "_format", "_header", "_registry", "_row", "_row_file", "_source"},
         "__init__": set[str](),
     },
+    "batch._exporting": {
+        "_rows": set[str](),
+        "_formats": {"_rows"},
+        "_export": {"_formats"},
+        "__init__": set[str](),
+    },
     "batch._mapping": {
         "_countries": set[str](),
+        "_exact": set[str](),
         "_names": set[str](),
         "_vocabulary": set[str](),
-        "_columns": {"_vocabulary"},
+        "_columns": {"_exact", "_vocabulary"},
         "_phone_numbers": {"_vocabulary"},
         "_number_cells": {"_countries", "_phone_numbers"},
-        "_contact_reader": {"_columns", "_names", "_number_cells", "_phone_numbers", "_vocabulary"},
+        "_contact_reader": {
+            "_columns",
+            "_exact",
+            "_names",
+            "_number_cells",
+            "_phone_numbers",
+            "_vocabulary",
+        },
         "__init__": set[str](),
     },
     "batch._sending": {
@@ -263,8 +278,9 @@ ROOMS = {
             "_progress",
             "_report_file",
         },
+        "_export": {"_app", "_help", "_output"},
         "_sandbox": {"_app", "_help", "_output"},
-        "__init__": {"_app", "_contacts", "_import", "_sandbox", "_streams"},
+        "__init__": {"_app", "_contacts", "_export", "_import", "_sandbox", "_streams"},
     },
 }
 
@@ -289,6 +305,7 @@ IMPORTED_ONLY_BY = {
     "redis": {"_rate_limits"},
     "sqlite3": {"batch", "sandbox"},
     "olefile": {"batch"},
+    "openpyxl": {"batch"},
     "python_calamine": {"batch"},
     "rich": {"cli"},
     "typer": {"cli"},

@@ -10,6 +10,7 @@ from ._results import ContactOutcome, ContactResult
 from ._sending._options import SendOptions
 
 if TYPE_CHECKING:
+    from ._exporting._export import ExportReport
     from ._importing._changes import PlannedChange
     from ._importing._check import DryRun
     from ._importing._job import ImportJob
@@ -22,6 +23,7 @@ __all__ = [
     "ContactResult",
     "Doubt",
     "DryRun",
+    "ExportReport",
     "ImportJob",
     "ImportMapping",
     "ImportOptions",
@@ -34,6 +36,7 @@ __all__ = [
 # Loaded when asked for: they bring SQLite and more, which most programs need not wait for.
 _LAZY = {
     "Doubt": "_sources._doubt",
+    "ExportReport": "_exporting._export",
     "DryRun": "_importing._check",
     "ImportJob": "_importing._job",
     "ImportMapping": "_importing._preview",

@@ -24,7 +24,7 @@ def main() -> None:
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     try:
         # Each adds its commands to the program, and the help lists them in this order.
-        from . import _contacts, _import, _sandbox  # noqa: F401
+        from . import _contacts, _export, _import, _sandbox  # noqa: F401
         from ._app import app
     except ModuleNotFoundError as error:
         if error.name not in {"rich", "typer"}:

@@ -41,6 +41,8 @@ _TERMS: dict[str, str | Callable[[re.Match[str]], str]] = {
     # Arguments as a program passes them, and as the command line does.
     rf"\b({_FLAGS})=True\b": _name_flag,
     rf"\b({_VALUES})=(?:'([^']+)'|(\w+))": _name_value,
+    r"\bpass overwrite=True to replace it\b": "replace it with --force",
+    r"\bor give a format: .*": "or give --format.",
     r"^only_changes needs": "--only-changes needs",
     r"\baccept_doubts=True\b": "--yes",
     r"leave out bulk or update_if_exists\b": "leave out --bulk or --update-if-exists",

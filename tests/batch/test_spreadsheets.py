@@ -795,7 +795,7 @@ except ConfigurationError as error:
     run = subprocess.run(
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )
-    assert run.stdout.startswith(f"Workbooks are imported with {library.replace('_', '-')}, which")
+    assert run.stdout.startswith(f"Workbooks need {library.replace('_', '-')}, which")
     assert "pip install '.[excel]'" in run.stdout
 
 

@@ -7,6 +7,7 @@ A line with `type: ignore` is a mistake that both must find: where one does not,
 
 from __future__ import annotations
 
+import io
 import math
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
@@ -62,6 +63,7 @@ from sendblue_async import (
 )
 from sendblue_async._events import EventKind
 from sendblue_async._source_bridge import BlockingIterator
+from sendblue_async.batch import ExportReport
 from sendblue_async.cli import main
 from sendblue_async.sandbox import Faults, ReceivedRequest, Sandbox
 
@@ -223,6 +225,7 @@ async def asynchronous(number: str, contact: ContactCreate) -> None:
     await client.update_contact(number, custom_variables={"plan": "gold"}, extra_body={"a": 1})
     assert_type(await client.delete_contact(number), StatusResponse)
     assert_type((await client.count_contacts()).count, int)
+    assert_type(await client.export_contacts("contacts.csv", overwrite=True), ExportReport)
     assert_type(await client.verify_contact(number), StatusResponse)
     assert_type(await client.opt_out_contact(number, opted_out=False), OptOutResponse)
     created = await client.create_contacts_bulk(
@@ -299,6 +302,7 @@ def synchronous(number: str, contact: ContactCreate) -> None:
     assert_type(client.update_contact(number, first_name="Ada"), ContactResponse)
     assert_type(client.delete_contact(number, missing_ok=True), StatusResponse)
     assert_type(client.count_contacts(), CountResponse)
+    assert_type(client.export_contacts(io.BytesIO(), format="xlsx"), ExportReport)
     assert_type(client.verify_contact(number), StatusResponse)
     assert_type(client.opt_out_contact(number), OptOutResponse)
     assert_type(client.create_contacts_bulk([contact]), BulkCreateResponse)

@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 
 from ..._redaction import redact_numbers
 from ...exceptions import ConfigurationError, ValidationError
+from ._exact import EXACT
 from ._vocabulary import WEAKEST, find_meaning, normalise
 
 FIELDS = (
@@ -46,6 +47,7 @@ class ColumnMapping:
         given: How many of ``numbers`` were given; the labels of the others say which go first.
         full_name: The position of whole names, where there is no column for each part of them.
         country: The position of the country of a contact.
+        exact: The position of the values that no cell can hold, in a file of an export.
         unused: The names of the columns that are none of these.
     """
 
@@ -57,10 +59,15 @@ class ColumnMapping:
     given: int = 0
     full_name: int | None = None
     country: int | None = None
+    exact: int | None = None
 
     def used(self) -> frozenset[int]:
         """The positions of all columns that are read."""
-        aside = (position for position in (self.full_name, self.country) if position is not None)
+        aside = (
+            position
+            for position in (self.full_name, self.country, self.exact)
+            if position is not None
+        )
         single = self.kinds.values(), self.fields.values(), self.variables.values()
         return frozenset((*self.numbers, *chain.from_iterable(single), *aside))
 
@@ -95,13 +102,14 @@ def map_columns(names: Sequence[str], given: Mapping[str, str]) -> ColumnMapping
         variables={
             field.removeprefix(_VARIABLE): position
             for field, position in single.items()
-            if field not in FIELDS
+            if field not in FIELDS and field != EXACT
         },
         kinds=_find_kinds(names, numbers),
         unused=(),
         given=sum(field == "number" for field in given.values()),
         full_name=single.get("full_name"),
         country=single.get("country"),
+        exact=single.get(EXACT),
     )
     used = mapping.used()
     unused = tuple(name for position, name in enumerate(names) if position not in used)
@@ -135,7 +143,9 @@ def _collect_positions(names: Sequence[str], given: Mapping[str, str]) -> dict[s
             best = ranked[0][:-1]
             found[field] = [position for *rank, position in ranked if tuple(rank) == best]
     for position, name in enumerate(names):
-        if name.startswith(_VARIABLE) and name != _VARIABLE and position not in taken:
+        if position in taken:
+            continue
+        if name == EXACT or (name.startswith(_VARIABLE) and name != _VARIABLE):
             found.setdefault(name, []).append(position)
     return found
 

@@ -15,6 +15,7 @@ from ...models import ContactCreate
 from .._sources._row import SHOWN_ERRORS, SPREADSHEET_ERROR, Problem, Row
 from .._sources._table import Table
 from ._columns import ColumnMapping
+from ._exact import restore_exact
 from ._names import split_name
 from ._number_cells import read_cell
 from ._phone_numbers import are_national
@@ -186,6 +187,8 @@ class ContactReader:
         variables.update(labelled)
         if variables:
             fields["custom_variables"] = variables
+        if self.columns.exact is not None and (cell := row.cells[self.columns.exact].strip()):
+            restore_exact(fields, cell)
         if self.update_if_exists:
             fields["update_if_exists"] = True
         return fields

@@ -20,6 +20,6 @@ def import_library(name: str, *, extra: str = "batch") -> Any:
         files = "Workbooks" if extra == "excel" else "Files"
         library = name.partition(".")[0].replace("_", "-")
         raise ConfigurationError(
-            f"{files} are imported with {library}, which is not installed. Run in your clone of "
+            f"{files} need {library}, which is not installed. Run in your clone of "
             f"sendblue-async: pip install '.[{extra}]'"
         ) from error

@@ -1,0 +1,1 @@
+"""The whole account as a file that the importer reads back."""

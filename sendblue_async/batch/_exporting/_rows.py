@@ -1,0 +1,143 @@
+"""Contacts as rows of cells, which the importer reads back as the same contacts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..._dates import format_datetime
+from ...exceptions import ValidationError
+from ...models import Contact, ContactCreate, e164
+from .._mapping._columns import map_columns
+from .._mapping._contact_reader import ContactReader
+from .._mapping._exact import EXACT, format_exact
+from .._sources._row import SHOWN_ERRORS, Row
+from .._sources._table import Table
+
+NUMBERS = ("number", "sendblue_number")
+"""The columns with phone numbers in E.164 form."""
+COLUMNS = (
+    "number",
+    "first_name",
+    "last_name",
+    "company_name",
+    "assigned_to_email",
+    "sendblue_number",
+    "tags",
+    "custom_variables",
+    "opt_out",
+    "verified",
+    "created_at",
+    "contact_id",
+    EXACT,
+)
+
+_TEXTS = ("first_name", "last_name", "company_name", "assigned_to_email")
+_COMPARED = (*_TEXTS, "tags", "custom_variables")
+_FLAGS = ("opt_out", "verified")
+# What no reader takes for text, and what a workbook or CSV cannot hold or brings back otherwise.
+_UNREADABLE = "\ud800-\udfff\ufffd"
+_ODD = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff"
+_NOT_IN_CELLS = re.compile(f"[{_UNREADABLE}{_ODD}]|_(?=x[0-9A-Fa-f]{{4}}_)")
+_NOT_IN_JSON = re.compile(f"[{_UNREADABLE}]")
+_PLAIN_TAG = re.compile(r"[^\s,;:\[*](?:[^\n,;:]*[^\s,;:])?")
+# A row may not go over many lines.
+_MOST_LINES = 100
+
+
+def make_rows(contacts: Sequence[Contact], *, is_json: bool = False) -> list[dict[str, str]]:
+    """Make the cells of each contact, by column.
+
+    Each row is read as the importer reads it. Where it would read another value than the stored
+    one, such as one without its trailing space, the column :data:`EXACT` has both.
+
+    Args:
+        contacts: The contacts.
+        is_json: Whether the cells are written as JSON, which can hold more than others can.
+    """
+    odd = _NOT_IN_JSON if is_json else _NOT_IN_CELLS
+    rows = [_make_cells(contact, odd) for contact in contacts]
+    for row, contact, read in zip(rows, contacts, _read_back(rows), strict=True):
+        if read is not None:
+            row[EXACT] = _escape_json(format_exact(_find_lost(contact, read)))
+    return rows
+
+
+def _make_cells(contact: Contact, odd: re.Pattern[str]) -> dict[str, str]:
+    cells = dict.fromkeys(COLUMNS, "")
+    cells["number"] = _make_cell(contact.phone or "", odd)
+    cells.update({name: _make_cell(getattr(contact, name) or "", odd) for name in _TEXTS})
+    cells["sendblue_number"] = _make_line(contact.sendblue_number)
+    cells["tags"] = _make_tags(contact.tags or ())
+    cells["custom_variables"] = to_json(contact.custom_variables)
+    cells.update(
+        {name: json.dumps(flag) for name in _FLAGS if (flag := getattr(contact, name)) is not None}
+    )
+    if contact.created_at is not None:
+        cells["created_at"] = format_datetime(contact.created_at)
+    cells["contact_id"] = _make_cell(contact.contact_id or "", odd)
+    return cells
+
+
+def _make_cell(text: str, odd: re.Pattern[str]) -> str:
+    """Make what a reader sees of a text: without what a cell cannot hold."""
+    text = odd.sub("?", text)
+    if text.count("\n") > _MOST_LINES:
+        text = text.replace("\n", " ")
+    return "" if text.strip() in SHOWN_ERRORS else text
+
+
+def _make_line(number: str | None) -> str:
+    try:
+        return e164(number)
+    except ValidationError:
+        # It could not be sent, and would have the row rejected.
+        return ""
+
+
+def _make_tags(tags: Sequence[str]) -> str:
+    is_plain = all(map(_PLAIN_TAG.fullmatch, tags)) and len({*tags}) == len(tags)
+    text = ",".join(tags)
+    return text if is_plain and _make_cell(text, _NOT_IN_CELLS) == text else to_json(tags)
+
+
+def to_json(value: Any) -> str:
+    """Make a cell of JSON, or an empty one of nothing; it has no character that is odd."""
+    if not value:
+        return ""
+    text = json.dumps(value, ensure_ascii=False)
+    return _escape_json(json.dumps(value)) if _NOT_IN_CELLS.search(text) else text
+
+
+def _escape_json(text: str) -> str:
+    # What workbooks take for a character that XML cannot hold.
+    return text.replace("_x", r"\u005fx")
+
+
+def _read_back(rows: Sequence[Mapping[str, str]]) -> list[ContactCreate | None]:
+    """Read the rows as the importer does; ``None`` for what it would reject."""
+    table = Table(
+        path=Path(),
+        contents=Path(),
+        header=COLUMNS,
+        columns=COLUMNS,
+        read_rows=lambda: (Row(n, tuple(row.values())) for n, row in enumerate(rows)),
+        unit="row",
+        fingerprint="",
+        version=(),
+    )
+    reader = ContactReader(table=table, columns=map_columns(COLUMNS, {}))
+    return [entry.contact for entry in reader.entries()]
+
+
+def _find_lost(contact: Contact, read: ContactCreate) -> dict[str, tuple[Any, Any]]:
+    """Find the values that are read otherwise than they are stored, with both."""
+    lost = {}
+    for name in _COMPARED:
+        stored, found = getattr(contact, name), getattr(read, name, None)
+        if hasattr(read, name) and (stored or found) and stored != found:
+            lost[name] = (found, stored)
+    return lost
