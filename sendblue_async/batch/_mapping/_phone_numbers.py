@@ -118,7 +118,7 @@ def parse_phone_number(
         text: What stands in the cell.
         region: The region of a number without ``+``, or ``None`` if those are not to be read.
         is_national: Whether numbers without ``+`` lack their country code. By default they do
-            where they are commonly written without a zero in front.
+            where they are equally long and written without a zero in front.
     """
     if E164.fullmatch(text):
         return _parse_plain(text, None)
@@ -250,33 +250,32 @@ def _parse_digits(digits: str, region: str | None, is_national: bool) -> str | P
                 "It is no number of its region. If its country code begins it, write + before it."
             )
         return found
-    if is_national and not bare.startswith(own_code):
+    told = _tell_by_groups(digits, found, other)
+    is_own = bare.startswith(own_code)
+    if told is None and is_national and not is_own:
         return found
-    return _tell_by_groups(digits, found, other, is_own=bare.startswith(own_code))
+    return _AMBIGUOUS if told is None or (told == other and not is_own) else told
 
 
-def _tell_by_groups(digits: str, number: str, other: str, *, is_own: bool) -> str | Problem:
-    """Tell by how digits are set apart which of two numbers they are.
+def _tell_by_groups(digits: str, number: str, other: str) -> str | None:
+    """Tell by how digits are set apart which of two numbers they are, if that says it.
 
     Args:
         digits: The digits as they stand there.
         number: The number of the region that they can be.
         other: The number that they can be with their country code.
-        is_own: Whether that is the country code of the region.
     """
-    formats = _phonenumbers().PhoneNumberFormat
     groups = re.findall("[0-9]+", digits)
+    if len(groups) == 1:
+        return None
+    formats = _phonenumbers().PhoneNumberFormat
     national = _group(number, formats.NATIONAL)
     if digits.startswith("("):
         # An area code, before which the zero or whatever is dialled may be left out.
         national = national[-len(groups) :]
-    is_national = groups == national
-    is_international = groups == _group(other, formats.INTERNATIONAL)
-    if len(groups) == 1 or is_national == is_international:
-        return _AMBIGUOUS
-    if is_national:
-        return number
-    return other if is_own else _AMBIGUOUS
+    if (groups == national) == (groups == _group(other, formats.INTERNATIONAL)):
+        return None
+    return number if groups == national else other
 
 
 def _group(number: str, format_: int) -> list[str]:
@@ -296,7 +295,7 @@ def are_national(cells: Iterable[str], region: str) -> bool:
 
     Those say so that are a number of the region only; what is a number only with its country code
     in front says the contrary. If nothing says either, they do where the region's numbers are
-    commonly written without a zero, or another digit that is dialled only inside the country.
+    equally long and written without a zero, or another digit that is dialled only inside it.
 
     Args:
         cells: Cells of the column.
@@ -317,8 +316,12 @@ def are_national(cells: Iterable[str], region: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _is_written_in_full(region: str) -> bool:
-    """Return whether national numbers of a region have no zero, or the like, in front."""
+    """Return whether a region's numbers are equally long, and written without a zero in front."""
     phonenumbers = _phonenumbers()
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    kinds = metadata.fixed_line, metadata.mobile
+    if len({length for kind in filter(None, kinds) for length in kind.possible_length}) > 1:
+        return False
     example = phonenumbers.example_number(region)
     number = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.NATIONAL)
     return bool(_NO_DIGIT.sub("", number) == phonenumbers.national_significant_number(example))
