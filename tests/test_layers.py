@@ -124,6 +124,7 @@ ROOMS = {
         "_extra": set[str](),
         "_file": set[str](),
         "_header": set[str](),
+        "_names": set[str](),
         "_row": set[str](),
         "_temporary": set[str](),
         "_row_file": {"_row"},
@@ -140,7 +141,7 @@ ROOMS = {
         "_vcard_lines": {"_encoding", "_file"},
         "_vcard_property": {"_encoding", "_row", "_vcard_lines"},
         "_vcard_card": {"_row", "_vcard_property"},
-        "_vcard_cells": {"_row", "_vcard_card", "_vcard_property"},
+        "_vcard_cells": {"_names", "_row", "_vcard_card", "_vcard_property"},
         "_vcard": {
             "_encoding",
             "_file",
@@ -168,7 +169,6 @@ ROOMS = {
     "batch._mapping": {
         "_countries": set[str](),
         "_exact": set[str](),
-        "_names": set[str](),
         "_vocabulary": set[str](),
         "_columns": {"_exact", "_vocabulary"},
         "_phone_numbers": {"_vocabulary"},
@@ -176,7 +176,6 @@ ROOMS = {
         "_contact_reader": {
             "_columns",
             "_exact",
-            "_names",
             "_number_cells",
             "_phone_numbers",
             "_vocabulary",

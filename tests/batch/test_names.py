@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sendblue_async.batch._mapping._names import split_name
+from sendblue_async.batch._sources._names import split_name
 
 
 @pytest.mark.parametrize(

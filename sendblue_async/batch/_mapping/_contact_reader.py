@@ -12,11 +12,11 @@ from attrs import frozen
 
 from ...exceptions import ValidationError
 from ...models import ContactCreate
+from .._sources._names import split_name
 from .._sources._row import SHOWN_ERRORS, SPREADSHEET_ERROR, Problem, Row
 from .._sources._table import Table
 from ._columns import ColumnMapping
 from ._exact import restore_exact
-from ._names import split_name
 from ._number_cells import read_cell
 from ._phone_numbers import are_national
 from ._vocabulary import is_fax, is_mobile

@@ -15,9 +15,10 @@ Parse = Callable[[str], "str | Problem"]
 _ONE_NUMBER = re.compile(r"\+?[0-9 ().-]*")
 _LIST = re.compile(r"\s*(?:\[(?P<list>.*)\]|\{(?P<set>.*)\})\s*", re.DOTALL)
 _OR = "or|and|oder|und|ou|et|y|e|ed|en|of|lub|albo|i|och|eller|og|ja|tai|ve|veya|или|и|або|та"
+# What Google Contacts puts between the values of one cell, and what others do.
+_VALUES = ":::"
 _BETWEEN = re.compile(
-    # What Google Contacts puts between the values of one cell, and what others do.
-    r":::|[\n\r\v\f\x85\u2028\u2029|,\u3001\uff0c\uff5c]"
+    r"[\n\r\v\f\x85\u2028\u2029|,\u3001\uff0c\uff5c]"
     # But not within a link, nor before the parameters of a URI, such as ";ext=5".
     r"|[&\uff06](?=[\s\d(+])|[;\uff1b](?!\s*[\w-]+=)"
     rf"|\s(?:{_OR})\s|(?<=\S)\s+(?=[+\uff0b][\s(]*\d)",
@@ -81,6 +82,9 @@ def _parse_in(country: Country | None, text: str, region: str | None) -> str | P
 def _split_cell(cell: str, parse: Parse) -> list[str | Problem]:
     if _ONE_NUMBER.fullmatch(cell) or SPREADSHEET_NUMBER.fullmatch(cell):
         return [parse(cell)] if cell.strip() else []
+    # The values of a contact: a short one, such as that of a mailbox, is no part of another.
+    if _VALUES in cell:
+        return [found for value in cell.split(_VALUES) for found in _split_cell(value, parse)]
     if wrapped := _LIST.fullmatch(cell):
         cell = wrapped["list"] if wrapped["list"] is not None else wrapped["set"]
         parts = [part.strip(_QUOTES) for part in _BETWEEN.split(cell)]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
+from ._names import split_name
 from ._row import REPLACEMENT, Problem
 from ._vcard_card import Card
 from ._vcard_property import BROKEN, Decoder, Property, line_problem
@@ -20,10 +21,12 @@ _MOBILES = re.compile(
 )
 # How Google names its own groups here, and how in CSV, where no name of a user looks like it.
 _OWN_GROUPS = {name: f"* {name}" for name in ("myContacts", "starred")}
-_GLUED = re.compile(
-    rb"(?<![A-Z])(?:ADR|BDAY|CATEGORIES|EMAIL|FN|N|NOTE|ORG|REV|TEL|TITLE|UID|URL|VERSION)"
-    rb"(?:;[^:]*)?:|TEL(?:;[^:]*)?:\s*[+(\d]|PHOTO;[^:]*:"
-)
+# Another property in the value of one, before which a line end is lost; in capitals, as all
+# programs write it, and in a name more is taken for one than in a tag such as "REGION:EU".
+_ALL = rb"ADR|BDAY|CATEGORIES|EMAIL|FN|N|NOTE|ORG|REV|TEL|TITLE|UID|URL|VERSION"
+_GLUED = re.compile(rb"(?<![A-Z])(?:%b)(?:;[^:]*)?:|TEL(?:;[^:]*)?:\s*[+(\d]" % _ALL)
+_GLUED_TO_NAME = re.compile(rb"(?:%b|X-[\w-]+|\.[\w-]+)(?:;[^:]*)?:(?!\s)|PHOTO;[^:]*:" % _ALL)
+_GLUED_PHONE = re.compile(rb"TEL(?:;[^:]*)?:\s*([+(\d][\d ().-]*)")
 _URI = re.compile(rb"\s*tel:", re.IGNORECASE)
 _UNDECLARED_QUOTES = re.compile(r"=[0-9A-F]{2}=[0-9A-F]{2}")
 _ONCE = {"VERSION": "second version", "N": "second name", "FN": "second full name"}
@@ -74,7 +77,7 @@ class _Reading:
         return [
             first,
             last,
-            _join(phones),
+            _join([*phones, *self._find_glued_phones()]),
             _join(self._texts("EMAIL")),
             company,
             self._join_categories(),
@@ -90,9 +93,19 @@ class _Reading:
                 ):
                     problem = line_problem(each.line, f"has a {what}, as if it were another card's")
                     self._card.note(problem)
+
+    def _find_glued_phones(self) -> Iterator[str]:
+        """Find the numbers in values of other properties, which is a problem of the card."""
         for each in self._card.properties:
-            if b":" in each.value and _GLUED.search(each.value, _find_start(each)):
+            if b":" not in each.value:
+                continue
+            start = _find_start(each)
+            if _GLUED.search(each.value, start) or (
+                each.name in {"FN", "N"} and _GLUED_TO_NAME.search(each.value)
+            ):
                 self._card.note(line_problem(each.line, "has another property in its value"))
+                for phone in _GLUED_PHONE.finditer(each.value, start):
+                    yield phone[1].decode()
 
     def _text(self, each: Property) -> str:
         text = self._decoder.decode(each)
@@ -143,8 +156,7 @@ class _Reading:
                 continue
             if is_company or name == organization:
                 return "", "", organization or name
-            first, _, last = name.rpartition(" ")
-            return (*((first.rstrip(), last) if first else (last, "")), organization)
+            return *split_name(name), organization
         return *self._find_nickname(), "", organization
 
     def _find_nickname(self) -> tuple[str]:

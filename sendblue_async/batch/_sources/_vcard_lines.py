@@ -92,18 +92,24 @@ class _Undeclared(SourceFile):
                 break
         return bytes(found)
 
-    def _read_lines(self) -> Iterator[bytes]:
-        declared, between = False, b""
+    def _read_lines(self) -> Iterator[bytearray]:
+        declared, line = False, bytearray()
         for _, piece, begins in _read_bytes(self.path, self.contents):
             is_folded = begins and piece.startswith((b" ", b"\t"))
             if begins and not is_folded:
-                declared, between = _DECLARED.match(piece) is not None, b"\n"
-            if piece.isascii():
-                between = b"\n"
-            elif not declared:
+                if not line.isascii():
+                    yield line + b"\n"
+                declared, line = _DECLARED.match(piece) is not None, bytearray()
+            elif len(line) > PIECE:
+                # A picture.
+                if not line.isascii():
+                    yield line
+                line = bytearray()
+            if not declared:
                 # A letter may be folded in its middle.
-                yield between + (piece[1:] if is_folded else piece)
-                between = b""
+                line += piece[1:] if is_folded else piece
+        if not line.isascii():
+            yield line
 
 
 def detect_undeclared(source: SourceFile, encoding: str | None) -> Text:
