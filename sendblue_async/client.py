@@ -169,6 +169,7 @@ class SendblueClient(Endpoints):
         encoding: str | None = None,
         delimiter: str | None = None,
         sheet: str | int | None = None,
+        header: bool = True,
         concurrency: int = _DEFAULTS.concurrency,
         rate_limit: float | RateLimiter | None = None,
         give_up_after: float = _DEFAULTS.give_up_after,
@@ -217,6 +218,7 @@ class SendblueClient(Endpoints):
                 or ``"ods"``. Detected by default.
             encoding: The file's encoding. Detected by default.
             delimiter: Separator of the cells of CSV. Detected by default.
+            header: Whether a CSV file has a header; else ``columns`` go by position, from ``"1"``.
             sheet: The sheet of a workbook, by its name or its number from 1. By default the first
                 visible one that has rows.
             concurrency: As for :meth:`create_contacts`.
@@ -253,6 +255,7 @@ class SendblueClient(Endpoints):
             encoding=encoding,
             delimiter=delimiter,
             sheet=sheet,
+            header=header,
         )
         send_options = SendOptions(
             concurrency=concurrency, rate_limit=rate_limit, give_up_after=give_up_after, bulk=bulk

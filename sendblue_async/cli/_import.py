@@ -26,7 +26,15 @@ from ._app import (
     parse_seconds,
 )
 from ._help import format_examples
-from ._import_arguments import add_resume, announce_input, parse_columns, parse_rate
+from ._import_arguments import (
+    Delimiter,
+    NoHeader,
+    Sheet,
+    add_resume,
+    announce_input,
+    parse_columns,
+    parse_rate,
+)
 from ._interruption import Interruption
 from ._mapping import doubt_error, settle_doubts, show_mapping
 from ._output import format_count, format_duration, print_json, print_note, print_stderr
@@ -125,17 +133,9 @@ async def import_(
     encoding: Annotated[
         str | None, typer.Option(metavar="NAME", help="Encoding, such as utf-8. Default: detected.")
     ] = None,
-    delimiter: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="comma, semicolon or tab. Default: detected."),
-    ] = None,
-    sheet: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|NUMBER",
-            help="Sheet of a workbook. Default: the first visible one with rows.",
-        ),
-    ] = None,
+    delimiter: Delimiter = None,
+    no_header: NoHeader = False,
+    sheet: Sheet = None,
     concurrency: Annotated[
         int,
         typer.Option(
@@ -221,7 +221,7 @@ async def import_(
         update_if_exists=update_if_exists,
         only_changes=only_changes,
         region=region,
-        columns=parse_columns(columns),
+        columns=parse_columns(columns, by_position=no_header),
         on_duplicate=on_duplicate.value,
         all_numbers=all_numbers,
         # They are shown and settled here.
@@ -230,6 +230,7 @@ async def import_(
         encoding=encoding,
         delimiter=delimiter,
         sheet=sheet,
+        header=not no_header,
     )
     send_options = SendOptions(
         concurrency=concurrency,
@@ -370,13 +371,13 @@ def _print_sheets(result: ImportReport | DryRun) -> None:
         print_note(f"Hidden rows, which are imported too: {result.hidden_rows}.")
     if result.other_sheets:
         print_note(
-            f"Sheets that are not read: {', '.join(map(ascii, result.other_sheets))}. "
+            f"Sheets that are not read: {', '.join(map(repr, result.other_sheets))}. "
             "Name one with --sheet."
         )
 
 
 def _print_dry_run(result: DryRun, *, discovers_rate: bool) -> None:
-    origin = f"from the sheet {result.sheet!a}" if result.sheet else f"as {result.encoding}"
+    origin = f"from the sheet {result.sheet!r}" if result.sheet else f"as {result.encoding}"
     print_note(f"{format_count(result.entries, 'entry')}, read {origin}")
     print_note(f"{format_count(result.contacts, 'contact', 8)} would be sent")
     print_note(f"{format_count(result.requests, 'request', 8)}, if nothing goes wrong")

@@ -4,13 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from ..exceptions import ValidationError
 from ._output import print_stderr
 
 if TYPE_CHECKING:
     from ..batch import ImportJob
+
+
+Delimiter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="comma, semicolon, tab, pipe, caret or tilde. Default: detected."
+    ),
+]
+"""The option ``--delimiter``."""
+
+NoHeader = Annotated[
+    bool, typer.Option("--no-header", help="The first row is a contact; --map goes by position.")
+]
+"""The option ``--no-header``."""
+
+Sheet = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|NUMBER",
+        help="Sheet of a workbook. Default: the first visible one with rows.",
+    ),
+]
+"""The option ``--sheet``."""
 
 
 def announce_input(job: ImportJob, *, keeps: bool) -> None:
@@ -25,16 +50,17 @@ def announce_input(job: ImportJob, *, keeps: bool) -> None:
     print_stderr(note)
 
 
-def parse_columns(columns: list[str] | None) -> dict[str, str]:
-    """Parse what --map was given."""
+def parse_columns(columns: list[str] | None, *, by_position: bool) -> dict[str, str]:
+    """Parse what --map was given: column names, or positions, of which each may have several."""
     pairs: dict[str, str] = {}
-    for pair in columns or []:
+    given = columns or []
+    for pair in ",".join(given).split(",") if by_position and given else given:
         # A column's name may have "=" in it; no field has.
         column, sign, field = pair.rpartition("=")
         if not sign:
-            raise ValidationError(f"--map takes COLUMN=FIELD, not {pair!a}.", field="map")
+            raise ValidationError(f"--map takes COLUMN=FIELD, not {pair!r}.", field="map")
         if column in pairs:
-            raise ValidationError(f"--map names the column {column!a} twice.", field="map")
+            raise ValidationError(f"--map names the column {column!r} twice.", field="map")
         pairs[column] = field
     return pairs
 

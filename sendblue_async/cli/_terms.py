@@ -34,7 +34,7 @@ _TERMS: dict[str, str | Callable[[re.Match[str]], str]] = {
     r"\(--resume, or resume=True in Python\)": "(--resume)",
     # The settings of an earlier run, in a list of those that differ.
     r"(?<=[:,] )(update_if_exists|only_changes|region|on_duplicate|all_numbers|encoding|delimiter"
-    r"|sheet)"
+    r"|sheet|header)"
     r" (was (?:not given|'.*?'|\".*?\") and is (?:not given|'.*?'|\".*?\") now)": _name_option,
     r"^\[Errno \d+\] ": "",
     r"^(Cannot listen on .* in use)$": r"\1. Choose another port with --port.",
@@ -53,6 +53,8 @@ _TERMS: dict[str, str | Callable[[re.Match[str]], str]] = {
     r"\bset base_url \(SENDBLUE_API_BASE_URL\)": "set SENDBLUE_API_BASE_URL",
     r"\bit is not an argument, not in\b": "it is not in",
     r"use https, or pass allow_http=True if that is what you want\b": "use https",
+    r"\bPass header=False and\b": "Give --no-header and",
+    r"\bhas no header\. Leave the header out\b": "needs no --no-header. Leave it out",
     r"\bLeave the (delimiter|encoding|sheet) out\b": r"Leave out --\1",
     r"\bcolumns=\{(.+?): '([\w.]+)'\}": r"--map \1=\2",
 }

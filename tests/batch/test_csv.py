@@ -19,6 +19,7 @@ from sendblue_async.batch._sources._csv import (
     read_header,
     read_rows,
 )
+from sendblue_async.batch._sources._dialect import Dialect
 from sendblue_async.batch._sources._garbled import GARBLED
 from sendblue_async.batch._sources._header import number_repeated
 from sendblue_async.batch._sources._row import Row
@@ -42,9 +43,10 @@ def write(tmp_path_factory: pytest.TempPathFactory) -> Write:
     return written
 
 
-def rows(text: str, columns: int = 2, delimiter: str = ",") -> list[Row]:
+def rows(text: str, columns: int = 2, delimiter: str = ",", header_line: int = 1) -> list[Row]:
     """The rows of a text whose first row is the header."""
-    return list(read_rows(io.StringIO(text, newline=""), columns, delimiter))
+    dialect = Dialect(delimiter=delimiter, header_line=header_line)
+    return list(read_rows(io.StringIO(text, newline=""), columns, dialect))
 
 
 def seen(text: str, columns: int = 2) -> list[tuple[Any, ...]]:
@@ -57,7 +59,8 @@ def seen(text: str, columns: int = 2) -> list[tuple[Any, ...]]:
 
 def header(text: str, delimiter: str | None = None) -> tuple[tuple[str, ...], str]:
     """The columns and the delimiter of a text."""
-    return read_header("contacts.csv", io.StringIO(text, newline=""), delimiter)
+    columns, dialect = read_header("contacts.csv", io.StringIO(text, newline=""), delimiter)
+    return columns, dialect.delimiter
 
 
 # Windows-1252 is told from UTF-8 for certain only by letters that no UTF-8 can end in.
@@ -111,7 +114,9 @@ def test_what_the_csv_module_writes_is_read_back(write: Write, file: dict[str, A
         written = [escape_formula(cell) for cell in cells]
         csv.writer(buffer, **file["options"]).writerow(written)
         if n and "".join(written).strip():
-            expected.append(Row(line, tuple(cells)))
+            # The writer leaves a space at the beginning without quotes.
+            bare = file["options"]["quoting"] in {csv.QUOTE_MINIMAL, csv.QUOTE_NONE}
+            expected.append(Row(line, tuple(each.lstrip(" ") if bare else each for each in cells)))
         text += buffer.getvalue()
         line += len(re.findall(r"\r\n|\r|\n", buffer.getvalue()))
     path = write(text, file["encoding"])
@@ -129,7 +134,7 @@ def test_what_the_csv_module_writes_is_read_back(write: Write, file: dict[str, A
 def by_the_rules(text: str, delimiter: str) -> Iterator[tuple[int, str | None]]:
     """The line of each row and its text, or ``None`` for a stray quote, slowly and plainly."""
     d = re.escape(delimiter)
-    cell = rf'(?:"(?:[^"]|"")*"|[^"{d}\r\n][^{d}\r\n]*|)'
+    cell = rf'[ ]*(?:"(?:[^"]|"")*"|[^ "{d}\r\n][^{d}\r\n]*|)'
     whole_row = re.compile(rf"{cell}(?:{d}{cell})*(?:\r\n|\r|\n|\Z)")
     physical_line = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
     position, line = 0, 1
@@ -226,7 +231,7 @@ def test_many_stray_quotes_take_no_longer_each(block: str) -> None:
             handed_out += 1
             yield line
 
-    pattern = list(read_rows(lines(), 2, ","))
+    pattern = list(read_rows(lines(), 2, Dialect(delimiter=",")))
     assert handed_out == 20_001
     assert len(pattern) in {10_000, 20_000}
 
@@ -322,14 +327,14 @@ def test_neutralised_cells_read_back_as_they_were(cell: str) -> None:
     [
         ("number,name\n", ("number", "name"), ","),
         ("number;name, first;tags\n", ("number", "name, first", "tags"), ";"),
-        ("number;name, first\n", ("number;name", " first"), ","),
+        ("number;name, first\n", ("number;name", "first"), ","),
         ("number\tname, first\tlast; or\n", ("number", "name, first", "last; or"), "\t"),
         ('"number";"a,b,c,d"\n', ("number", "a,b,c,d"), ";"),
         ('"a;b;c",d\n', ("a;b;c", "d"), ","),
         ("number\n", ("number",), ","),
         (",,\nnumber;name\n", ("number", "name"), ";"),
         ("\n ; \n\nnumber;name\n", ("number", "name"), ";"),
-        (" number ,,name\n", (" number ", "", "name"), ","),
+        (" number ,,name\n", ("number ", "", "name"), ","),
         ("number,name,, ,\n", ("number", "name"), ","),
         ("a;b,,,,,\n", ("a", "b,,,,,"), ";"),
         ('"two\nlines",b\n', ("two\nlines", "b"), ","),
@@ -367,8 +372,6 @@ def test_the_delimiter_can_be_given(write: Write, name: str) -> None:
         ("", "no row at all"),
         ("\n \r\n,,\n", "no row at all"),
         ('number,"name\na,b\n', "A quote opens a cell on line 1"),
-        ("+14155550123,Ada\n", "phone number"),
-        ("Ada,'+1 (415) 555-0123\n", "phone number"),
         ("name,\udcff\n", "is not text that can be read"),
         ("\ufffd,number\n", "is not text that can be read"),
     ],
@@ -385,7 +388,7 @@ def test_the_line_that_tells_excel_the_delimiter_is_no_header(line: str) -> None
     delimiter = line.strip('"\r')[-1]
     text = f"{line}\nh1{delimiter}h2\na{delimiter}b\nsep={delimiter}\n"
     assert header(text) == (("h1", "h2"), delimiter)
-    assert [(row.line, *row.cells) for row in rows(text, delimiter=delimiter)] == [
+    assert [(row.line, *row.cells) for row in rows(text, delimiter=delimiter, header_line=2)] == [
         (3, "a", "b"),
         (4, "sep=", ""),
     ]
@@ -400,7 +403,7 @@ def test_the_line_that_tells_excel_the_delimiter_is_no_header(line: str) -> None
         # A name that stands there already is not given to another one.
         ("a,a (1),a", ("a (2)", "a (1)", "a (3)")),
         ("a,a,a (1),a (1)", ("a (2)", "a (3)", "a (1) (1)", "a (1) (2)")),
-        ("Phone,,, ,,Name", ("Phone", "", "", " ", "", "Name")),
+        ("Phone,,, ,,Name", ("Phone", "", "", "", "", "Name")),
         ("'=1,=1", ("=1 (1)", "=1 (2)")),
     ],
 )

@@ -183,11 +183,11 @@ def test_a_change_while_the_file_is_read_is_noticed(
         read_table(path).check_unchanged()
 
 
-@pytest.mark.parametrize("name", ["|", "pipe", "", ",,"])
+@pytest.mark.parametrize("name", ["pipes", ":", "", ",,"])
 def test_an_unknown_delimiter_is_refused(tmp_path: Path, name: str) -> None:
     """The error names the delimiters there are."""
     (tmp_path / "a.csv").write_text("a,b\n")
-    with pytest.raises(ConfigurationError, match='"comma", "semicolon" or "tab"'):
+    with pytest.raises(ConfigurationError, match='"comma", "semicolon", "tab", "pipe", '):
         read_table(tmp_path / "a.csv", delimiter=name)
 
 

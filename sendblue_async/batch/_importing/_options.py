@@ -14,8 +14,10 @@ from ...exceptions import ConfigurationError
 from .._mapping._columns import check_repeated, map_columns
 from .._mapping._contact_reader import ContactReader
 from .._mapping._phone_numbers import check_region
+from .._mapping._vocabulary import find_meaning
 from .._rows import check_names
 from .._sources._extra import import_library
+from .._sources._header import check_column_names
 from .._sources._registry import check_format
 from .._sources._source import Location
 from .._sources._table import read_table
@@ -60,6 +62,8 @@ class ImportOptions:
         format: The file's format, such as ``"csv"`` or ``"jsonl"``. Detected by default.
         encoding: The file's encoding. Detected by default.
         delimiter: The separator of the cells of CSV. Detected by default.
+        header: Whether a CSV file has a header. Without one, ``columns`` go by position, such as
+            ``{"1": "number"}``. Default true.
         sheet: The sheet of a workbook, by its name or its number from 1. By default the first
             visible one that has rows.
 
@@ -81,6 +85,7 @@ class ImportOptions:
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | int | None = None
+    header: bool = field(default=True, validator=validate_flag)
 
     def __attrs_post_init__(self) -> None:
         if self.only_changes and not self.update_if_exists:
@@ -106,14 +111,18 @@ class ImportOptions:
 
         :meta private:
         """
+        given = self.columns if isinstance(self.columns, Mapping) else {}
         table = read_table(
             source,
             format=self.format,
             encoding=self.encoding,
             delimiter=self.delimiter,
             sheet=self.sheet,
+            header=self.header,
+            is_known=lambda name: name in given or find_meaning(name) is not None,
         )
-        given = self.columns if isinstance(self.columns, Mapping) else {}
+        if self.header:
+            check_column_names(str(table.path), given)
         columns = map_columns(table.columns, given)
         check_repeated(str(table.path), table.header, columns)
         added = {*table.columns[len(drop_added(table.columns)) :]}
@@ -143,6 +152,7 @@ class ImportOptions:
             "all_numbers": str(self.all_numbers),
             "encoding": str(reader.table.encoding),
             "delimiter": str(reader.table.delimiter),
+            "header": str(self.header),
             # Where each usable number is an entry, the library decides which index each one has.
             "phonenumbers": import_library("phonenumbers").__version__ if self.all_numbers else "",
         }

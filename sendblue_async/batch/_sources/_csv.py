@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import dropwhile, islice
+from typing import Any
 
-from ...exceptions import ConfigurationError, ValidationError
+from ...exceptions import ValidationError
+from ._dialect import DELIMITERS, Dialect, check_delimiter
 from ._encoding import detect_text
 from ._file import SourceFile
 from ._format import Content, Format, ReadOptions
-from ._header import no_header_error
+from ._header import ROWS_OF_START, check_header, find_header, no_header_error
 from ._row import REPLACEMENT, UNDECODABLE, Problem, Row, make_row
-
-DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t"}
-"""What may stand between two cells, by its name."""
 
 LINES_OF_A_ROW = 1_000
 """Over how many physical lines a row may go, so that a stray quote is noticed before long."""
@@ -26,13 +25,20 @@ _LARGEST_START = 1 << 22
 
 # "sep=;" in the first line tells Excel the delimiter, which has been stripped from it here.
 _FOR_EXCEL = re.compile(r"sep=", re.IGNORECASE)
+_SAID_DELIMITER = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)
+# How a spreadsheet keeps its hands off a text.
+_WRAPPED = re.compile(r'="+([^"]*)"+\s*')
+_SINGLY_QUOTED = re.compile(r"\s*'.*'\s*", re.DOTALL)
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_NUMBER = re.compile(r"'*\+[\d ().-]{7,}")
 # Not by the first sign alone: a header may begin with "[Name]".
 _JSON = re.compile(r'\s*[{\[]\s*(?:["{\[]|$)')
 # What some programs write and call .xls.
 _MARKUP = re.compile(r"\s*<(?:!|\?xml|html|head|meta|body|style|table)", re.IGNORECASE)
 _TOO_MANY_CELLS = Problem("too_many_cells", "The row has more cells than the table has columns.")
+
+
+def _knows_none(name: str) -> bool:
+    return False
 
 
 def escape_formula(cell: str) -> str:
@@ -45,66 +51,98 @@ def escape_formula(cell: str) -> str:
 
 
 def unescape_formula(cell: str) -> str:
-    """Take the apostrophe off that :func:`escape_formula` put there."""
-    return cell[1:] if cell[:1] == "'" and _FORMULA.match(cell) else cell
-
-
-def check_delimiter(name: str) -> str:
-    """Return the delimiter that is given by its name or as it is.
-
-    Raises:
-        ConfigurationError: If it is none.
-    """
-    delimiter = DELIMITERS.get(name, name) if isinstance(name, str) else ""
-    if delimiter not in DELIMITERS.values():
-        raise ConfigurationError(
-            f'{name!r} is not a known delimiter. Use "comma", "semicolon" or "tab", or leave it '
-            "out to have it detected."
-        )
-    return delimiter
+    """Take the apostrophe off that :func:`escape_formula` put there, or the wrapping ``="…"``."""
+    first = cell[:1]
+    if first == "'" and _FORMULA.match(cell):
+        return cell[1:]
+    if first == "=" and (wrapped := _WRAPPED.fullmatch(cell)):
+        return wrapped[1]
+    return cell
 
 
 def read_header(
-    name: str, lines: Iterable[str], delimiter: str | None
-) -> tuple[tuple[str, ...], str]:
-    """Read the names of the columns, and detect the delimiter: the one that makes most columns.
+    name: str,
+    lines: Iterable[str],
+    delimiter: str | None,
+    *,
+    has_header: bool = True,
+    is_known: Callable[[str], bool] = _knows_none,
+) -> tuple[tuple[str, ...], Dialect]:
+    """Read the names of the columns, and detect how the cells are written.
+
+    The header is the row with names that are known, else the first one that is no title. The
+    delimiter is the one that makes most known names of it, else most columns.
 
     Args:
         name: What to call the file in an error.
         lines: All physical lines, of which the first ones are read.
         delimiter: The delimiter, or ``None`` to have it detected.
+        has_header: Whether there is a header; else columns are called by their positions, from 1.
+        is_known: Tells whether a column of this name is known, or was named by the user.
 
     Raises:
         ValidationError: If there is no header.
     """
     start = _read_start(lines)
     _refuse_others(name, start)
+    said = _SAID_DELIMITER.fullmatch(start[0]) if start else None
+    if delimiter is None and said is not None and said[1] in DELIMITERS.values():
+        delimiter = said[1]
     candidates = [delimiter] if delimiter else list(DELIMITERS.values())
-    headers = {candidate: _find_header(start, candidate) for candidate in candidates}
-    usable = {each: row.cells for each, row in headers.items() if row and not row.problem}
-    best = max(usable, key=lambda candidate: len(usable[candidate]), default=candidates[0])
+    tables = {candidate: _read_table_start(start, candidate) for candidate in candidates}
+    headers = {
+        candidate: rows[find_header([row.cells for row in rows], is_known)]
+        for candidate, (_, rows) in tables.items()
+        if rows
+    }
+
+    def merit(candidate: str) -> tuple[int, int]:
+        cells = headers[candidate].cells
+        return sum(map(is_known, cells)), len(_trim(cells))
+
+    usable = [each for each, row in headers.items() if not row.problem]
+    best = max(usable, key=merit, default=candidates[0])
     # A single column is no proof of anything.
-    if len(usable.get(best, ())) < 2:
+    if best not in headers or (len(_trim(headers[best].cells)) < 2 and not merit(best)[0]):
         best = candidates[0]
-    header = headers[best]
-    if header is None:
+    if best not in headers:
         raise no_header_error(name, "It has no row at all.")
+    quote, rows = tables[best]
+    header = headers[best]
+    if not has_header:
+        width = max(len(_trim(row.cells)) for row in rows)
+        dialect = Dialect(
+            delimiter=best, quote=quote, header_line=rows[0].line - 1, has_header=False
+        )
+        return tuple(str(position) for position in range(1, width + 1)), dialect
     if header.problem == UNDECODABLE:
         raise no_header_error(
             name, "Its first row is not text that can be read. Export the contacts as CSV in UTF-8."
         )
     if header.problem:
         raise no_header_error(name, header.problem.reason)
-    columns = tuple(map(unescape_formula, header.cells))
-    if any(_NUMBER.fullmatch(column.strip()) for column in columns):
-        raise no_header_error(name, "Its first row has a phone number in it.")
-    return columns, best
+    above = [(row.line, row.cells) for row in rows if row.line <= header.line]
+    check_header(name, above, is_known)
+    columns = tuple(map(unescape_formula, _trim(header.cells)))
+    return columns, Dialect(delimiter=best, quote=quote, header_line=header.line)
 
 
-def read_rows(lines: Iterable[str], columns: int, delimiter: str) -> Iterator[Row]:
-    """Read the rows after the header, each with as many cells as there are columns."""
-    for row in islice(_skip_to_header(lines, delimiter), 1, None):
+def read_rows(lines: Iterable[str], columns: int, dialect: Dialect) -> Iterator[Row]:
+    """Read the rows after the header, each with as many cells as there are columns.
+
+    One that repeats the header, as in files that were put together, is none.
+    """
+    rows = dropwhile(
+        lambda row: row.line < dialect.header_line + (not dialect.has_header),
+        _parse_rows(lines, dialect),
+    )
+    header = next(rows, None) if dialect.has_header else None
+    repeated = None if header is None else header.cells
+    delimiter = dialect.delimiter
+    for row in rows:
         cells, problem = row.cells, row.problem
+        if cells == repeated:
+            continue
         if len(cells) > columns:
             if "".join(cells[columns:]).strip():
                 # Nothing is lost, so that the row can be put in order by hand.
@@ -118,6 +156,37 @@ def read_rows(lines: Iterable[str], columns: int, delimiter: str) -> Iterator[Ro
         yield Row(row.line, tuple(map(unescape_formula, cells)), problem)
 
 
+def _read_table_start(start: list[str], delimiter: str) -> tuple[str, list[Row]]:
+    """Read the first rows that are neither blank nor for Excel, and find out how they are quoted.
+
+    Where all text stands between apostrophes, those are its quotes.
+    """
+    rows = _parse_start(start, Dialect(delimiter=delimiter))
+    cells = [cell for row in rows[1:] for cell in row.cells if cell.strip()]
+    if len(rows) > 1 and cells and all(map(_SINGLY_QUOTED.fullmatch, rows[-1].cells)):
+        texts = [cell for cell in cells if not cell.strip().lstrip("+-").isdecimal()]
+        if sum(_SINGLY_QUOTED.fullmatch(cell) is not None for cell in texts) * 10 >= 8 * len(texts):
+            return "'", _parse_start(start, Dialect(delimiter=delimiter, quote="'"))
+    return '"', rows
+
+
+def _parse_start(start: list[str], dialect: Dialect) -> list[Row]:
+    rows = dropwhile(_is_before_rows, _parse_rows(start, dialect))
+    return list(islice(rows, ROWS_OF_START))
+
+
+def _is_before_rows(row: Row) -> bool:
+    """Tell whether a row is blank by another delimiter, or there for Excel."""
+    text = "".join(row.cells).strip(f',;|^~ \t\r\n"{REPLACEMENT}')
+    return not text or (row.line == 1 and _FOR_EXCEL.fullmatch(text) is not None)
+
+
+def _trim(cells: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out the delimiters that Excel pads rows with."""
+    last = max((n for n, cell in enumerate(cells) if cell.strip()), default=-1)
+    return cells[: last + 1]
+
+
 def _read_start(lines: Iterable[str]) -> list[str]:
     """Read the first lines, and fewer of them where they are long."""
     start: list[str] = []
@@ -128,25 +197,6 @@ def _read_start(lines: Iterable[str]) -> list[str]:
         if characters > _LARGEST_START:
             break
     return start
-
-
-def _find_header(lines: Iterable[str], delimiter: str) -> Row | None:
-    """Find the header, without the delimiters that Excel pads rows with."""
-    row = next(_skip_to_header(lines, delimiter), None)
-    if row is None:
-        return None
-    last = max(n for n, cell in enumerate(row.cells) if cell.strip())
-    return Row(row.line, row.cells[: last + 1], row.problem)
-
-
-def _skip_to_header(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
-    """Skip what is before the header, such as rows that are blank by another delimiter."""
-
-    def is_before_header(row: Row) -> bool:
-        text = delimiter.join(row.cells).strip(f',; \t\r\n"{REPLACEMENT}')
-        return not text or (row.line == 1 and _FOR_EXCEL.fullmatch(text) is not None)
-
-    return dropwhile(is_before_header, _parse_rows(lines, delimiter))
 
 
 def _refuse_others(name: str, lines: Iterable[str]) -> None:
@@ -219,10 +269,18 @@ class _Lines:
         self._again += reversed(self.row[1:])
 
 
-def _parse_rows(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
+def _parse_rows(lines: Iterable[str], dialect: Dialect) -> Iterator[Row]:
     """Parse all rows that are not blank, the header included, with the cells that each one has."""
     feed = _Lines(lines)
-    reader = csv.reader(feed, delimiter=delimiter, strict=True)
+    delimiter, quote = dialect.delimiter, dialect.quote
+    options: dict[str, Any] = {
+        "delimiter": delimiter,
+        "quotechar": quote,
+        # A space in front of a quote is none of the cell.
+        "skipinitialspace": True,
+        "strict": True,
+    }
+    reader = csv.reader(feed, **options)
     while True:
         feed.row.clear()
         problem = None
@@ -233,22 +291,24 @@ def _parse_rows(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
             return
         except (csv.Error, _StillOpenError) as error:
             first = feed.first
-            problem = _explain(error, feed, delimiter)
+            problem = _explain(error, feed, dialect)
             cells = feed.row[0].rstrip("\r\n").split(delimiter)
-            cells = [REPLACEMENT + cell if cell.startswith('"') else cell for cell in cells]
+            cells = [
+                REPLACEMENT + cell if cell.lstrip(" ").startswith(quote) else cell for cell in cells
+            ]
             feed.take_back()
-            reader = csv.reader(feed, delimiter=delimiter, strict=True)
+            reader = csv.reader(feed, **options)
         if "".join(cells).strip():
             yield make_row(first, cells, problem)
 
 
-def _explain(error: Exception, feed: _Lines, delimiter: str) -> Problem:
+def _explain(error: Exception, feed: _Lines, dialect: Dialect) -> Problem:
     """Say what is wrong with the row at hand."""
     # An open quote, too, may be what makes a cell long, but then over several lines.
     if "field limit" in str(error) and len(feed.row) == 1:
         limit = csv.field_size_limit()
         return Problem("cell_too_long", f"A cell of the row has more than {limit:,} characters.")
-    line = feed.first + _find_open_quote(feed.row, delimiter)
+    line = feed.first + _find_open_quote(feed.row, dialect)
     return Problem(
         "stray_quote",
         f"A quote opens a cell on line {line}, and none closes it in front of a delimiter or "
@@ -256,10 +316,11 @@ def _explain(error: Exception, feed: _Lines, delimiter: str) -> Problem:
     )
 
 
-def _find_open_quote(lines: list[str], delimiter: str) -> int:
+def _find_open_quote(lines: list[str], dialect: Dialect) -> int:
     """Find which of these lines begins the cell that has no proper end."""
+    d, q = re.escape(dialect.delimiter), dialect.quote
     whole_cell = re.compile(
-        rf'(?:"[^"]*(?:""[^"]*)*"|[^"{delimiter}\r\n][^{delimiter}\r\n]*|){delimiter}'
+        rf"[ ]*(?:{q}[^{q}]*(?:{q}{q}[^{q}]*)*{q}|[^ {q}{d}\r\n][^{d}\r\n]*|){d}"
     )
     text = "".join(lines)
     end = 0
@@ -275,18 +336,24 @@ def _find_open_quote(lines: list[str], delimiter: str) -> int:
 def _open(source: SourceFile, options: ReadOptions) -> Content:
     delimiter = None if options.delimiter is None else check_delimiter(options.delimiter)
     text = detect_text(source, options.encoding)
-    header, delimiter = read_header(str(source.path), text.lines(), delimiter)
+    header, dialect = read_header(
+        str(source.path),
+        text.lines(),
+        delimiter,
+        has_header=options.header is not False,
+        is_known=options.is_known,
+    )
     return Content(
         header=header,
-        read_rows=lambda: read_rows(text.lines(), len(header), delimiter),
+        read_rows=lambda: read_rows(text.lines(), len(header), dialect),
         encoding=text.encoding,
-        delimiter=delimiter,
+        delimiter=dialect.delimiter,
     )
 
 
 CSV = Format(
     name="CSV",
-    options=frozenset({"encoding", "delimiter"}),
+    options=frozenset({"encoding", "delimiter", "header"}),
     sniff=lambda source: True,
     open=_open,
 )

@@ -19,11 +19,15 @@ class ReadOptions:
         encoding: Its encoding by any name that Python knows.
         delimiter: What stands between two cells, by its name or as it is.
         sheet: The name of the sheet, or its number, from 1.
+        header: ``False`` for a file without one, whose columns are called by their positions.
+        is_known: Tells whether a column of this name is known, or was named by the user.
     """
 
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | int | None = None
+    header: bool | None = None
+    is_known: Callable[[str], bool] = lambda name: False
 
 
 @frozen(kw_only=True)

@@ -1,11 +1,121 @@
-"""The header of a table: what is wrong with it, and the names of its columns."""
+"""The header of a table: where it is, what is wrong with it, and the names of its columns."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
 from ...exceptions import ValidationError
+
+ROWS_OF_START = 30
+"""Among how many rows the header is looked for."""
+
+# So many names make a header, whatever else is in it.
+_NAMES_OF_HEADER = 2
+_DATE = re.compile(
+    r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?:[T ,].*)?", re.DOTALL
+)
+_AMOUNT = re.compile(r"\d{1,3}(?:[.,']\d{3})+(?:[.,]\d{1,2})?|\d+[.,]\d{1,2}")
+# Such as "tel:" and "ext".
+_MOST_LETTERS = 6
+# Without its country code, a number of fewer digits may be a total above the header.
+_TOTAL_DIGITS = 9
+
+
+def holds_number(cell: str) -> bool:
+    """Tell whether a cell looks like a phone number, and not like a date or an amount."""
+    text = cell.strip(" \t\r\n\"'=\xa0\ufeff")
+    digits = sum(map(str.isdecimal, text))
+    return (
+        7 <= digits <= 17
+        and sum(map(str.isalpha, text)) <= _MOST_LETTERS
+        and not _DATE.fullmatch(text)
+        and not _AMOUNT.fullmatch(text)
+    )
+
+
+def find_header(rows: Sequence[Sequence[str]], is_known: Callable[[str], bool]) -> int:
+    """Find the header among the first rows: its index, which is 0 if no row looks more like one.
+
+    Above it there may be titles, totals and dates, but no contacts.
+
+    Args:
+        rows: The first rows that are not blank.
+        is_known: Tells whether a column of this name is known, or was named by the user.
+    """
+    filled = [[cell for cell in row if cell.strip()] for row in rows]
+    widest = 0
+    for index, cells in enumerate(filled):
+        known = _count_known(cells, is_known)
+        if known > 1 or (known and len(cells) > widest and not any(map(holds_number, cells))):
+            return index
+        widest = max(widest, len(cells))
+    # Without a word that is known: titles stand alone in their row.
+    for index, cells in enumerate(filled):
+        if len(cells) > 1:
+            return index
+        if any(map(holds_number, cells)):
+            break
+    return 0
+
+
+def _count_known(cells: Iterable[str], is_known: Callable[[str], bool]) -> int:
+    return sum(is_known(cell) and not holds_number(cell) for cell in cells)
+
+
+def check_header(
+    name: str,
+    rows: Sequence[tuple[int, Sequence[str]]],
+    is_known: Callable[[str], bool],
+) -> None:
+    """Check that no contact stands where the header is, or above it.
+
+    Args:
+        name: What to call the file in an error.
+        rows: The lines and cells of the rows from the first one to the header.
+        is_known: Tells whether a column of this name is known, or was named by the user.
+
+    Raises:
+        ValidationError: If one does.
+    """
+    header_line, header = rows[-1]
+    if _count_known(header, is_known) < _NAMES_OF_HEADER:
+        for position, cell in enumerate(header, 1):
+            if holds_number(cell):
+                where = "the first row" if header_line == 1 else f"line {header_line}"
+                raise ValidationError(
+                    f"{name} has no header: {where} holds a phone number, and no row "
+                    "above it names columns. Pass header=False and name them by position, as in "
+                    f"columns={{'{position}': 'number'}}.",
+                    field="header",
+                )
+    for line, cells in rows[:-1]:
+        if any(holds_number(cell) and _is_no_total(cell) for cell in cells):
+            raise ValidationError(
+                f"{name} has a phone number on line {line}, and line {header_line} looks like the "
+                "header. Put the header first, or delete what is above it.",
+                field="header",
+            )
+
+
+def check_column_names(name: str, columns: Iterable[str]) -> None:
+    """Check that no column is called by a phone number: it would be that of the first contact.
+
+    Raises:
+        ValidationError: If one is.
+    """
+    if any(map(holds_number, columns)):
+        raise ValidationError(
+            f"A column of {name} is called by a phone number, so the file has no header. Pass "
+            "header=False and name the columns by position, as in columns={'1': 'number'}.",
+            field="header",
+        )
+
+
+def _is_no_total(cell: str) -> bool:
+    return "+" in cell or sum(map(str.isdecimal, cell)) > _TOTAL_DIGITS
 
 
 def number_repeated(names: tuple[str, ...]) -> tuple[str, ...]:

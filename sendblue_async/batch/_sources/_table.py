@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -74,6 +74,8 @@ def read_table(
     encoding: str | None = None,
     delimiter: str | None = None,
     sheet: str | int | None = None,
+    header: bool = True,
+    is_known: Callable[[str], bool] = lambda name: False,
 ) -> Table:
     """Read what there is to know about contacts before their rows.
 
@@ -85,6 +87,8 @@ def read_table(
             one.
         sheet: The sheet of a workbook by its name or its number, from 1, instead of the first one
             that has rows.
+        header: Whether there is a header; else columns are called by their positions, from 1.
+        is_known: Tells whether a column of this name is known, or was named by the user.
 
     Raises:
         ValidationError: If the file cannot be used at all.
@@ -94,7 +98,13 @@ def read_table(
     if not isinstance(source, Location):
         path = make_path(source)
         source = Location(path=path, contents=path)
-    options = ReadOptions(encoding=encoding, delimiter=delimiter, sheet=sheet)
+    options = ReadOptions(
+        encoding=encoding,
+        delimiter=delimiter,
+        sheet=sheet,
+        header=None if header else False,
+        is_known=is_known,
+    )
     if source.rows is not None:
         return _make_row_table(source, source.rows, options, format)
     path = source.path
@@ -140,8 +150,8 @@ def _make_row_table(
 
 
 def _check_options(path: Path, kind: str, options: ReadOptions, known: frozenset[str]) -> None:
-    for name, value in asdict(options).items():
-        if value is not None and name not in known:
+    for name in ("encoding", "delimiter", "sheet", "header"):
+        if getattr(options, name) is not None and name not in known:
             raise ConfigurationError(
                 f"{path} is read as {kind}, which has no {name}. Leave the {name} out."
             )

@@ -1,0 +1,50 @@
+"""How the cells of a CSV file are written."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ...exceptions import ConfigurationError
+
+DELIMITERS = {
+    "comma": ",",
+    "semicolon": ";",
+    "tab": "\t",
+    "pipe": "|",
+    "caret": "^",
+    "tilde": "~",
+}
+"""What may stand between two cells, by its name."""
+
+
+@frozen(kw_only=True)
+class Dialect:
+    """How the cells of a file are written.
+
+    Attributes:
+        delimiter: What stands between two cells.
+        quote: What stands around a cell that has a delimiter in it.
+        header_line: Where the header begins, counted from 1; of a file without one, where the
+            first row begins that is none, or 0.
+        has_header: Whether there is one.
+    """
+
+    delimiter: str
+    quote: str = '"'
+    header_line: int = 1
+    has_header: bool = True
+
+
+def check_delimiter(name: str) -> str:
+    """Return the delimiter that is given by its name or as it is.
+
+    Raises:
+        ConfigurationError: If it is none.
+    """
+    delimiter = DELIMITERS.get(name, name) if isinstance(name, str) else ""
+    if delimiter not in DELIMITERS.values():
+        raise ConfigurationError(
+            f'{name!r} is not a known delimiter. Use "comma", "semicolon", "tab", "pipe", "caret" '
+            'or "tilde", or leave it out to have it detected.'
+        )
+    return delimiter
