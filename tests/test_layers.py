@@ -140,7 +140,7 @@ ROOMS = {
         "_csv": {"_dialect", "_encoding", "_file", "_format", "_header", "_row"},
         "_json_lines": {"_encoding", "_file", "_format", "_row"},
         "_vcard_lines": {"_encoding", "_file"},
-        "_vcard_property": {"_encoding", "_row", "_vcard_lines"},
+        "_vcard_property": {"_encoding", "_garbled", "_row", "_vcard_lines"},
         "_vcard_card": {"_row", "_vcard_property"},
         "_vcard_cells": {"_names", "_row", "_vcard_card", "_vcard_property"},
         "_vcard": {

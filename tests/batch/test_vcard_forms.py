@@ -13,6 +13,7 @@ from sendblue_async.batch._importing._options import ImportOptions
 from sendblue_async.batch._importing._rejected import write_rejected
 from sendblue_async.batch._results import EntryOutcome
 from sendblue_async.batch._sources._table import read_table
+from sendblue_async.exceptions import ValidationError
 
 Stored = Callable[..., list[tuple[Any, ...]]]
 ALAN = ["N:Moss;Alan;;;", "FN:Alan Moss", "TEL:+12015550101"]
@@ -393,6 +394,8 @@ def test_which_number_comes_first(stored: Stored, lines: list[str], numbers: str
         ("201-555-0101", "+12015550101"),
         ("tel:+1-201-555-0101;ext=5", None),
         ("+1-201-555-0101;ext=5", None),
+        ("tel:201-555-0101;phone-context=+1", "+12015550101"),
+        ("tel:030-1234567;phone-context=+49", "+49301234567"),
         ("sip:ada@example.com", None),
         ("", None),
     ],
@@ -505,3 +508,32 @@ def test_rejected_cards_can_be_mended(stored: Stored, tmp_path: Path, text: str)
     again = [entry.contact for entry in ImportOptions().read(rejected).entries()]
     shown = [contact and (contact.number, contact.first_name) for contact in again]
     assert shown == [IS_ALAN[:2] if "Alan" in row["First Name"] else None for row in rows]
+
+
+@pytest.mark.parametrize("codec", ["cp1251", "cp1250", "mac_roman", "cp850", "gb18030", "cp932"])
+def test_an_old_encoding_without_a_charset_is_refused(stored: Stored, codec: str) -> None:
+    """As in any file of text, so that no garbage is stored; giving it settles it."""
+    last, first = {
+        "cp1251": ("Достоевский", "Фёдор"),
+        "cp1250": ("Wałęsa", "Łucja"),
+        "gb18030": ("王力宏", "小明"),
+        "cp932": ("山田", "太郎"),
+    }.get(codec, ("Müller", "José"))
+    name = f"N:{last};{first};;;\nFN:{first} {last}".encode(codec)
+    content = card("?", ALAN[2]).encode().replace(b"?", name) * 20
+    with pytest.raises(ValidationError, match="encoding"):
+        stored(content)
+    assert stored(content, encoding=codec)[:1] == [("+12015550101", first, last)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "N:MÃ¼ller;JosÃ©",
+        "N;CHARSET=UTF-8:MÃ¼ller;JosÃ©",
+        "N;ENCODING=QUOTED-PRINTABLE:M=C3=83=C2=BCller;Jo",
+    ],
+)
+def test_names_that_were_garbled_before_are_rejected(stored: Stored, line: str) -> None:
+    """The bytes are UTF-8, and what they say is not a name."""
+    assert stored(card(line, ALAN[2]) + card(*ADA)) == [(1, "undecodable"), IS_ADA]

@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 
 from ...exceptions import ConfigurationError
 from ._encoding import check_encoding
+from ._garbled import GARBLED
 from ._row import Problem
 from ._vcard_lines import extends_ascii
 
@@ -259,6 +260,8 @@ class Decoder:
             if text is None and self.is_given:
                 text = _try_decode(value, self.encoding)
             found = _decode_marking(value, codec) if text is None else text
+        if not self.is_given and not found.isascii() and GARBLED.search(found):
+            found = BROKEN + found
         return found.replace("\0", BROKEN)
 
 
