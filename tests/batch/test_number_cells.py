@@ -399,17 +399,19 @@ def test_other_numbers_of_the_column_tell_what_a_number_lacks(tmp_path: Path) ->
     found = results(read(tmp_path, "Phone", *unclear, *german, region="DE"))
     assert found[0] == "+4915123456789"
     assert results(read(tmp_path, "Phone", "3212345678")) == ["+13212345678"]
-    foreign = ["4915123456789", "33612345678"]
-    expected = ["ambiguous_number", "invalid_number", "invalid_number"]
+    foreign = ["4915123456789", "33612345678", "447911123456"]
+    expected = ["ambiguous_number", *["invalid_number"] * 3]
     assert results(read(tmp_path, "Phone", "3212345678", *foreign)) == expected
-    many = [f"41520{n:05}" for n in range(20000, 20200)]
-    assert results(read(tmp_path, "Phone", "3212345678", foreign[0], *many))[:2] == [
-        "+13212345678", "invalid_number",
-    ]  # fmt: skip
+    assert results(read(tmp_path, "Phone", "2015550101", *foreign[:2]))[0] == ONE
+    german.append("905012345678")
+    assert results(read(tmp_path, "Phone", *unclear, *german, region="DE"))[0] == "ambiguous_number"
+    many = [f"41520{n:05}" for n in range(20000, 20400)]
+    assert results(read(tmp_path, "Phone", "3212345678", *foreign, *many))[0] == "+13212345678"
 
 
 def test_rows_of_other_countries_tell_nothing_of_the_column(tmp_path: Path) -> None:
     """Their numbers are read by their own country."""
-    rows = ["3212345678,", "4915123456789,US", "33612345678,France"]
+    abroad = ["33612345678,France", "33612345679,France", "33612345670,FR"]
+    rows = ["3212345678,", *abroad]
     found = results(read(tmp_path, "Phone,Country", *rows))
     assert found[0] == "+13212345678"

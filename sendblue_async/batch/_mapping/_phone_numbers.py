@@ -309,9 +309,10 @@ def are_national(cells: Iterable[str], region: str) -> bool:
             national += _may_be_international(code + bare)
         else:
             international += isinstance(_parse_plain(bare, region), Problem)
-    if international:
+    in_full = _is_written_in_full(region)
+    if international >= (_MIN_EVIDENCE if in_full else 1):
         return national >= _OUTWEIGH * international
-    return national >= _MIN_EVIDENCE or _is_written_in_full(region)
+    return in_full or national >= _MIN_EVIDENCE
 
 
 @lru_cache(maxsize=256)
