@@ -364,8 +364,10 @@ async def test_a_file_that_cannot_be_read_on_is_told_as_one_that_was_sent(
     rows = Table.rows
 
     def failing(self: Table) -> Iterator[Row]:
-        yield from itertools.islice(rows(self), 100)
-        raise ValidationError("It cannot be read.")
+        for count, row in enumerate(rows(self)):
+            if count == 150:
+                raise ValidationError("It cannot be read.")
+            yield row
 
     monkeypatch.setattr(Table, "rows", failing)
     with pytest.raises(JournalError, match="cannot be read") as caught:
