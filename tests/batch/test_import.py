@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import itertools
 import json
 import os
 import random

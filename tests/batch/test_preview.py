@@ -103,6 +103,7 @@ def test_what_an_unused_column_holds(tmp_path: Path, cells: list[str], holds: st
         (BETTER, {"columns": {"Reach me at": "number"}}, None),
         (BETTER.replace("house 4", "+12015550109").replace("house 5", "+12015550108"), {}, None),
         (BETTER.replace("Reach me at", "Fax"), {}, None),
+        ("Phone,Land\n201-555-0101,USA\n0171 2345678,Germany\n", {"region": "US"}, None),
         ("Number,Call\n2026000123,(201) 555-0101\n", {"region": "US"}, None),
         ("Phone,Note\nx,y\n", {}, None),
         ("Phone,Note\n", {}, None),

@@ -12,7 +12,7 @@ from ..._redaction import redact_numbers
 from ...exceptions import ValidationError
 from .._mapping._columns import ColumnMapping
 from .._mapping._contact_reader import ContactReader
-from .._mapping._phone_numbers import parse_phone_number
+from .._mapping._number_cells import read_cell
 from .._mapping._vocabulary import find_meaning, is_fax, normalise
 from .._sources._doubt import Doubt
 from .._sources._row import Row
@@ -117,13 +117,14 @@ class _Sample:
         self._reader = reader
         self._rows = rows
         table = evolve(reader.table, read_rows=lambda: iter(rows))
-        self._sent: dict[int, str | None] = {}
-        for entry in evolve(reader, table=table, all_numbers=False).entries():
-            self._sent[entry.line] = entry.contact.number if entry.contact else None
+        entries = [*evolve(reader, table=table, all_numbers=False).entries()]
+        self._sent = {entry.line: entry.contact and entry.contact.number for entry in entries}
 
     def _find_number(self, row: Row, position: int) -> str | None:
-        number = parse_phone_number(row.cells[position], self._reader.region)
-        return number if isinstance(number, str) else None
+        country = self._reader.columns.country
+        named = "" if country is None else row.cells[country]
+        found = read_cell(row.cells[position], self._reader.region, country=named)
+        return next((number for number in found if isinstance(number, str)), None)
 
     def _name(self, position: int) -> str:
         return redact_numbers(self._reader.table.columns[position])

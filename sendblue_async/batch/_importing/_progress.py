@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from ._report import ImportProgress
 
@@ -45,8 +45,10 @@ class ProgressTicker:
             yield
         finally:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            # Not by awaiting the task, which would take the caller's own cancellation for its.
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.result()
 
     async def _tick(self) -> None:
         while True:
