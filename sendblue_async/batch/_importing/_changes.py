@@ -79,10 +79,12 @@ class Changes:
     def __init__(self, stored: StoredContacts) -> None:
         self._stored = stored
 
-    def include(self, contact: ContactCreate) -> bool:
-        """Whether the stored contact lacks a value that would be sent."""
+    def find_unchanged(self, contact: ContactCreate) -> dict[str, Any] | None:
+        """Find the stored contact, if it has every value that would be sent."""
         there = self._stored.find(contact.number)
-        return there is None or bool(find_differences(there, _fields_of(contact)))
+        if there is None or find_differences(there, _fields_of(contact)):
+            return None
+        return there
 
     def plan(self, entry: Entry, contact: ContactCreate) -> PlannedChange | None:
         """Tell what would change of a contact, or ``None`` if nothing would."""

@@ -157,8 +157,9 @@ class JournaledQueue:
                 continue
             if contact is None:
                 self._end(entry, "skipped", *self._duplicates.explain_skip(entry.contact))
+                continue
             # What may have been sent before is sent again: reads may not show yet what it did.
-            elif state is None and self._changes and not self._changes.include(contact):
+            if state is None and self._changes and self._changes.find_unchanged(contact):
                 self._end(entry, "unchanged")
             else:
                 self.counts["unknown"] -= state == "unknown"
