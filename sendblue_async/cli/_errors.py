@@ -56,8 +56,12 @@ def translate_errors(*, as_json: bool = False) -> Iterator[None]:
         raise typer.Exit(1) from None
     except OSError as error:
         is_unwritable = discard_unprinted()
-        if not isinstance(error, BrokenPipeError):
-            _print(error, as_json=as_json and not is_unwritable)
+        if is_unwritable:
+            reason = "" if isinstance(error, BrokenPipeError) else error.strerror
+            if reason:
+                print_error(OSError(f"The output cannot be written: {reason}."))
+        elif not isinstance(error, BrokenPipeError):
+            _print(error, as_json=as_json)
         raise typer.Exit(1) from None
     except (KeyboardInterrupt, asyncio.CancelledError):
         # On Python 3.10 anyio reports Ctrl-C as the cancellation that it caused.

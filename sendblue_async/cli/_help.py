@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from ._errors import print_document
 from ._output import plain_warnings
+from ._streams import heedless_of_stderr
 
 
 def format_examples(*commands: str) -> str:
@@ -49,17 +50,19 @@ class Program(TyperGroup):
         """Run the command; where it takes ``--json``, its usage errors are documents, too."""
         words = [*(sys.argv[1:] if args is None else args)]
         before, _, _ = "\0".join(words).partition("\0--\0")
-        if "--json" not in before.split("\0"):
-            return super().main(args, *others, **more)
         try:
             code = super().main(args, *others, **more | {"standalone_mode": False})
         except Exception as error:
             # The class of typer's usage errors has no public name.
-            format_message = getattr(error, "format_message", None)
-            if format_message is None:
+            code = getattr(error, "exit_code", None)
+            if code is None:
                 raise
-            print_document("UsageError", format_message())
-            code = 2
+            usage_error: Any = error
+            if "--json" in before.split("\0"):
+                print_document("UsageError", usage_error.format_message())
+            else:
+                with heedless_of_stderr():
+                    usage_error.show()
         sys.exit(code)
 
     def invoke(self, ctx: Any) -> Any:

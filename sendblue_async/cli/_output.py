@@ -7,7 +7,7 @@ import math
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from rich.text import Text
 
 from ..exceptions import ConfigurationWarning
 from ..models import ContactResponse
+from ._streams import heedless_of_stderr
 from ._terms import translate
 
 
@@ -111,12 +112,14 @@ def format_duration(seconds: float) -> str:
 def _print(text: Text, *, to_stderr: bool = False, end: str = "\n") -> None:
     console = Console(stderr=to_stderr, soft_wrap=True)
     text.plain = _escape_unencodable(text.plain, console.encoding)
-    console.print(text, end=end)
-    console.file.flush()
+    with heedless_of_stderr() if to_stderr else nullcontext():
+        console.print(text, end=end)
+        console.file.flush()
 
 
 def _escape_unencodable(text: str, encoding: str) -> str:
-    """Escape what an encoding cannot encode."""
+    """Escape what an encoding cannot encode; three dots need none."""
+    text = text if encoding.lower().startswith("utf") else text.replace("…", "...")
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
