@@ -64,7 +64,7 @@ ROOMS = {
         "_contacts": {"_cells", "_rows"},
         "_sources": {"_cells", "_rows"},
         "_mapping": {"_sources"},
-        "_sending": {"_contacts", "_results"},
+        "_sending": {"_contacts", "_results", "_rows"},
         "_importing": {"_account", "_mapping", "_results", "_rows", "_sending", "_sources"},
         "__init__": {"_exporting", "_importing", "_results", "_sending", "_sources"},
     },

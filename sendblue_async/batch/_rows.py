@@ -134,6 +134,12 @@ def _attribute_names(kind: Any) -> tuple[str, ...]:
     return tuple(getattr(kind, "model_fields", ()))
 
 
+def describe_kind(source: Any) -> str:
+    """Name the type of what is no source, and say what makes one of it."""
+    hint = ": call its collect() first" if callable(getattr(source, "collect", None)) else ""
+    return f"{type(source).__name__}{hint}"
+
+
 def check_names(names: Sequence[str] | None) -> tuple[str, ...] | None:
     """Check the names of columns that were given for rows without.
 
@@ -163,7 +169,7 @@ def find_table(source: Any, names: Sequence[str] | None = None) -> RowTable | No
         The table; ``None`` if each row has to tell its columns.
 
     Raises:
-        ValidationError: If it is a query that was not run.
+        ValidationError: If it is a cursor that has executed no query.
         ConfigurationError: If there are names of columns already.
     """
     table = _find_frame(source) or _find_cursor(source)
@@ -190,11 +196,6 @@ def _find_frame(source: Any) -> RowTable | None:
         rows = frame.itertuples(index=False, name=None)
     elif hasattr(source, "iter_rows"):
         frame, rows = source, source.iter_rows()
-    elif hasattr(source, "collect"):
-        raise ValidationError(
-            "source is a query that was not run. Call its collect() and pass what that returns.",
-            field="source",
-        )
     else:
         return None
     are_narrow = [str(dtype).lower() in _NARROW_DTYPES for dtype in frame.dtypes]

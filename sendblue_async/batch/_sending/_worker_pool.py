@@ -35,6 +35,7 @@ from ...exceptions import (
 from ...models import ContactCreate, ContactResponse
 from .._contacts import read_fields
 from .._results import ContactOutcome, ContactResult
+from .._rows import describe_kind
 from ._circuit_breaker import CircuitBreaker, Stopped, is_transient, verification_failed
 from ._keyed_lock import KeyedLock
 from ._options import SendOptions
@@ -99,7 +100,7 @@ def check_source(source: Any) -> None:
     ):
         raise ValidationError(
             "source must be an iterable of contacts or of rows with their fields, a DataFrame or "
-            f"a cursor, not {type(source).__name__}.",
+            f"a cursor, not {describe_kind(source)}.",
             field="source",
         )
 

@@ -25,7 +25,7 @@ from attrs import field, frozen
 from ..._redaction import redact_numbers
 from ..._threads import run_on_daemon
 from ...exceptions import ConfigurationError, ValidationError
-from .._rows import Call, CallersSource, check_names, find_table
+from .._rows import Call, CallersSource, check_names, describe_kind, find_table
 from ._file import make_path, open_source
 from ._gzip import GZIP, unpack
 from ._row_file import RowFile
@@ -148,7 +148,7 @@ def make_source(given: Any, columns: Sequence[str] | None = None) -> Source:
     ):
         raise ValidationError(
             "source must be a path, an open file, a DataFrame, a cursor, or an iterable of rows, "
-            f"not {type(given).__name__}.",
+            f"not {describe_kind(given)}.",
             field="source",
         )
     else:
