@@ -176,6 +176,7 @@ class SendblueClient(Endpoints):
         bulk: bool = False,
         journal: str | os.PathLike[str] | None = None,
         rejected: str | os.PathLike[str] | None = None,
+        results: str | os.PathLike[str] | None = None,
         resume: bool = False,
         progress: Callable[[ImportProgress], object] | None = None,
         **others: Unpack[NoOthers],
@@ -229,6 +230,8 @@ class SendblueClient(Endpoints):
                 none can then not be resumed. It is known again by its content.
             rejected: The path of the file of rejected rows. Without it, those of a source that is
                 no file are only counted.
+            results: Where a line for each row is written, unless it is stopped: as JSON Lines
+                if the name ends in ``.jsonl`` or ``.ndjson``, else as CSV.
             resume: Whether to resume an interrupted import of this source. Default false.
             progress: Called now and then with an :class:`~sendblue_async.batch.ImportProgress`.
 
@@ -266,6 +269,7 @@ class SendblueClient(Endpoints):
             send_options,
             journal=journal,
             rejected=rejected,
+            results=results,
             resume=resume,
             progress=progress,
         )
@@ -280,6 +284,7 @@ class SendblueClient(Endpoints):
         *,
         journal: str | os.PathLike[str] | None = None,
         rejected: str | os.PathLike[str] | None = None,
+        results: str | os.PathLike[str] | None = None,
         resume: bool = False,
         progress: Callable[[ImportProgress], object] | None = None,
         **others: Unpack[NoOthers],
@@ -294,7 +299,7 @@ class SendblueClient(Endpoints):
             send_options: How its contacts are sent; see
                 :class:`~sendblue_async.batch.SendOptions`.
             journal: As for :meth:`import_contacts`.
-            rejected: As for :meth:`import_contacts`.
+            rejected, results: As for :meth:`import_contacts`.
             resume: Whether to resume an interrupted import of this source. Default false.
             progress: Called now and then with an :class:`~sendblue_async.batch.ImportProgress`.
 
@@ -323,6 +328,7 @@ class SendblueClient(Endpoints):
             account=lambda: self._transport.account,
             journal=journal,
             rejected=rejected,
+            results=results,
             resume=resume,
             progress=progress,
         )

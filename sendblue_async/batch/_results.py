@@ -47,6 +47,7 @@ class EntryOutcome:
         line: The physical line on which its row begins.
         code: Why it was not stored, for programs to read.
         reason: The same in a sentence, without any number or name. NUL characters are dropped.
+        contact_id: Sendblue's identifier of the contact, if the answer had one.
     """
 
     index: int
@@ -54,3 +55,4 @@ class EntryOutcome:
     line: int
     code: str = ""
     reason: str = ""
+    contact_id: str = ""

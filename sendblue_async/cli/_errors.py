@@ -16,6 +16,8 @@ from ._terms import translate
 
 # What a document has of an error beside its type and message, and what it has where no call failed.
 _FIELDS = ("outcome", "retryable", "status", "attempts", "retry_after", "request_id", "code")
+# What sysexits.h calls EX_TEMPFAIL, as schedulers know it.
+_TRY_LATER = 75
 _NOT_SENT = SendblueError("")
 
 
@@ -41,6 +43,18 @@ def _print(error: SendblueError | OSError, *, as_json: bool) -> None:
     if isinstance(error, SendblueError):
         known = {name: getattr(error, name) for name in _FIELDS}
     print_document(type(error).__name__, translate(str(error)), **known)
+
+
+@contextmanager
+def exit_to_try_later(*, as_json: bool = False) -> Iterator[None]:
+    """Exit with a code of its own where the same command may succeed later."""
+    try:
+        yield
+    except SendblueError as error:
+        if not error.retryable:
+            raise
+        _print(error, as_json=as_json)
+        raise typer.Exit(_TRY_LATER) from None
 
 
 @contextmanager

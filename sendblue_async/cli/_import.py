@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
+import asyncio
 import signal
-import sys
-from collections.abc import Sequence
 from contextlib import ExitStack
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from attrs import asdict
@@ -25,40 +23,31 @@ from ._app import (
     parse_path,
     parse_seconds,
 )
+from ._errors import exit_to_try_later
 from ._help import format_examples
 from ._import_arguments import (
     Delimiter,
     NoHeader,
     Sheet,
-    add_resume,
     announce_input,
     parse_columns,
     parse_rate,
 )
+from ._import_report import print_dry_run, print_result
 from ._interruption import Interruption
 from ._mapping import doubt_error, settle_doubts, show_mapping
-from ._output import format_count, format_duration, print_json, print_note, print_stderr
-from ._plan import print_plan
+from ._output import print_stderr
 from ._progress import show_progress
 from ._report_file import check_report, write_report
 
 if TYPE_CHECKING:
-    from ..batch import DryRun, ImportJob
+    from ..batch import ImportJob
+    from ..client import SendblueClient
 
 _DEFAULTS = SendOptions()
-# How many line numbers are shown beside the count of one outcome.
-_MAX_LINES_SHOWN = 10
+# Seconds that calls in flight have to end after a signal. "docker stop" kills after ten.
+_GRACE = 5.0
 _STANDARD_INPUT = "-"
-_OUTCOMES = (
-    "created",
-    "stored",
-    "unchanged",
-    "existing",
-    "rejected",
-    "unknown",
-    "skipped",
-    "remaining",
-)
 
 
 class OnDuplicate(str, Enum):
@@ -192,6 +181,15 @@ async def import_(
             "of standard input.",
         ),
     ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            "--results",
+            metavar="FILE",
+            parser=parse_path,
+            help="Also write a line for each row: CSV, or JSON Lines if it ends in .jsonl.",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume an import that was interrupted.")
     ] = False,
@@ -244,25 +242,29 @@ async def import_(
             field="resume",
         )
     source = str(file) if str(file) == _STANDARD_INPUT else file
+
+    def make_job(client: SendblueClient, **others: Any) -> ImportJob:
+        return client.import_job(
+            source,
+            import_options,
+            send_options,
+            journal=journal,
+            rejected=rejected,
+            results=results,
+            **others,
+        )
+
     if dry_run:
         async with open_client(sandbox, shows_progress=True) as client:
-            job = client.import_job(source, import_options, send_options)
+            job = make_job(client)
             announce_input(job, keeps=False)
             check_report(report_path, job)
             await _run_dry(job, report_path, discovers_rate=rate is None, yes=yes)
         return
     async with open_client(sandbox, shows_progress=True) as client:
-        with ExitStack() as shown:
+        with exit_to_try_later(), ExitStack() as shown:
             progress = shown.enter_context(show_progress())
-            job = client.import_job(
-                source,
-                import_options,
-                send_options,
-                journal=journal,
-                rejected=rejected,
-                resume=resume,
-                progress=progress,
-            )
+            job = make_job(client, resume=resume, progress=progress)
             if sandbox:
                 job.rehearse()
             announce_input(job, keeps=not sandbox)
@@ -281,17 +283,25 @@ async def import_(
                     else "send the signal again"
                 )
                 print_stderr(f"Finishing what is in flight; {again} to stop at once.")
+                asyncio.get_running_loop().call_later(_GRACE, running.cancel)
 
-            interruption = Interruption(stop)
-            written = False
-            try:
+            async def show_and_run() -> ImportReport:
                 mapping = await job.inspect()
                 show_mapping(mapping, job.source_name)
                 # What was settled when the import began stays so when it is resumed.
                 is_settled = yes or (resume and job.journal_path and job.journal_path.exists())
                 if mapping.doubts and not is_settled and not interruption.has_come():
                     settle_doubts(mapping)
-                report = await job.run()
+                return await job.run()
+
+            interruption = Interruption(stop)
+            running = asyncio.create_task(show_and_run())
+            written = False
+            try:
+                report = await running
+            except asyncio.CancelledError:
+                if not interruption.has_come():
+                    raise
             finally:
                 shown.close()
                 if job.report is not None:
@@ -301,7 +311,7 @@ async def import_(
                             "was stored is not sent again. To send all of it, delete "
                             f"{job.journal_path}."
                         )
-                    written = _print_result(job.report, report_path)
+                    written = print_result(job.report, report_path)
     interruption.exit_if_interrupted()
     if not written or report.rejected or report.unknown or report.remaining:
         raise typer.Exit(1)
@@ -317,84 +327,10 @@ async def _run_dry(
     if result is None:
         print_stderr("The file was not checked to its end.")
     else:
-        _print_dry_run(result, discovers_rate=discovers_rate)
+        print_dry_run(result, discovers_rate=discovers_rate)
         written = report_path is None or write_report(report_path, asdict(result), like=job.path)
     interruption.exit_if_interrupted()
     if result is not None and result.mapping.doubts and not yes:
         raise doubt_error(result.mapping)
     if not written or (result is not None and result.codes):
         raise typer.Exit(1)
-
-
-def _print_result(report: ImportReport, path: Path | None) -> bool:
-    """Print the report and how to resume; return whether the report file, if any, was written."""
-    if report.entries or report.finished:
-        _print_report(report)
-    else:
-        print_stderr("The file was not checked to its end; nothing was sent.")
-    if not report.finished and report.journal is not None:
-        print_stderr(f"To resume: sendblue-async {shlex.join(add_resume(sys.argv[1:]))}")
-    return path is None or write_report(path, report.to_dict(), like=report.path)
-
-
-def _print_report(report: ImportReport) -> None:
-    counts = report.to_dict()
-    print_note(format_count(report.entries, "entry"))
-    for name in _OUTCOMES:
-        if counts[name]:
-            print_note(f"{counts[name]:>8} {name}{_format_lines(report, name)}")
-    for code, count in sorted(report.codes.items()):
-        print_note(f"         {count} {code}")
-    if report.limit is not None:
-        print_note(f"The server refused requests at {report.limit:.0f} a second.")
-    if report.rejected_path is not None:
-        print_note(f"Rejected rows are in {report.rejected_path}.")
-    _print_sheets(report)
-
-
-def _format_lines(report: ImportReport, outcome: str) -> str:
-    """List the line numbers, or the first few of many; the report has more."""
-    lines = report.lines.get(outcome, ())
-    return format_lines(lines, len(lines), report.unit) if lines else ""
-
-
-def format_lines(lines: Sequence[int], count: int, unit: str) -> str:
-    """Format the first line numbers of so many: ``, lines 2, 3 and more``."""
-    shown = ", ".join(map(str, lines[:_MAX_LINES_SHOWN]))
-    more = " and more" if count > _MAX_LINES_SHOWN else ""
-    return f", {unit}{'' if count == 1 else 's'} {shown}{more}"
-
-
-def _print_sheets(result: ImportReport | DryRun) -> None:
-    """Say what is in the workbook beside the rows that are seen in its sheet."""
-    if result.hidden_rows:
-        print_note(f"Hidden rows, which are imported too: {result.hidden_rows}.")
-    if result.other_sheets:
-        print_note(
-            f"Sheets that are not read: {', '.join(map(repr, result.other_sheets))}. "
-            "Name one with --sheet."
-        )
-
-
-def _print_dry_run(result: DryRun, *, discovers_rate: bool) -> None:
-    origin = f"from the sheet {result.sheet!r}" if result.sheet else f"as {result.encoding}"
-    print_note(f"{format_count(result.entries, 'entry')}, read {origin}")
-    print_note(f"{format_count(result.contacts, 'contact', 8)} would be sent")
-    print_note(f"{format_count(result.requests, 'request', 8)}, if nothing goes wrong")
-    if result.unchanged:
-        print_note(f"{result.unchanged:>8} unchanged")
-    if result.skipped:
-        print_note(f"{result.skipped:>8} skipped: a later row has the same number")
-    for code, count in sorted(result.codes.items()):
-        found = format_lines(result.lines[code], count, result.unit)
-        print_note(f"{count:>8} rejected: {code}{found}")
-    _print_sheets(result)
-    rate = result.requests_per_second
-    if rate and result.requests:
-        takes = f"At {rate:g} a second that takes {format_duration(result.requests / rate)}."
-        if discovers_rate:
-            takes += " The import starts at that rate and speeds up until the server refuses."
-        print_note(takes)
-    print_plan(result)
-    for sample in () if result.changes else result.samples:
-        print_json({**sample, "number": f"…{sample['number'][-4:]}"})

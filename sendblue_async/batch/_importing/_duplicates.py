@@ -8,7 +8,7 @@ from typing import Literal
 from ...models import ContactCreate
 from .._mapping._contact_reader import Entry, merge_documents
 from ._journal import Journal
-from ._journal_schema import MERGED
+from ._journal_schema import DUPLICATE, MERGED
 
 OnDuplicate = Literal["merge", "last"]
 
@@ -40,7 +40,7 @@ class Duplicates:
         return merge_documents([*map(json.loads, earlier), contact.to_dict()])
 
     def explain_skip(self, contact: ContactCreate) -> tuple[str, str]:
-        """Return why an entry is not sent: the code, and the index of the one it went into."""
+        """Return why an entry is not sent: the code, and the index of the one that is."""
         found = self._journal.find_repeats(contact.number)
         assert found is not None
-        return (MERGED, str(found[1])) if self._merges else ("duplicate", "")
+        return MERGED if self._merges else DUPLICATE, str(found[1])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from functools import partial
@@ -13,30 +12,35 @@ from pathlib import Path
 from types import TracebackType
 
 from ..._event_loop import require_asyncio
-from ..._rate_limits import AdaptiveRateLimiter
 from ..._settling import READ_LAG
-from ...exceptions import ConfigurationError, JournalError, ValidationError
+from ...exceptions import ConfigurationError, JournalError
 from .._account import StoredContacts
 from .._mapping._contact_reader import ContactReader, Entry
 from .._rows import CallersSource, Source
 from .._sending._circuit_breaker import Stopped
 from .._sending._options import SendOptions
 from .._sending._worker_pool import WorkerPool
-from .._sources._file import Reading
+from .._sources._file import Reading, make_path
 from .._sources._source import make_source
 from ._changes import Changes, FetchPage, list_account
 from ._check import DryRun, check, dry_run
 from ._duplicates import Duplicates
+from ._ending import RowFiles, make_report
 from ._in_thread import run_in_thread
 from ._job_source import JobSource
 from ._journal import Journal
-from ._journal_schema import IN_PROGRESS
 from ._options import ImportOptions
-from ._paths import folder_beside, import_files, journal_path_of, rejected_path_of
+from ._paths import (
+    check_own_file,
+    check_writable,
+    folder_beside,
+    import_files,
+    journal_path_of,
+    rejected_path_of,
+)
 from ._preview import ImportMapping, doubt_error
 from ._progress import ProgressTicker
 from ._queue import JournaledQueue
-from ._rejected import write_more_rejected
 from ._report import ImportProgress, ImportReport, report_nothing
 from ._spool import Spool
 
@@ -44,10 +48,6 @@ if sys.version_info >= (3, 11):
     from typing import Self
 else:
     from typing_extensions import Self
-
-# The outcomes whose line numbers the report lists, and how many lines of each at most.
-_LISTED = ("existing", "unknown")
-_MAX_LINES = 1_000
 
 
 class ImportJob:
@@ -75,6 +75,7 @@ class ImportJob:
         account: Callable[[], str],
         journal: str | os.PathLike[str] | None,
         rejected: str | os.PathLike[str] | None,
+        results: str | os.PathLike[str] | None,
         resume: bool,
         progress: Callable[[ImportProgress], object] | None,
     ) -> None:
@@ -89,7 +90,15 @@ class ImportJob:
         self._is_rejected_named = rejected is not None
         self.journal_path = journal_path_of(self.path, journal)
         self.rejected_path = rejected_path_of(self.path, rejected)
-        self.files = import_files(self.path, self.journal_path, self.rejected_path)
+        self._results_path = None if results is None else make_path(results, "results")
+        self.files = import_files(
+            self.path, self.journal_path, self.rejected_path, self._results_path
+        )
+        named = {"journal": journal, "rejected": rejected, "results": results}
+        for name, given in named.items():
+            if given is not None:
+                check_own_file(name, Path(given), self.files)
+        self._is_told_to_stop = False
         if resume and self.journal_path is None:
             raise ConfigurationError(
                 f"There is nothing to resume {self._source.name} by. Name the journal that was "
@@ -121,6 +130,7 @@ class ImportJob:
 
         It may be called at any time, and on any thread.
         """
+        self._is_told_to_stop = True
         loop = self._loop  # which the end of the run takes away meanwhile
         if loop is None:
             self._workers.stop()
@@ -242,6 +252,8 @@ class ImportJob:
 
     async def _run(self) -> ImportReport:
         account = self._account()
+        if self._results_path is not None:
+            check_writable(self._results_path)
         in_thread = partial(run_in_thread, stop=self._workers.stop)
         async with self._ticker.running():
             is_loaded = await self._source.load()
@@ -281,9 +293,9 @@ class ImportJob:
                     changes = await self._find_changes(stack)
                     await self._send(reader, entries(), journal, changes)
             except BaseException:
-                self.report, _ = await in_thread(self._make_report, reader, journal)
+                self.report, _ = await self._report_in_thread(reader, journal)
                 raise
-            report, trouble = await in_thread(self._make_report, reader, journal)
+            report, trouble = await self._report_in_thread(reader, journal)
             self.report = report
             if trouble is not None:
                 raise trouble
@@ -350,50 +362,35 @@ class ImportJob:
             seconds=now - self._run_started,
         )
 
+    async def _report_in_thread(
+        self, reader: ContactReader, journal: Journal
+    ) -> tuple[ImportReport, JournalError | None]:
+        def stop() -> None:
+            self._is_told_to_stop = True
+
+        return await run_in_thread(self._make_report, reader, journal, stop=stop)
+
     def _make_report(
         self, reader: ContactReader, journal: Journal
     ) -> tuple[ImportReport, JournalError | None]:
-        """Write the rejected rows and make the report; return both it and why that failed."""
-        trouble = None
-        counts = journal.counts()
-        counts.pop(IN_PROGRESS, None)
-        codes = Counter(one.code for one in journal.rejected() if one.outcome == "rejected")
-        rejected_path = self.rejected_path if codes else None
-        try:
-            if rejected_path is not None:
-                write_more_rejected(rejected_path, reader.table, journal, codes.total())
-        except (OSError, ValidationError) as error:
-            way = "; resume to have them written" if self.journal_path else ""
-            trouble = JournalError(
-                f"The rejected rows could not be written to {rejected_path} ({error}). "
-                f"All else is done{way}."
-            )
-            trouble.__cause__ = error
-            rejected_path = None
-        remaining = journal.entries - sum(counts.values())
-        limiter = self._workers.rate_limiter
-        report = ImportReport(
-            path=self.path,
-            source=self._source.name,
-            finished=journal.checked and remaining == 0,
-            was_finished=journal.was_finished,
-            entries=journal.entries,
-            **counts,
-            remaining=remaining,
-            codes=dict(codes),
-            lines={name: journal.lines(name, _MAX_LINES) for name in _LISTED},
-            unit=reader.table.unit,
-            requests_per_second=limiter.rate,
-            limit=limiter.limit if isinstance(limiter, AdaptiveRateLimiter) else None,
-            throttled=limiter.throttled,
-            seconds=self._workers.clock.monotonic() - self._run_started,
-            encoding=reader.table.encoding,
-            delimiter=reader.table.delimiter,
-            sheet=reader.table.sheet,
-            other_sheets=reader.table.other_sheets,
-            hidden_rows=reader.table.hidden_rows,
-            unused_columns=reader.columns.unused,
-            journal=self.journal_path,
-            rejected_path=rejected_path,
+        """Write the rejected rows and the results; return the report, and why that failed."""
+        written = RowFiles(
+            reader,
+            journal,
+            rejected=self.rejected_path,
+            results=self._results_path,
+            stopped=lambda: self._is_told_to_stop,
+            can_resume=self.journal_path is not None,
         )
-        return report, trouble
+        written.write()
+        report = make_report(
+            reader,
+            journal,
+            written,
+            source=self._source.name,
+            path=self.path,
+            journal_path=self.journal_path,
+            limiter=self._workers.rate_limiter,
+            seconds=self._workers.clock.monotonic() - self._run_started,
+        )
+        return report, written.trouble

@@ -1,8 +1,9 @@
 """What an import began and what became of it, in a file that outlives the process.
 
-The file is a SQLite database in WAL mode. It holds no name and no number: for each number that
-comes more than once it has a hash, whose key is in the same file. The numbers cannot be read, but
-they can be guessed by trial, so only the file's owner may read it.
+The file is a SQLite database in WAL mode. It holds no name and no number, but the identifiers that
+Sendblue has for contacts, and for each number that comes more than once a hash, whose key is in the
+same file. The numbers cannot be read, but they can be guessed by trial, so only the file's owner
+may read it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..._clock import SYSTEM_CLOCK, Clock
 from ..._files import flush_folder, name_beside
@@ -20,7 +21,7 @@ from .._results import EntryOutcome
 from ._earlier_run import EarlierRun
 from ._journal_errors import explain_errors
 from ._journal_file import JournalFile
-from ._journal_schema import IN_PROGRESS, MERGED, SCHEMA, STATE_NUMBERS, STATES
+from ._journal_schema import DUPLICATE, IN_PROGRESS, MERGED, SCHEMA, STATE_NUMBERS, STATES
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -33,6 +34,19 @@ _REJECTED = f"""
     WHERE one.entry > ? AND whole.outcome = {STATE_NUMBERS["rejected"]}
     ORDER BY one.entry LIMIT ?
 """
+_RESULTS = f"""
+    SELECT one.entry, one.outcome, one.line, coalesce(one.code, ''), coalesce(one.reason, ''),
+        coalesce(whole.contact_id, ''), whole.line
+    FROM state AS one LEFT JOIN state AS whole
+        ON whole.entry = CASE WHEN one.code IN ('{MERGED}', '{DUPLICATE}')
+        THEN CAST(one.reason AS INTEGER) ELSE one.entry END
+    WHERE one.entry > ? AND one.outcome != {STATE_NUMBERS[IN_PROGRESS]}
+    ORDER BY one.entry LIMIT ?
+"""
+_INSTEAD = {
+    MERGED: "It went into {}, which is the last one with its number.",
+    DUPLICATE: "Only {} counts, which is the last one with its number.",
+}
 _NOT_STORED = ("rejected", "skipped", "unchanged")
 # How many entries have ended, and how many may have been stored. A rejected one was not, whoever
 # rejected it.
@@ -182,7 +196,7 @@ class Journal(JournalFile):
             withdrawn: Entries that were begun and not sent after all.
         """
         rows: list[tuple[int | str | None, ...]] = [
-            (index, STATE_NUMBERS[IN_PROGRESS], None, None, None) for index in intents
+            (index, STATE_NUMBERS[IN_PROGRESS], None, None, None, None) for index in intents
         ]
         rows += [
             (
@@ -191,11 +205,12 @@ class Journal(JournalFile):
                 one.line,
                 one.code or None,
                 one.reason.replace("\0", "") or None,
+                one.contact_id or None,
             )
             for one in outcomes
         ]
         with self._transaction():
-            self._execute_many("REPLACE INTO state VALUES (?, ?, ?, ?, ?)", rows)
+            self._execute_many("REPLACE INTO state VALUES (?, ?, ?, ?, ?, ?)", rows)
             self._execute_many(
                 "DELETE FROM state WHERE entry = ?", [(index,) for index in withdrawn]
             )
@@ -234,11 +249,25 @@ class Journal(JournalFile):
 
         The latter, which are skipped, have its code and reason.
         """
+        for entry, number, *rest in self._pages(_REJECTED):
+            yield EntryOutcome(entry, STATES[number], *rest)
+
+    def results(self) -> Iterator[EntryOutcome]:
+        """Iterate over all entries that have an outcome, in their order.
+
+        One that went into another one, or gave way to it, has that one's ``contact_id``, and a
+        sentence as its reason.
+        """
+        for entry, number, line, code, reason, contact_id, other in self._pages(_RESULTS):
+            if code in _INSTEAD:
+                reason = _INSTEAD[code].format(f"line {other}" if other else "the line")
+            yield EntryOutcome(entry, STATES[number], line, code, reason, contact_id)
+
+    def _pages(self, query: str) -> Iterator[Any]:
+        """Query page by page, so that a reader that stops or is slow holds nothing up."""
         last = -1
-        # Page by page, so that a reader that stops or is slow holds nothing up.
-        while rows := self._rows(_REJECTED, (last, _PAGE)):
-            for entry, number, *rest in rows:
-                yield EntryOutcome(entry, STATES[number], *rest)
+        while rows := self._rows(query, (last, _PAGE)):
+            yield from rows
             last = rows[-1][0]
 
     def _create(self, fingerprint: str, settings: Mapping[str, str]) -> None:

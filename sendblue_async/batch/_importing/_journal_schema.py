@@ -8,6 +8,9 @@ IN_PROGRESS = "in progress"
 MERGED = "merged"
 """The code of an entry that was merged into another one, whose index is its reason."""
 
+DUPLICATE = "duplicate"
+"""The code of an entry that gives way to another one, whose index is its reason."""
+
 STATES = (
     IN_PROGRESS,
     "created",
@@ -37,6 +40,7 @@ SCHEMA = f"""
         outcome INTEGER NOT NULL CHECK (outcome BETWEEN 0 AND {len(STATES) - 1}),
         line INTEGER,
         code TEXT,
-        reason TEXT
+        reason TEXT,
+        contact_id TEXT
     );
 """

@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from ..._files import check_replaceable, is_same_file, is_stream
+from ...exceptions import ConfigurationError
 from .._sources._file import make_path
 
 
@@ -24,11 +26,53 @@ def rejected_path_of(file: Path | None, given: str | os.PathLike[str] | None = N
 
 
 def import_files(
-    file: Path | None, journal: Path | None, rejected: Path | None
+    file: Path | None, journal: Path | None, rejected: Path | None, results: Path | None
 ) -> tuple[Path, ...]:
     """The file, and all that an import of it may write."""
     logs = [f"{journal}{suffix}" for suffix in ("-wal", "-shm", "-journal") if journal]
-    return tuple(path for path in (file, journal, *map(Path, logs), rejected) if path)
+    files = (file, journal, *map(Path, logs), rejected, results)
+    return tuple(path for path in files if path)
+
+
+def check_own_file(name: str, path: Path, files: tuple[Path, ...]) -> None:
+    """Check that a file that was named is none of the others, and no pipe or device.
+
+    Args:
+        name: The argument that named it.
+        path: The file.
+        files: All files of the import.
+
+    Raises:
+        ConfigurationError: If it is.
+    """
+    others = list(files)
+    others.remove(path)
+    try:
+        if is_stream(path):
+            raise ConfigurationError(f"{name} must be a file, and {path} is none.")
+        for other in others:
+            if is_same_file(path, other):
+                use = "the file to import" if other == files[0] else "used for another one"
+                raise ConfigurationError(f"{name} must be a file of its own, and {path} is {use}.")
+    except OSError as error:
+        raise ConfigurationError(
+            f"{name} must be a file that can be written, and {path} is none: {error.strerror}."
+        ) from error
+
+
+def check_writable(results: Path) -> None:
+    """Check that the results can be written before there are any.
+
+    Raises:
+        ConfigurationError: If they cannot.
+    """
+    try:
+        check_replaceable(results)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The results cannot be written to {results}: {error.strerror}. Name a file in a "
+            "folder that exists and can be written to."
+        ) from error
 
 
 def folder_beside(*paths: Path | None) -> Path:

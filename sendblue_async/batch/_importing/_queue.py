@@ -98,7 +98,8 @@ class JournaledQueue:
             return
         error = result.error
         if error is None:
-            self._end(result.row, result.outcome)
+            contact_id = result.response.contact.contact_id if result.response else None
+            self._end(result.row, result.outcome, contact_id=contact_id or "")
         else:
             assert result.contact is not None
             code = f"http_{error.status}" if error.status else "no_answer"
@@ -166,9 +167,13 @@ class JournaledQueue:
                 skipped = 0
                 yield Job(entry, contact, maybe_applied=state is not None)
 
-    def _end(self, entry: Entry, outcome: str, code: str = "", reason: str = "") -> None:
+    def _end(
+        self, entry: Entry, outcome: str, code: str = "", reason: str = "", contact_id: str = ""
+    ) -> None:
         self.counts[outcome] += 1
-        self._outcomes.append(EntryOutcome(entry.index, outcome, entry.line, code, reason))
+        self._outcomes.append(
+            EntryOutcome(entry.index, outcome, entry.line, code, reason, contact_id)
+        )
 
     @contextmanager
     def _explain_change(self) -> Iterator[None]:

@@ -87,6 +87,7 @@ class ImportReport:
         journal: The journal, or ``None`` if there was none to keep.
         rejected_path: The file of rejected rows, or ``None`` if there are none, or none was named
             for a source that is no file.
+        results_path: The file with a line for each row, or ``None`` if it was not written.
     """
 
     path: Path | None
@@ -117,6 +118,7 @@ class ImportReport:
     unused_columns: tuple[str, ...]
     journal: Path | None
     rejected_path: Path | None
+    results_path: Path | None = None
 
     @property
     def refused(self) -> int:
