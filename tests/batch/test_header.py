@@ -151,3 +151,31 @@ def test_a_single_apostrophe_is_a_part_of_a_name(read: Read) -> None:
     """So is a quote in a cell that was quoted as it should be."""
     text = 'Phone,First Name\n2015550101,\'t Hart\n2015550102,"""Ada"""\n'
     assert stored(read(text)) == [("+12015550101", "'t Hart"), ("+12015550102", '"Ada"')]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("BEGIN:VCARD\nN:King;Ada\nTEL:+12015550101\nEND:VCARD\n", "vCard"),
+        ("dn: cn=Ada,o=x\nmobile: +12015550101\n", "LDIF"),
+        ("version: 1\n\ndn: cn=Ada\n", "LDIF"),
+        ("BEGIN:VCALENDAR\n", "a calendar"),
+        ("INSERT INTO people VALUES (1);\n", "SQL"),
+        ("{\\rtf1 Phone}\n", "RTF"),
+        ("<contacts>\n<c/>\n", "HTML or XML"),
+        ("<div><table>\n", "HTML or XML"),
+        ("<html><table><tr><td>Phone</td></tr></table>", "HTML or XML"),
+    ],
+)
+def test_another_format_is_called_what_it_is(read: Read, text: str, what: str) -> None:
+    """The error goes by what is in the file, and not by the end of its name."""
+    with pytest.raises(ValidationError, match=f" is {what}, whatever its name says"):
+        read(text)
+
+
+def test_blank_values_of_variables_delete_nothing(read: Read) -> None:
+    """A blank value in JSON is as a blank cell."""
+    reader = read('number,custom_variables\n2015550101,"{""plan"": """"}"\n', update_if_exists=True)
+    [entry] = reader.entries()
+    assert entry.contact is not None
+    assert entry.contact.to_dict() == {"number": "+12015550101", "update_if_exists": True}

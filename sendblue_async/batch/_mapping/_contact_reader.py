@@ -185,6 +185,7 @@ class ContactReader:
             _parse_variables(given["custom_variables"]) if "custom_variables" in given else {}
         )
         variables.update(labelled)
+        fields.pop("custom_variables", None)
         if variables:
             fields["custom_variables"] = variables
         if self.columns.exact is not None and (cell := row.cells[self.columns.exact].strip()):
@@ -290,7 +291,7 @@ def _parse_variables(cell: str) -> dict[str, Any]:
     return {
         label: json.dumps(value) if isinstance(value, (bool, int, float)) else value
         for label, value in variables.items()
-        if value is not None
+        if value is not None and value != ""
     }
 
 

@@ -13,7 +13,7 @@ from ._dialect import DELIMITERS, Dialect, check_delimiter
 from ._encoding import detect_text
 from ._file import SourceFile
 from ._format import Content, Format, ReadOptions
-from ._header import ROWS_OF_START, check_header, find_header, no_header_error
+from ._header import ROWS_OF_START, check_header, find_header, holds_number, no_header_error
 from ._row import REPLACEMENT, UNDECODABLE, Problem, Row, make_row
 
 LINES_OF_A_ROW = 1_000
@@ -32,8 +32,17 @@ _SINGLY_QUOTED = re.compile(r"\s*'.*'\s*", re.DOTALL)
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 # Not by the first sign alone: a header may begin with "[Name]".
 _JSON = re.compile(r'\s*[{\[]\s*(?:["{\[]|$)')
+_OTHERS = {
+    "vCard": re.compile(r"\s*BEGIN[ \t]*:[ \t]*VCARD\s*$", re.IGNORECASE),
+    "a calendar": re.compile(r"\s*BEGIN:VCALENDAR", re.IGNORECASE),
+    "LDIF": re.compile(r"(?:dn::? \S|version: \d+\s*$)"),
+    "SQL": re.compile(r"\s*(?:INSERT INTO|CREATE TABLE|-- MySQL dump)\s", re.IGNORECASE),
+    "RTF": re.compile(r"\{\\rtf"),
+}
 # What some programs write and call .xls.
-_MARKUP = re.compile(r"\s*<(?:!|\?xml|html|head|meta|body|style|table)", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"\s*<(?:!|\?xml|html|head|meta|body|style|table|[a-z][\w:.-]*>\s*(?:<|$))", re.IGNORECASE
+)
 _TOO_MANY_CELLS = Problem("too_many_cells", "The row has more cells than the table has columns.")
 
 
@@ -96,9 +105,10 @@ def read_header(
         if rows
     }
 
-    def merit(candidate: str) -> tuple[int, int]:
+    def merit(candidate: str) -> tuple[int, bool, int]:
         cells = headers[candidate].cells
-        return sum(map(is_known, cells)), len(_trim(cells))
+        is_contact = any(map(holds_number, cells))
+        return sum(map(is_known, cells)), not is_contact, len(_trim(cells))
 
     usable = [each for each, row in headers.items() if not row.problem]
     best = max(usable, key=merit, default=candidates[0])
@@ -202,6 +212,13 @@ def _read_start(lines: Iterable[str]) -> list[str]:
 def _refuse_others(name: str, lines: Iterable[str]) -> None:
     """Refuse text of formats that would make nonsense as CSV."""
     first = next((line for line in lines if line.strip()), "")
+    for what, pattern in _OTHERS.items():
+        if pattern.match(first):
+            raise ValidationError(
+                f"{name} is {what}, whatever its name says. Export the contacts as CSV, JSON Lines "
+                "or vCard, with the name that goes with it.",
+                field="path",
+            )
     if _MARKUP.match(first):
         raise ValidationError(
             f"{name} is HTML or XML, whatever its name says. Open it in a spreadsheet program and "
