@@ -15,6 +15,7 @@ from attrs import asdict
 from ..batch import ImportReport, SendOptions
 from ..exceptions import ValidationError
 from ._app import (
+    AsJson,
     InSandbox,
     app,
     command,
@@ -36,7 +37,7 @@ from ._import_arguments import (
 from ._import_report import print_dry_run, print_result
 from ._interruption import Interruption
 from ._mapping import doubt_error, settle_doubts, show_mapping
-from ._output import print_stderr
+from ._output import print_json, print_stderr
 from ._progress import show_progress
 from ._report_file import check_report, write_report
 
@@ -205,6 +206,7 @@ async def import_(
             help="Also write the results to this file, as JSON.",
         ),
     ] = None,
+    as_json: AsJson = False,
     sandbox: InSandbox = False,
 ) -> None:
     """Import contacts from a file.
@@ -259,10 +261,10 @@ async def import_(
             job = make_job(client)
             announce_input(job, keeps=False)
             check_report(report_path, job)
-            await _run_dry(job, report_path, discovers_rate=rate is None, yes=yes)
+            await _run_dry(job, report_path, discovers_rate=rate is None, yes=yes, as_json=as_json)
         return
     async with open_client(sandbox, shows_progress=True) as client:
-        with exit_to_try_later(), ExitStack() as shown:
+        with exit_to_try_later(as_json=as_json), ExitStack() as shown:
             progress = shown.enter_context(show_progress())
             job = make_job(client, resume=resume, progress=progress)
             if sandbox:
@@ -311,14 +313,14 @@ async def import_(
                             "was stored is not sent again. To send all of it, delete "
                             f"{job.journal_path}."
                         )
-                    written = print_result(job.report, report_path)
+                    written = print_result(job.report, report_path, as_json=as_json)
     interruption.exit_if_interrupted()
     if not written or report.rejected or report.unknown or report.remaining:
         raise typer.Exit(1)
 
 
 async def _run_dry(
-    job: ImportJob, report_path: Path | None, *, discovers_rate: bool, yes: bool
+    job: ImportJob, report_path: Path | None, *, discovers_rate: bool, yes: bool, as_json: bool
 ) -> None:
     interruption = Interruption(job.stop)
     show_mapping(await job.inspect(), job.source_name)
@@ -327,7 +329,10 @@ async def _run_dry(
     if result is None:
         print_stderr("The file was not checked to its end.")
     else:
-        print_dry_run(result, discovers_rate=discovers_rate)
+        if as_json:
+            print_json(asdict(result))
+        else:
+            print_dry_run(result, discovers_rate=discovers_rate)
         written = report_path is None or write_report(report_path, asdict(result), like=job.path)
     interruption.exit_if_interrupted()
     if result is not None and result.mapping.doubts and not yes:

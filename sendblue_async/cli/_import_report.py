@@ -31,9 +31,11 @@ _OUTCOMES = (
 )
 
 
-def print_result(report: ImportReport, path: Path | None) -> bool:
+def print_result(report: ImportReport, path: Path | None, *, as_json: bool) -> bool:
     """Print the report and how to resume; return whether the report file, if any, was written."""
-    if report.entries or report.finished:
+    if as_json:
+        print_json(report.to_dict())
+    elif report.entries or report.finished:
         _print_report(report)
     else:
         print_stderr("The file was not checked to its end; nothing was sent.")

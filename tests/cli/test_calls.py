@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import socket
@@ -120,6 +121,26 @@ def test_json_after_two_dashes_is_no_option(home: dict[str, str], run_here: Run)
     done = run_here(home, "get", "--", "--json")
     assert (done.code, done.out) == (2, "")
     assert "'--json'" in done.err
+
+
+def test_an_import_prints_its_report_as_a_document(
+    home: dict[str, str], sandbox: Sandbox, run_here: Run
+) -> None:
+    """And a dry run what it would do; what is for people is on standard error."""
+    path = Path(home["HOME"], "people.csv")
+    path.write_text(f"number\n{NUMBER}\nnobody\n")
+    environment = home | account(sandbox)
+    done = run_here(environment, "import", "people.csv", "--dry-run", "--json")
+    assert done.code == 1
+    assert one_document(done.out)["contacts"] == 1
+    done = run_here(environment, "import", "people.csv", "--json", "--report", "report.json")
+    assert done.code == 1
+    document = one_document(done.out)
+    assert document == json.loads(path.with_name("report.json").read_text())
+    assert (document["created"], document["rejected"], document["finished"]) == (1, 1, True)
+    done = run_here(environment, "import", "nothing.csv", "--json")
+    assert done.code == 2
+    assert "nothing.csv" in one_document(done.out)["error"]["message"]
 
 
 def test_python_runs_the_program(home: dict[str, str]) -> None:
