@@ -242,6 +242,17 @@ async def test_a_killed_import_resumes(
     assert sorted(sent["number"] for sent in writes(server)) == [number(n) for n in (1, 2, 3, 4)]
 
 
+async def test_results_tell_who_is_unchanged(
+    server: Sandbox, client: SendblueClient, tmp_path: Path
+) -> None:
+    """With the identifier that the list of the account has shown."""
+    await store(client, server, ADA)
+    path, results = written(tmp_path, ROW), tmp_path / "results.csv"
+    await client.import_contacts(path, results=results, **ONLY_CHANGES)
+    contact_id = server.contacts[number(1)]["contact_id"]
+    assert f"2,unchanged,{number(1)},{contact_id}," in results.read_text(encoding="utf-8")
+
+
 async def test_the_journal_knows_what_was_asked_for(
     server: Sandbox, client: SendblueClient, tmp_path: Path
 ) -> None:

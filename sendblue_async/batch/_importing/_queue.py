@@ -160,8 +160,9 @@ class JournaledQueue:
                 self._end(entry, "skipped", *self._duplicates.explain_skip(entry.contact))
                 continue
             # What may have been sent before is sent again: reads may not show yet what it did.
-            if state is None and self._changes and self._changes.find_unchanged(contact):
-                self._end(entry, "unchanged")
+            stored = self._changes.find_unchanged(contact) if self._changes and not state else None
+            if stored is not None:
+                self._end(entry, "unchanged", contact_id=stored.get("contact_id") or "")
             else:
                 self.counts["unknown"] -= state == "unknown"
                 skipped = 0
