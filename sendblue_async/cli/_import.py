@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -257,11 +257,13 @@ async def import_(
         )
 
     if dry_run:
-        async with open_client(sandbox, shows_progress=True) as client:
-            job = make_job(client)
+        async with open_client(sandbox, shows_progress=True) as client, AsyncExitStack() as stack:
+            job = make_job(client, progress=stack.enter_context(show_progress()))
             announce_input(job, keeps=False)
             check_report(report_path, job)
-            await _run_dry(job, report_path, discovers_rate=rate is None, yes=yes, as_json=as_json)
+            await _run_dry(
+                job, report_path, stack, discovers_rate=rate is None, yes=yes, as_json=as_json
+            )
         return
     async with open_client(sandbox, shows_progress=True) as client:
         with exit_to_try_later(as_json=as_json), ExitStack() as shown:
@@ -320,11 +322,18 @@ async def import_(
 
 
 async def _run_dry(
-    job: ImportJob, report_path: Path | None, *, discovers_rate: bool, yes: bool, as_json: bool
+    job: ImportJob,
+    report_path: Path | None,
+    shown: AsyncExitStack,
+    *,
+    discovers_rate: bool,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     interruption = Interruption(job.stop)
     show_mapping(await job.inspect(), job.source_name)
     result = await job.dry_run()
+    await shown.aclose()
     written = True
     if result is None:
         print_stderr("The file was not checked to its end.")

@@ -35,7 +35,7 @@ TERMINALS: dict[str, tuple[int, dict[str, str]]] = {
 def written(home: dict[str, str], count: int) -> Path:
     """A file of so many contacts."""
     path = Path(home["HOME"], "people.csv")
-    path.write_text("number\n" + "".join(f"+1415555{1000 + i}\n" for i in range(count)))
+    path.write_text("number\n" + "".join(f"+{14155551000 + i}\n" for i in range(count)))
     return path
 
 
@@ -259,3 +259,13 @@ def test_an_outage_is_told_beside_the_bar(home: dict[str, str]) -> None:
     assert code != 0
     assert said.encode() in shown
     assert re.search(rb"waiting for the server, gives up in 0:0\d", shown)
+
+
+def test_a_dry_run_has_a_bar(home: dict[str, str]) -> None:
+    """A large file is checked in percent, which grow; a dry run needs no account."""
+    path = written(home, 60_000)
+    code, shown = shown_on_terminal(home, "import", str(path), "--dry-run")
+    percent = [int(each) for each in re.findall(rb"checking the file  (\d+) %", shown)]
+    assert code == 0, shown[-2000:]
+    assert percent
+    assert percent == sorted(percent)

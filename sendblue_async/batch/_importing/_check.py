@@ -100,6 +100,7 @@ def dry_run(
     send_options: SendOptions,
     stopped: Callable[[], bool],
     *,
+    checked: Callable[[list[Entry]], object],
     requests_per_second: float | None,
     changes: Changes | None = None,
 ) -> DryRun | None:
@@ -112,6 +113,7 @@ def dry_run(
         import_options: How it would be read.
         send_options: How its contacts would be sent.
         stopped: Called now and then; the dry run ends early when it returns true.
+        checked: Called with all entries, many at a time, as the file is read for the first time.
         requests_per_second: The rate limit at the beginning.
         changes: Knows what would change in the account, or ``None`` if every contact is sent.
 
@@ -126,7 +128,7 @@ def dry_run(
     planned: list[PlannedChange] = []
     contacts = in_bulk = skipped = unchanged = 0
     with Journal.open(None, fingerprint="", settings={}, resume=False) as journal:
-        check(reader, journal, stopped)
+        check(reader, journal, stopped, checked)
         if not journal.checked:
             return None
         duplicates = Duplicates(journal, import_options.on_duplicate)

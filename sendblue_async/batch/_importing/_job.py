@@ -204,6 +204,7 @@ class ImportJob:
             self._source.inspect_now,
             self._import_options,
             self._send_options,
+            checked=lambda entries: self._count_row(entries[-1].index + 1),
             # Not the one that is discovered while the account is listed.
             requests_per_second=self._workers.rate_limiter.rate,
         )
@@ -213,8 +214,10 @@ class ImportJob:
             await self._source.inspect()
         async with AsyncExitStack() as stack:
             changes = await self._find_changes(stack)
-            find_out = partial(find_out, changes=changes)
-            return await in_thread(find_out, lambda: self._workers.stopped)
+            find_out = partial(find_out, lambda: self._workers.stopped, changes=changes)
+            self._reading = Reading(passes=2)
+            await stack.enter_async_context(self._ticker.running())
+            return await in_thread(self._reading.watch, find_out)
 
     async def run(self) -> ImportReport:
         """Import the source, once.
@@ -304,10 +307,9 @@ class ImportJob:
     def _check(self, reader: ContactReader, journal: Journal, spool: Spool) -> None:
         def keep(entries: list[Entry]) -> None:
             spool.write(entries)
-            self._entries = entries[-1].index + 1
+            self._count_row(entries[-1].index + 1)
 
-        with self._reading.watched():
-            check(reader, journal, lambda: self._workers.stopped, keep)
+        self._reading.watch(check, reader, journal, lambda: self._workers.stopped, keep)
         reader.table.check_unchanged()
 
     async def _find_changes(self, stack: AsyncExitStack) -> Changes | None:

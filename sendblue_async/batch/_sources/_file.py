@@ -6,10 +6,10 @@ import contextlib
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...exceptions import ValidationError
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _COMPRESSED = {".gz", ".gzip"}
+
+T = TypeVar("T")
 
 BUFFER = 1 << 16
 """How many bytes are read at once."""
@@ -40,12 +42,11 @@ class Reading:
             return None
         return min(1.0, self._read / (self._size * self._passes))
 
-    @contextlib.contextmanager
-    def watched(self) -> Iterator[None]:
-        """Follow the files that this thread opens in the block."""
+    def watch(self, function: Callable[..., T], *args: Any) -> T:
+        """Call a function, and follow the files that it opens on this thread."""
         token = _reading.set(self)
         try:
-            yield
+            return function(*args)
         finally:
             _reading.reset(token)
 
