@@ -1,0 +1,130 @@
+"""One line in a crontab, night after night, whatever the export looks like."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shlex
+import signal
+from pathlib import Path
+
+import pytest
+
+from sendblue_async.sandbox import Faults, Sandbox
+
+from .program import account, run, started
+
+LINE = (
+    *("import", "crm.csv", "--update-if-exists", "--resume", "--rate", "2000/s"),
+    *("--concurrency", "4", "--results", "results.csv"),
+)
+
+
+def rows(first: int, last: int, name: str) -> list[str]:
+    """Rows of so many people with this first name."""
+    return [f"+1201555{n:04},{name}" for n in range(first, last)]
+
+
+A, GROWN = rows(0, 30, "Ada"), rows(0, 60, "Alan")
+SHRUNK, CHANGED = rows(10, 25, "Grace"), rows(0, 40, "Kurt")
+
+# What is exported each night, and the exit code of the line. "killed" and "told" are ended on the
+# way, by SIGKILL and SIGTERM, and the scheduler starts the same line again.
+NIGHTS = {
+    "grows and shrinks": [
+        (A, 0), (GROWN, 0), (SHRUNK, 0), (SHRUNK, 0), (A, 0), ([], 0), (GROWN, 0),
+    ],
+    "empty and cut short": [
+        (A, 0), (None, 2), (GROWN, 0), ("cut", 1), ([], 0), (A, 0), (A, 0),
+    ],
+    "killed": [
+        (A, 0), (GROWN, "killed"), (SHRUNK, 0), (CHANGED, "told"), (CHANGED, 0), (A, 0), (GROWN, 0),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sequence", NIGHTS)
+def test_every_night_the_account_is_what_the_file_says(
+    home: dict[str, str], sandbox: Sandbox, sequence: str
+) -> None:
+    """No night blocks the next one, and each row's line names the contact that the account has."""
+    path = Path(home["HOME"], "crm.csv")
+    environment = home | account(sandbox)
+    expected: dict[str, str] = {}
+    for export, code in NIGHTS[sequence]:
+        content = CHANGED if export == "cut" else export
+        text = "" if content is None else "\n".join(["Phone,First Name", *content]) + "\n"
+        # Cut in the middle of the last number.
+        path.write_text(text[:-10] if export == "cut" else text)
+        whole = content[:-1] if export == "cut" else content or []
+        expected |= dict(row.split(",") for row in whole)
+        if code in ("killed", "told"):
+            sandbox.faults = Faults(latency=0.05)
+            before = sandbox.counts["requests"]
+            with started(environment, *LINE) as program:
+                while sandbox.counts["requests"] < before + 8:
+                    assert program.poll() is None
+                number = signal.SIGKILL if code == "killed" else signal.SIGTERM
+                program.send_signal(number)
+                program.communicate(timeout=30)
+            assert program.returncode == (-9 if code == "killed" else 143)
+            sandbox.faults = Faults()
+            code = 0
+        done = run(environment, *LINE)
+        assert done.code == code, done
+        stored = {phone: contact["first_name"] for phone, contact in sandbox.contacts.items()}
+        assert stored == expected
+        if code == 2:
+            continue
+        with Path(home["HOME"], "results.csv").open(newline="") as file:
+            lines = [*csv.DictReader(file)]
+        sent = [line for line in lines if line["outcome"] == "stored"]
+        assert {line["number"] for line in sent} == {row.split(",")[0] for row in whole}
+        assert len(lines) == len(content or [])
+        for line in sent:
+            assert line["contact_id"] == sandbox.contacts[line["number"]]["contact_id"]
+
+
+def test_an_export_after_one_that_was_not_finished_is_refused_until_somebody_decides(
+    home: dict[str, str], sandbox: Sandbox
+) -> None:
+    """It says what to do, sends nothing, and goes on once the journal is out of the way."""
+    path = Path(home["HOME"], "crm.csv")
+    path.write_text("\n".join(["Phone,First Name", *GROWN]) + "\n")
+    environment = home | account(sandbox)
+    sandbox.faults = Faults(latency=0.05)
+    with started(environment, *LINE) as program:
+        while sandbox.counts["requests"] < 8:
+            assert program.poll() is None
+        program.kill()
+    sandbox.faults = Faults()
+    path.write_text("\n".join(["Phone,First Name", *CHANGED]) + "\n")
+    before = sandbox.counts["requests"]
+    done = run(environment, *LINE)
+    assert (done.code, sandbox.counts["requests"]) == (2, before)
+    assert "not finished" in done.err
+    assert "delete the journal to import the input as it is now" in done.err
+    for end in ("", "-wal", "-shm"):
+        Path(f"{path}.journal{end}").unlink(missing_ok=True)
+    assert run(environment, *LINE).code == 0
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "nightly-imports.md"
+
+
+def test_the_lines_of_the_page_run(home: dict[str, str], sandbox: Sandbox) -> None:
+    """What a crontab and a unit of systemd start is a command that imports the file."""
+    text = PAGE.read_text(encoding="utf-8")
+    path = Path(home["HOME"], "crm.csv")
+    (line,) = re.findall(r"^(\d+ \d+ \* \* \*)  sendblue-async (.+)$", text, re.MULTILINE)
+    (unit,) = re.findall(r"^ExecStart=sendblue-async (.+)$", text, re.MULTILINE)
+    minute, hour, *_ = line[0].split()
+    assert int(minute) < 60
+    assert int(hour) < 24
+    # In a crontab it would end the command.
+    assert "%" not in line[1]
+    for night, command in enumerate((line[1], unit)):
+        path.write_text("\n".join(["Phone,First Name", *rows(0, 10 + night, "Ada")]) + "\n")
+        arguments = shlex.split(command.replace("/srv", home["HOME"]))
+        assert run(home | account(sandbox), *arguments).code == 0
+        assert len(sandbox.contacts) == 10 + night
