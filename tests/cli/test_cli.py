@@ -124,7 +124,7 @@ FAILURES: dict[str, tuple[int, str, str, dict[str, str] | None]] = {
         "No api_key: it is not in the .* No api_secret: ",
         None,
     ),
-    "no keys to import with": (2, "import notes.txt", "No api_key: .* No api_secret: ", None),
+    "no keys to import with": (2, "import people.csv", "No api_key: .* No api_secret: ", None),
     "a proxy that is not supported": (
         2,
         f"get {NUMBER}",
@@ -179,6 +179,7 @@ def test_a_failure_is_a_sentence_and_an_exit_code(
     """1 for refused or failed, 2 for wrong usage, and one or two plain sentences on stderr."""
     code, command, message, changes = FAILURES[failure]
     Path(home["HOME"], "notes.txt").write_text("Buy milk. " * 100)
+    Path(home["HOME"], "people.csv").write_text(f"number\n{NUMBER}\n")
     with client_of(account(sandbox)) as client:
         client.create_contact(OTHER)
     done = run_here(
