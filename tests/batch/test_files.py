@@ -240,7 +240,12 @@ def test_the_files_of_an_import_are_known_by_name() -> None:
     assert {
         *map(
             str,
-            import_files(Path("a/b.csv"), Path("a/b.csv.journal"), Path("a/b.csv.rejected.csv")),
+            import_files(
+                Path("a/b.csv"),
+                Path("a/b.csv.journal"),
+                Path("a/b.csv.rejected.csv"),
+                Path("a/b.results.csv"),
+            ),
         )
     } == {
         "a/b.csv",
@@ -249,9 +254,10 @@ def test_the_files_of_an_import_are_known_by_name() -> None:
         "a/b.csv.journal-shm",
         "a/b.csv.journal-journal",
         "a/b.csv.rejected.csv",
+        "a/b.results.csv",
     }
-    assert import_files(Path(), Path(".journal"), None)
-    assert import_files(Path("/"), None, None)
+    assert import_files(Path(), Path(".journal"), None, None)
+    assert import_files(Path("/"), None, None, None)
 
 
 def test_streams_are_told_from_files(source: Path) -> None:

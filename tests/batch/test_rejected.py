@@ -29,7 +29,10 @@ DAMAGED = {
     "two stray quotes": ("a.csv", b'number,last_name,first_name\n+12015550111,"x","y"z\n'),
     "not_json": ("a.jsonl", b'{"number": "+12015550110"}\n{"number": "+12015550111"\n'),
     "repeated_key": ("a.jsonl", b'{"number": "+12015550111", "number": "+12015550112"}\n'),
-    "broken key": ("a.jsonl", b'{"number": "+12015550111"}\n{"number": "+12015550112", "\xff": 1}'),
+    "broken key": (
+        "a.jsonl",
+        b'{"number": "+12015550110", "x": "\xc3\xab"}\n{"number": "+12015550112", "\xff": 1}',
+    ),
     "bad_vcard": ("a.vcf", b"BEGIN:VCARD\nTEL:+12015550111\n"),
 }  # fmt: skip
 

@@ -330,7 +330,7 @@ def test_each_operation_has_its_effect() -> None:
     """Every method that sends something stands in exactly one of the lists above."""
     methods = {method for method, *_ in OPERATIONS.values()}
     others = {"close", "create_contact", "create_contacts", "get_contact", "import_contacts"}
-    others |= {"import_job", "iter_contacts", "request", "with_options"}
+    others |= {"export_contacts", "import_job", "iter_contacts", "request", "with_options"}
     assert {name for name in dir(SendblueClient) if not name.startswith("_")} == methods | others
     # Creating is two of them, and fetching is tested elsewhere.
     assert len({*SAFE, *IDEMPOTENT, *NON_IDEMPOTENT} - {"upsert", "get"}) == len(methods)

@@ -66,7 +66,7 @@ IMPORT_OPTIONS = [
     *each("on_duplicate", ["first", None, 5]),
     *each("all_numbers", NO_FLAG),
     *each("encoding", ["klingon", "", 5]),
-    *each("delimiter", ["|", "", 5]),
+    *each("delimiter", ["x", "", 5]),
     *each("resume", NO_FLAG),
     *each("progress", [5, "x"]),
 ]
