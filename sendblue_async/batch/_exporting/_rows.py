@@ -14,6 +14,7 @@ from ...models import Contact, ContactCreate, e164
 from .._mapping._columns import map_columns
 from .._mapping._contact_reader import ContactReader
 from .._mapping._exact import EXACT, format_exact
+from .._sources._garbled import GARBLED
 from .._sources._row import SHOWN_ERRORS, Row
 from .._sources._table import Table
 
@@ -41,7 +42,9 @@ _FLAGS = ("opt_out", "verified")
 # What no reader takes for text, and what a workbook or CSV cannot hold or brings back otherwise.
 _UNREADABLE = "\ud800-\udfff\ufffd"
 _ODD = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff"
-_NOT_IN_CELLS = re.compile(f"[{_UNREADABLE}{_ODD}]|_(?=x[0-9A-Fa-f]{{4}}_)")
+_NOT_IN_CELLS = re.compile(
+    f"[{_UNREADABLE}{_ODD}]|_(?=x[0-9A-Fa-f]{{4}}_)|{GARBLED.pattern}",
+)
 _NOT_IN_JSON = re.compile(f"[{_UNREADABLE}]")
 _PLAIN_TAG = re.compile(r"[^\s,;:\[*](?:[^\n,;:]*[^\s,;:])?")
 # A row may not go over many lines.
