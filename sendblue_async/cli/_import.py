@@ -292,9 +292,7 @@ async def import_(
             async def show_and_run() -> ImportReport:
                 mapping = await job.inspect()
                 show_mapping(mapping, job.source_name)
-                # What was settled when the import began stays so when it is resumed.
-                is_settled = yes or (resume and job.journal_path and job.journal_path.exists())
-                if mapping.doubts and not is_settled and not interruption.has_come():
+                if mapping.doubts and not yes and not interruption.has_come():
                     settle_doubts(mapping)
                 return await job.run()
 

@@ -123,3 +123,17 @@ def test_what_was_settled_is_not_asked_again(
     assert run_here(wrong, "import", "people.csv", "--yes").code == 1
     done = run_here(environment, "import", "people.csv", "--resume")
     assert (done.code, done.err, list(sandbox.contacts)) == (0, "", ["+12015550101"])
+
+
+def test_the_journal_of_another_file_settles_nothing(
+    environment: dict[str, str], sandbox: Sandbox, run_here: Run
+) -> None:
+    """The nightly line has --resume, and the columns of tonight's file may be new."""
+    path = Path(environment["HOME"], "people.csv")
+    doubtful = path.read_bytes()
+    path.write_text("number\n+12015550109\n")
+    assert run_here(environment, "import", "people.csv", "--resume").code == 0
+    path.write_bytes(doubtful)
+    done = run_here(environment, "import", "people.csv", "--resume")
+    assert (done.code, list(sandbox.contacts)) == (2, ["+12015550109"])
+    assert "may both hold the number to use" in done.err

@@ -28,7 +28,7 @@ from ._duplicates import Duplicates
 from ._ending import RowFiles, make_report
 from ._in_thread import run_in_thread
 from ._job_source import JobSource
-from ._journal import Journal
+from ._journal import Journal, is_journal_of
 from ._options import ImportOptions
 from ._paths import (
     check_own_file,
@@ -85,6 +85,7 @@ class ImportJob:
             stopped=lambda: workers.stopped,
             stop=workers.stop,
             tell=self._count_row,
+            is_begun=lambda mark: resume and is_journal_of(self.journal_path, mark),
         )
         self.path = self._source.path
         self._is_rejected_named = rejected is not None
@@ -270,9 +271,7 @@ class ImportJob:
             )
             return self.report
         reader, mapping = await self._source.inspect()
-        # What was settled when the import began stays so when it is resumed.
-        is_begun = self._resume and self.journal_path and self.journal_path.exists()
-        if mapping.doubts and not self._import_options.accept_doubts and not is_begun:
+        if mapping.doubts and not self._import_options.accept_doubts:
             raise doubt_error(mapping)
         journal = Journal.open(
             self.journal_path,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from attrs import evolve
+
 from .._mapping._contact_reader import ContactReader
 from .._sources._source import Location, Source, Turns
 from ._in_thread import run_in_thread
@@ -20,6 +22,7 @@ class JobSource:
         stopped: Whether to stop.
         stop: Called if this is cancelled.
         tell: Called with the number of rows that were copied.
+        is_begun: Whether an import of the input with this fingerprint is being resumed.
 
     Attributes:
         name: What to call it in messages.
@@ -35,6 +38,7 @@ class JobSource:
         stopped: Callable[[], bool],
         stop: Callable[[], object],
         tell: Callable[[int], object],
+        is_begun: Callable[[str], bool],
     ) -> None:
         self.name = source.name
         self.path = source.path
@@ -43,6 +47,7 @@ class JobSource:
         self._options = options
         self._turns = Turns(stopped=stopped, tell=tell)
         self._stop = stop
+        self._is_begun = is_begun
         self._location: Location | None = None
 
     async def load(self) -> bool:
@@ -72,7 +77,11 @@ class JobSource:
             return self.inspected
         assert self._location is not None
         reader = self._options.read(self._location)
-        return reader, preview(reader)
+        mapping = preview(reader)
+        # What was settled when the import began stays so when it is resumed.
+        if mapping.doubts and self._is_begun(reader.table.fingerprint):
+            mapping = evolve(mapping, doubts=())
+        return reader, mapping
 
     def close(self) -> None:
         """Delete the copy, if there is one."""

@@ -11,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +59,20 @@ _ENDED = f"""
 """
 _FLUSH_AFTER = 5_000
 _PAGE = 1_000
+
+
+def is_journal_of(path: Path | None, fingerprint: str) -> bool:
+    """Whether an import of this input was begun with a journal in this file."""
+    if path is None or not path.exists():
+        return False
+    try:
+        # What is asked for is never in the log, and nobody is to wait for the answer.
+        uri = f"{path.absolute().as_uri()}?immutable=1"
+        with closing(sqlite3.connect(uri, uri=True)) as file:
+            return file.execute("SELECT fingerprint FROM about").fetchall() == [(fingerprint,)]
+    except sqlite3.Error:
+        # Opening it says what is wrong.
+        return False
 
 
 class Journal(JournalFile):
