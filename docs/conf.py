@@ -30,6 +30,11 @@ nitpick_ignore = [
     ("py:class", "sendblue_async.client._Row"),
     ("py:class", "sendblue_async.batch._results.Row"),
     ("py:obj", "sendblue_async.batch._results.Row"),
+    # Stand for several types, or for the arguments of a search, and are none.
+    ("py:class", "sendblue_async.batch._rows.CallersSource"),
+    ("py:class", "sendblue_async.models._lists.ContactQuery"),
+    # Two values side by side, which PlannedChange describes.
+    ("py:class", "sendblue_async.batch._importing._changes.FieldChange"),
     # A job is made by import_job alone, which gives it its workers.
     ("py:class", "sendblue_async.batch._sending._worker_pool.WorkerPool"),
 ]

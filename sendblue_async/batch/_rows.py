@@ -91,7 +91,7 @@ def is_missing(value: Any) -> bool:
 def is_exact(value: float) -> bool:
     """Whether it is a whole number, and no other one would be the same float."""
     limit = 1 << 24 if isinstance(value, NarrowFloat) else INEXACT
-    return value.is_integer() and abs(value) < limit
+    return float(value).is_integer() and abs(value) < limit
 
 
 def narrow(value: Any) -> Any:
@@ -117,9 +117,8 @@ def split_row(row: Any) -> tuple[tuple[Any, ...], Sequence[Any]] | None:
     names = _attribute_names(kind)
     if names:
         return names, [getattr(row, name) for name in names]
-    keys = getattr(row, "keys", None)
-    if callable(keys) and hasattr(row, "__getitem__"):
-        return tuple(keys()), tuple(row)
+    if callable(getattr(row, "keys", None)) and hasattr(kind, "__getitem__"):
+        return tuple(row.keys()), tuple(row)
     return None
 
 

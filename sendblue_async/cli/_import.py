@@ -300,7 +300,7 @@ async def import_(
             running = asyncio.create_task(show_and_run())
             written = False
             try:
-                report = await running
+                await running
             except asyncio.CancelledError:
                 if not interruption.has_come():
                     raise
@@ -315,7 +315,8 @@ async def import_(
                         )
                     written = print_result(job.report, report_path, as_json=as_json)
     interruption.exit_if_interrupted()
-    if not written or report.rejected or report.unknown or report.remaining:
+    report = job.report
+    if not written or report is None or report.rejected or report.unknown or report.remaining:
         raise typer.Exit(1)
 
 

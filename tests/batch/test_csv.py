@@ -93,11 +93,14 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
     cell = st.text(alphabet, max_size=8)
     if style == csv.QUOTE_NONE and columns == 1:
         cell = cell.filter(bool)
+    cells = draw(st.lists(st.lists(cell, min_size=columns, max_size=columns), max_size=6))
+    # Which it is, is guessed from what stands there.
+    is_doubtful = columns == 1 or any(sign in str(cells) for sign in DELIMITERS)
     return {
-        "cells": draw(st.lists(st.lists(cell, min_size=columns, max_size=columns), max_size=6)),
+        "cells": cells,
         "columns": [f"column {n}" for n in range(columns)],
         "encoding": encoding,
-        "named": draw(st.booleans()) or columns == 1,
+        "named": is_doubtful or draw(st.booleans()),
         "options": {
             "delimiter": draw(st.sampled_from(DELIMITERS)),
             "quoting": style,

@@ -54,7 +54,11 @@ def choose_format(path: Path | None, given: str | None) -> ExportFormat:
                 f"The name {path.name} tells no format. Let it end in .csv, .jsonl or .xlsx, or "
                 f"give a format: {names}."
             )
-    return next((each for each in known if each == given), "csv")
+    chosen: ExportFormat = "csv"
+    for each in known:
+        if each == given:
+            chosen = each
+    return chosen
 
 
 class CsvWriter:

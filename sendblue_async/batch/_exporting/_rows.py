@@ -70,7 +70,7 @@ def make_rows(contacts: Sequence[Contact], *, is_json: bool = False) -> list[dic
 
 
 def _make_cells(contact: Contact, odd: re.Pattern[str]) -> dict[str, str]:
-    cells = dict.fromkeys(COLUMNS, "")
+    cells: dict[str, str] = dict.fromkeys(COLUMNS, "")
     cells["number"] = _make_cell(contact.phone or "", odd)
     cells.update({name: _make_cell(getattr(contact, name) or "", odd) for name in _TEXTS})
     cells["sendblue_number"] = _make_line(contact.sendblue_number)

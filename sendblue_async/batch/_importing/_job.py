@@ -123,7 +123,7 @@ class ImportJob:
 
     @property
     def source_name(self) -> str:
-        """What it imports: the path, or words such as ``"standard input"``."""
+        """The path that it imports, or words such as ``"standard input"``."""
         return self._source.name
 
     def stop(self) -> None:

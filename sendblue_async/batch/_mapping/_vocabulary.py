@@ -107,7 +107,9 @@ class _Vocabulary:
 
 @lru_cache(maxsize=1)
 def _load() -> _Vocabulary:
-    text = files(__package__).joinpath("column_names.json").read_text(encoding="utf-8")
+    text = (
+        files(__name__.rpartition(".")[0]).joinpath("column_names.json").read_text(encoding="utf-8")
+    )
     listed: dict[str, Any] = json.loads(text)
 
     def collect(*roles: str) -> dict[str, tuple[str, int]]:
