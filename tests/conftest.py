@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -42,6 +43,11 @@ def _refuse_what_lies_beside_the_clone(event: str, arguments: tuple[Any, ...]) -
 
 
 sys.addaudithook(_refuse_what_lies_beside_the_clone)
+
+
+# A program that is started in the background ignores Ctrl-C, and so do those that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
