@@ -68,9 +68,22 @@ async def later() -> AsyncIterator[dict[str, str | None]]:
         yield row
 
 
+_OPENED: list[sqlite3.Connection] = []
+_IDLE = sqlite3.connect(":memory:")
+
+
+@pytest.fixture(autouse=True)
+def close_databases() -> Iterator[None]:
+    """Close what the sources of a test have opened."""
+    yield
+    while _OPENED:
+        _OPENED.pop().close()
+
+
 def cursor(row_factory: Any = None) -> sqlite3.Cursor:
     """A cursor that has executed a SELECT."""
     database = sqlite3.connect(":memory:")
+    _OPENED.append(database)
     database.row_factory = row_factory
     database.execute("CREATE TABLE contact (number, first_name, last_name)")
     database.executemany("INSERT INTO contact VALUES (?, ?, ?)", ROWS)
@@ -380,7 +393,7 @@ async def test_values_of_all_kinds_are_written_as_text(
         (b"number", "not bytes"),
         (["+12015550101"], "Row 1 of the list is of the type str"),
         ([("+12015550101",)], "for tuples, name the columns"),
-        (sqlite3.connect(":memory:").cursor(), "Execute a SELECT"),
+        (_IDLE.cursor(), "Execute a SELECT"),
         (polars.LazyFrame({"number": []}), "collect"),
         (cursor(sqlite3.Row).connection.execute("SELECT 1 AS a, 2 AS a").fetchall(), "of one name"),
     ],
