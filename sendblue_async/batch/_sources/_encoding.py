@@ -16,7 +16,7 @@ from ...exceptions import ConfigurationError, ValidationError
 from ._archive import ZIP
 from ._code_pages import doubts_western, unknown_encoding_error
 from ._file import BUFFER, SourceFile, open_source, suffix_of
-from ._garbled import GARBLED
+from ._garbled import GARBLED, is_garbled
 from ._western import PLAIN_TO_DOUBTFUL, Fit, judge_text
 
 LONGEST_LINE = 1 << 24
@@ -213,7 +213,7 @@ class _Judged:
             self._judge_western(line)
         else:
             self.valid += 1
-            self.garbled = self.garbled or GARBLED.search(text) is not None
+            self.garbled = self.garbled or is_garbled(text)
 
     def is_western(self) -> bool:
         """Tell whether those that are not UTF-8 are plainly Western in Windows-1252."""

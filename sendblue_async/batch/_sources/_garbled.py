@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+# Each byte of a character beyond ASCII was taken for a character beyond ASCII.
+_TWO_SPECIAL = re.compile("[^\x00-\x7f][^\x00-\x7f]")
 # What Windows-1252 makes of the bytes that continue a character in UTF-8.
 _NEXT = "[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
 
@@ -12,9 +14,14 @@ GARBLED = re.compile(
     rf"Ã{_NEXT}|Â[\x80-\xbf]|(?<![A-Z\xc0-\xde])[ÄÅ]{_NEXT}|â[€„‚]{_NEXT}"
     # Greek, Cyrillic, Hebrew and Arabic: one letter after the other.
     rf"|(?:[ÎÏÐÑ×ØÙ]{_NEXT}){{2,}}"
-    # Chinese, Japanese and Korean, Thai; French puts a space like that in front of a quote.
-    rf"|[à-ï](?!\xa0»){_NEXT}{{2}}|ð[Ÿ\x9f]{_NEXT}{{2}}"
+    # Chinese, Japanese and Korean, Thai; not where a word ends in an accent, and a quote ends.
+    rf"|[à-ï](?![\xa0…–—‘’“”„«»‹›]{{2}}){_NEXT}{{2}}|ð[Ÿ\x9f]{_NEXT}{{2}}"
     # The same in Mac OS Roman, the code pages of DOS, and Windows-1251.
-    r"|√[^\w\s]|[├┬][^\w\s]|(?:[РС][^\sа-яА-ЯёЁ\d]){2,}|Г[©±јіЎ­­¶¤]"
+    r"|[√├┬][^\w\s\x00-\x7f]|(?:[РС][^\sа-яА-ЯёЁ\x00-\x7f]){2,}|Г[©±јіЎ­­¶¤]"
 )
 """What next to no text has in it that was not read in the wrong encoding."""
+
+
+def is_garbled(text: str) -> bool:
+    """Tell whether some of a text was decoded wrongly."""
+    return _TWO_SPECIAL.search(text) is not None and GARBLED.search(text) is not None
