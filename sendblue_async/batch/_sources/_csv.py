@@ -19,9 +19,10 @@ from ._row import REPLACEMENT, UNDECODABLE, Problem, Row, make_row
 LINES_OF_A_ROW = 1_000
 """Over how many physical lines a row may go, so that a stray quote is noticed before long."""
 
-# How many characters a row may have, and those lines in which the header is looked for.
+# How many characters a row may have, and those lines in which the header is looked for, which are
+# held once for each delimiter.
 _LARGEST_ROW = 1 << 24
-_LARGEST_START = 1 << 22
+_LARGEST_START = 1 << 20
 
 # "sep=;" in the first line tells Excel the delimiter, which has been stripped from it here.
 _FOR_EXCEL = re.compile(r"sep=", re.IGNORECASE)
