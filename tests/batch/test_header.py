@@ -55,6 +55,10 @@ def stored(reader: ContactReader) -> list[tuple[str, str | None]]:
         "My contacts\n2015550101,Ada\n",
         "sep=;\n2015550101;Ada\n",
         "\ufeff2015550101,Ada\n",
+        "Ada;King;vip;(201) 555-0101\nAlan;Turing;;(201) 555-0102\n",
+        "https://wa.me/12015550101,Ada\n",
+        "https://api.whatsapp.com/send?phone=12015550101,Ada\n",
+        "(201) 555-0101 / (201) 555-0102,Ada\n",
     ],
 )
 def test_a_file_without_a_header_says_so(read: Read, text: str) -> None:
@@ -88,6 +92,9 @@ def test_without_a_header_columns_go_by_position(read: Read) -> None:
         "Total: 1234567\n",
         "Total,1234567\n",
         "# Exported by the CRM\n# on 2026-11-01, by Ada\n",
+        "From 2026-11-01 to 2026-11-30\n",
+        "01.11.2026-30.11.2026\n",
+        "2026-11-01T13:37:00.000Z\n",
         "sep=,\n",
     ],
 )
@@ -114,6 +121,19 @@ def test_contacts_above_the_header_are_not_left_out(read: Read) -> None:
     """A row with a number before the header makes the file unusable."""
     with pytest.raises(ValidationError, match=r"line 1, and line 2 looks like the header\."):
         read("2015550101,Ada,x\nPhone,First Name,Tags\n2015550102,Alan,y\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Rufnr,Anzeige,Quelle\n2015550101,Phone,Mobile\n2015550102,Email,Mobile\n",
+        "Art,Kanal,Rufnr\nPhone,Mobile,2015550101\nPhone,Mobile,2015550102\n",
+    ],
+)
+def test_a_contact_with_names_of_columns_in_it_is_no_header(read: Read, text: str) -> None:
+    """Below a row as wide, a number is that of a contact, whatever stands beside it."""
+    with pytest.raises(ValidationError, match=r"The columns are .*Rufnr"):
+        read(text)
 
 
 def test_a_mapped_name_makes_the_header(read: Read) -> None:

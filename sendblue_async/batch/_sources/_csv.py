@@ -106,10 +106,10 @@ def read_header(
         if rows
     }
 
-    def merit(candidate: str) -> tuple[int, bool, int]:
-        cells = headers[candidate].cells
+    def merit(candidate: str) -> tuple[int, bool, bool, int]:
+        cells = _trim(headers[candidate].cells)
         is_contact = any(map(holds_number, cells))
-        return sum(map(is_known, cells)), not is_contact, len(_trim(cells))
+        return sum(map(is_known, cells)), len(cells) > 1, not is_contact, len(cells)
 
     usable = [each for each, row in headers.items() if not row.problem]
     best = max(usable, key=merit, default=candidates[0])

@@ -15,9 +15,13 @@ ROWS_OF_START = 30
 # So many names make a header, whatever else is in it.
 _NAMES_OF_HEADER = 2
 _DATE = re.compile(
-    r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})(?:[T ,].*)?", re.DOTALL
+    r"(?<![\d+])(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2\d{4})(?!\d)"
+    r"(?:[T ,]+\d{1,2}:\d\d[\d:.]*)?"
 )
 _AMOUNT = re.compile(r"\d{1,3}(?:[.,']\d{3})+(?:[.,]\d{1,2})?|\d+[.,]\d{1,2}")
+_LINK = re.compile(r"\S*\b(?:wa\.me|whatsapp)\b[^\s\d]*")
+# What stands between several numbers.
+_BETWEEN = re.compile(r"[;|/\n]|, ")
 # Such as "tel:" and "ext".
 _MOST_LETTERS = 6
 # Without its country code, a number of fewer digits may be a total above the header.
@@ -25,13 +29,21 @@ _TOTAL_DIGITS = 9
 
 
 def holds_number(cell: str) -> bool:
-    """Tell whether a cell looks like a phone number, and not like a date or an amount."""
-    text = cell.strip(" \t\r\n\"'=\xa0\ufeff")
+    """Tell whether a cell looks like phone numbers, and not like dates or an amount."""
+    text = _LINK.sub("", _DATE.sub("", cell)).strip(" \t\r\n\"'=\xa0\ufeff")
+    return _is_number(text) or any(map(_is_number, _BETWEEN.split(text)))
+
+
+def holds_contact(cell: str) -> bool:
+    """Tell whether a cell above the header looks like a contact's number, and not like a total."""
+    return holds_number(cell) and ("+" in cell or sum(map(str.isdecimal, cell)) > _TOTAL_DIGITS)
+
+
+def _is_number(text: str) -> bool:
     digits = sum(map(str.isdecimal, text))
     return (
         7 <= digits <= 17
         and sum(map(str.isalpha, text)) <= _MOST_LETTERS
-        and not _DATE.fullmatch(text)
         and not _AMOUNT.fullmatch(text)
     )
 
@@ -49,7 +61,9 @@ def find_header(rows: Sequence[Sequence[str]], is_known: Callable[[str], bool]) 
     widest = 0
     for index, cells in enumerate(filled):
         known = _count_known(cells, is_known)
-        if known > 1 or (known and len(cells) > widest and not any(map(holds_number, cells))):
+        signs = known > 1, len(cells) > widest, not any(map(holds_number, cells))
+        # One of them alone is that of a contact with such a word in it, or of a title.
+        if known and sum(signs) > 1:
             return index
         widest = max(widest, len(cells))
     # Without a word that is known: titles stand alone in their row.
@@ -92,7 +106,7 @@ def check_header(
                     field="header",
                 )
     for line, cells in rows[:-1]:
-        if any(holds_number(cell) and _is_no_total(cell) for cell in cells):
+        if any(map(holds_contact, cells)):
             raise ValidationError(
                 f"{name} has a phone number on line {line}, and line {header_line} looks like the "
                 "header. Put the header first, or delete what is above it.",
@@ -112,10 +126,6 @@ def check_column_names(name: str, columns: Iterable[str]) -> None:
             "header=False and name the columns by position, as in columns={'1': 'number'}.",
             field="header",
         )
-
-
-def _is_no_total(cell: str) -> bool:
-    return "+" in cell or sum(map(str.isdecimal, cell)) > _TOTAL_DIGITS
 
 
 def number_repeated(names: tuple[str, ...]) -> tuple[str, ...]:
