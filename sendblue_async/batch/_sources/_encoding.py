@@ -30,18 +30,24 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_SIGNATURES = (
-    b"%PDF-",
-    b"\x1f\x8b\x08",  # gzip
-    b"BZh",
-    b"7z\xbc\xaf\x27\x1c",
-    b"\xfd7zXZ\x00",
-    b"\x28\xb5\x2f\xfd",  # Zstandard
-    b"SQLite format 3\x00",
-    b"PAR1",  # Parquet
-    b"\x89PNG",
-    b"\xff\xd8\xff",  # JPEG
-)
+_PACKED = {
+    b"\x1f\x8b\x08": "gzip",
+    b"BZh": "bzip2",
+    b"7z\xbc\xaf\x27\x1c": "7-Zip",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+    b"Rar!\x1a\x07": "RAR",
+}
+_BINARY = {
+    b"%PDF-": "a PDF document",
+    b"SQLite format 3\x00": "an SQLite database",
+    b"\x00\x01\x00\x00Standard ": "an Access database",
+    b"PAR1": "a Parquet file",
+    b"ARROW1\x00\x00": "an Arrow file",
+    b"Obj\x01": "an Avro file",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+}
 _CONTROLS = bytes({*range(32), 127} - set(b"\t\n\v\f\r\x1a\x1b"))
 
 _SAMPLE = 4096
@@ -161,8 +167,15 @@ def detect_by_first_bytes(source: SourceFile) -> str | None:
             'archive. Save it as "CSV UTF-8" in Excel, or unpack it, and use that file.',
             field="path",
         )
-    if start.startswith(_SIGNATURES):
-        raise _not_text_error(source)
+    for signature, program in _PACKED.items():
+        if start.startswith(signature):
+            raise ValidationError(
+                f"{source.path} is compressed with {program}. Unpack it, and import what is in it.",
+                field="path",
+            )
+    for signature, what in _BINARY.items():
+        if start.startswith(signature):
+            raise _not_text_error(source, what)
     marked = (encoding for mark, encoding in _MARKS.items() if start.startswith(mark))
     return next(marked, None) or _detect_wide(start)
 
@@ -304,9 +317,9 @@ def _strip_end_mark(line: str) -> str:
     return text.strip("\x1a") + line[len(text) :]
 
 
-def _not_text_error(source: SourceFile) -> ValidationError:
+def _not_text_error(source: SourceFile, what: str = "not a text file") -> ValidationError:
     return ValidationError(
-        f"{source.path} is not a text file. Export the contacts as CSV, JSON Lines or vCard.",
+        f"{source.path} is {what}. Export the contacts as CSV, JSON Lines or vCard.",
         field="path",
     )
 
