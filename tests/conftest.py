@@ -21,7 +21,11 @@ from sendblue_async.sandbox import Sandbox
 ROOT = Path(__file__).parents[1]
 # Where the system, the interpreter and the tests keep their own, should the clone lie above that.
 _FOLDERS = (ROOT, *sys.path, sys.prefix, sys.base_prefix, "/dev", "/etc", "/lib", "/proc", "/usr")
+_BESIDE = os.path.join(ROOT.parent, "")
 _TEMPORARY = ("pytest-", "tmp", "sendblue-", "openpyxl.")
+if not os.path.join(tempfile.gettempdir(), "").startswith(_BESIDE):
+    # The clone may lie in such a folder itself, and what is beside it is none of the tests' then.
+    _TEMPORARY = ()
 _ALLOWED = (
     *(f"{os.path.realpath(folder)}{os.sep}" for folder in _FOLDERS),
     *(os.path.join(tempfile.gettempdir(), start) for start in _TEMPORARY),
@@ -37,8 +41,7 @@ def _refuse_what_lies_beside_the_clone(event: str, arguments: tuple[Any, ...]) -
         return  # a file without a name, as `tempfile.TemporaryFile` makes it
     if isinstance(path, (str, bytes, os.PathLike)):
         absolute = f"{os.path.realpath(os.fsdecode(path))}{os.sep}"
-        beside = absolute.startswith(os.path.join(ROOT.parent, ""))
-        if beside and not absolute.startswith(_ALLOWED):
+        if absolute.startswith(_BESIDE) and not absolute.startswith(_ALLOWED):
             raise PermissionError(f"{absolute} lies outside the clone; a test may not use it.")
 
 
