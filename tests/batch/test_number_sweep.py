@@ -60,6 +60,9 @@ def spellings(number: PhoneNumber, region: str, own: bool) -> Iterator[tuple[str
     if own:
         yield NATIONAL[0], phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
         yield NATIONAL[1], rest
+    home = phonenumbers.region_code_for_number(number)
+    if phonenumbers.ndd_prefix_for_region(home, True) == "0":
+        yield "without +, with its zero", f"{code}0{rest}"
 
 
 class Cell(NamedTuple):

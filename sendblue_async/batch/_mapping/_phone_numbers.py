@@ -36,7 +36,7 @@ _UNKNOWN_SIGN = re.compile(r"[^+0-9 ().\-/\[\]]")
 _TRUNK_ZERO = re.compile(r"[(\[] ?0 ?[)\]]")
 # What looks like the end of another number, an extension or a range, behind a number.
 _TAIL = re.compile(
-    r"(?P<head>.*[0-9]{3}\)?) ?"
+    r"(?P<head>.*(?:[0-9]{3}\)?|[0-9](?= ?/))) ?"
     r"(?:(?P<sign>[-.][-. ]*[0-9]{1,2})|/[ 0-9/()-]*|[(\[] ?[0-9]+ ?[)\]]|(?<= )[0-9])\.?"
 )
 _NO_DIGIT = re.compile(r"[^0-9]")
@@ -238,12 +238,15 @@ def _parse_digits(digits: str, region: str | None, is_national: bool) -> str | P
         return found if isinstance(found, str) or isinstance(other, Problem) else other
     if not _may_be_international(bare):
         return found
+    is_own = bare.startswith(str(_phonenumbers().country_code_for_region(region)))
+    if isinstance(found, str) and is_national and not is_own and digits == bare:
+        # Only groups could say that it is the other one.
+        return found
     other = _parse_plain(f"+{bare}", None)
     if isinstance(other, Problem) or other == found:
         return found
-    own_code = str(_phonenumbers().country_code_for_region(region))
     if isinstance(found, Problem):
-        if bare.startswith(own_code):
+        if is_own:
             return other
         if found.code == "invalid_number":
             return _reject(
@@ -251,7 +254,6 @@ def _parse_digits(digits: str, region: str | None, is_national: bool) -> str | P
             )
         return found
     told = _tell_by_groups(digits, found, other)
-    is_own = bare.startswith(own_code)
     if told is None and is_national and not is_own:
         return found
     return _AMBIGUOUS if told is None or (told == other and not is_own) else told
@@ -348,7 +350,11 @@ def _may_be_international(digits: str) -> bool:
         found = patterns.get(digits[:length])
         if found is not None:
             lengths, pattern = found
-            return len(digits) - length in lengths and bool(pattern.fullmatch(digits, length))
+            if len(digits) - length in lengths and pattern.fullmatch(digits, length):
+                return True
+            # A zero that is dialled only inside the country may have been left behind its code.
+            start = length + digits.startswith("0", length)
+            return len(digits) - start in lengths and bool(pattern.fullmatch(digits, start))
     return False
 
 
