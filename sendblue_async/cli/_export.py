@@ -35,7 +35,7 @@ async def export(
     file: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE]",
+            metavar="FILE",
             parser=parse_path,
             help="File to write, .csv, .jsonl or .xlsx. Default: standard output.",
         ),

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from ..batch import ImportMapping
 
 _MOST_NAMES = 10
-_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
+_DELIMITERS = {
+    ",": "comma",
+    ";": "semicolon",
+    "\t": "tab",
+    "|": "pipe",
+    "^": "caret",
+    "~": "tilde",
+}
 _HELD = {
     None: "Not used",
     "numbers": "Not used, with numbers in it",
@@ -29,7 +36,7 @@ def show_mapping(mapping: ImportMapping, source: str) -> None:
     """Print which column is which field, and which ones are not used."""
     origin = f"sheet {mapping.sheet!r}" if mapping.sheet else mapping.encoding or ""
     if mapping.delimiter:
-        origin += f", {_DELIMITERS.get(mapping.delimiter, mapping.delimiter)}"
+        origin += f", {_DELIMITERS[mapping.delimiter]}"
     region = f"region {mapping.region}" if mapping.region else "no region"
     print_stderr(f"Reading {source} ({origin}, {region}):")
     arrow = "←" if can_print("←") else "<-"

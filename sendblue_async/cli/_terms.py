@@ -34,8 +34,10 @@ _TERMS: dict[str, str | Callable[[re.Match[str]], str]] = {
     r"\(--resume, or resume=True in Python\)": "(--resume)",
     # The settings of an earlier run, in a list of those that differ.
     r"(?<=[:,] )(update_if_exists|only_changes|region|on_duplicate|all_numbers|encoding|delimiter"
-    r"|sheet|header)"
+    r"|sheet)"
     r" (was (?:not given|'.*?'|\".*?\") and is (?:not given|'.*?'|\".*?\") now)": _name_option,
+    r"(?<=[:,] )header was 'True' and is 'False' now": "--no-header was left out and is given now",
+    r"(?<=[:,] )header was 'False' and is 'True' now": "--no-header was given and is left out now",
     r"^\[Errno \d+\] ": "",
     r"^(Cannot listen on .* in use)$": r"\1. Choose another port with --port.",
     # Arguments as a program passes them, and as the command line does.

@@ -67,6 +67,28 @@ def test_the_mapping_is_shown(
     ]
 
 
+@pytest.mark.parametrize(
+    ("sign", "name"),
+    [
+        (",", "comma"),
+        (";", "semicolon"),
+        ("\t", "tab"),
+        ("|", "pipe"),
+        ("^", "caret"),
+        ("~", "tilde"),
+    ],
+)
+def test_the_delimiter_is_shown_as_the_option_takes_it(
+    home: dict[str, str], run_here: Run, sign: str, name: str
+) -> None:
+    """Whichever it is, by its name."""
+    Path(home["HOME"], "people.csv").write_text(f"number{sign}name\n+12015550101{sign}Ada\n")
+    for options in ([], ["--delimiter", name]):
+        done = run_here(home, "import", "people.csv", "--sandbox", *options)
+        assert done.code == 0
+        assert done.mapping.startswith(f"Reading people.csv (utf-8, {name}, no region):\n")
+
+
 def test_an_old_terminal_gets_an_arrow_of_its_own(environment: dict[str, str]) -> None:
     """What it cannot show is not sent to it."""
     done = run(environment | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"},

@@ -16,7 +16,7 @@ from sendblue_async.sandbox import Sandbox
 
 from .program import NUMBER, OTHER, Run, account, client_of, run, started
 
-COMMANDS = ("create", "get", "list", "update", "delete", "count", "import", "sandbox")
+COMMANDS = ("create", "get", "list", "update", "delete", "count", "export", "import", "sandbox")
 PACKAGE = Path(sendblue_async.__file__).parent
 # What is Python's, or the library's, and not the command line's.
 PYTHON = re.compile(
@@ -131,6 +131,25 @@ def test_a_refused_value_is_named_by_its_option(
     assert done.err.startswith(f"{option} must be ")
 
 
+def test_a_header_that_is_no_longer_one_is_named_as_its_option(
+    home: dict[str, str], sandbox: Sandbox, run_here: Run
+) -> None:
+    """The option says that there is none, so it is given where the setting is off."""
+    path = Path(home["HOME"], "people.csv")
+    path.write_text(f"number\n{NUMBER}\n")
+    environment = home | account(sandbox)
+    without = ["--map", "1=number", "--no-header"]
+    for earlier, later, said in (
+        ([], without, "left out and is given"),
+        (without, [], "given and is left out"),
+    ):
+        run_here(environment, "import", "people.csv", *earlier)
+        done = run_here(environment, "import", "people.csv", *later, "--resume")
+        assert done.code == 2
+        assert f" --no-header was {said} now. " in done.err
+        Path(f"{path}.journal").unlink()
+
+
 def test_a_file_without_a_contact_takes_no_time(home: dict[str, str], run_here: Run) -> None:
     """A check of it succeeds all the same, whatever it finds."""
     Path(home["HOME"], "people.csv").write_text("number\nnobody\n")
@@ -221,6 +240,7 @@ def test_help_is_for_people(home: dict[str, str]) -> None:
         done = run(home | {"COLUMNS": "80"}, *filter(None, [name]), "--help")
         usage, purpose, *_ = done.out.split("\n\n")
         assert usage.startswith(f"Usage: sendblue-async {name}".rstrip()), usage
+        assert "[[" not in usage
         first = re.match(r"  ([A-Z][a-z]+)\b[^.]*[.]", purpose)
         assert first, purpose
         assert not first[1].endswith("s"), purpose
