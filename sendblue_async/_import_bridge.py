@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._caller import Caller, run_with_caller
@@ -46,9 +45,9 @@ def _on_thread_of(
     """Have the source among these arguments read by a function; a file can be read anywhere."""
     given, options = [*args], dict(kwargs)
     arguments: Any = given if given else options
-    place: Any = 0 if given else "source"
-    if (given or place in options) and not isinstance(arguments[place], (str, os.PathLike)):
-        arguments[place] = CallersSource(arguments[place], call)
+    key: Any = 0 if given else "source"
+    if (given or key in options) and not isinstance(arguments[key], (str, os.PathLike)):
+        arguments[key] = CallersSource(arguments[key], call)
     return given, options
 
 
@@ -117,18 +116,15 @@ class BlockingImportJob:
 
     def inspect(self) -> ImportMapping:
         """Find out how the source is read; as :meth:`ImportJob.inspect`."""
-        self._check()
-        return run_with_caller(partial(self._start, self._job.inspect), self._progress)
+        return self._wait_for(self._job.inspect)
 
     def run(self) -> ImportReport:
         """Import the source, once; as :meth:`ImportJob.run`."""
-        self._check()
-        return run_with_caller(partial(self._start, self._job.run), self._progress)
+        return self._wait_for(self._job.run)
 
     def dry_run(self) -> DryRun | None:
         """Find out what the import would do; as :meth:`ImportJob.dry_run`."""
-        self._check()
-        return run_with_caller(partial(self._start, self._job.dry_run), self._progress)
+        return self._wait_for(self._job.dry_run)
 
     def stop(self) -> None:
         """Send nothing more. Contacts in flight are finished, and the journal is kept.
@@ -150,11 +146,13 @@ class BlockingImportJob:
             self._check()
             portal.run(self._job.__aexit__, (None, None, None), {})
 
-    def _start(
-        self, run: Callable[[], Coroutine[Any, Any, R]], caller: Caller
-    ) -> Coroutine[Any, Any, R]:
-        self._caller = caller
-        return run()
+    def _wait_for(self, method: Callable[[], Coroutine[Any, Any, R]]) -> R:
+        def start(caller: Caller) -> Coroutine[Any, Any, R]:
+            self._caller = caller
+            return method()
+
+        self._check()
+        return run_with_caller(start, self._progress)
 
     def _relay(self, progress: ImportProgress) -> None:
         self._caller.show(progress)

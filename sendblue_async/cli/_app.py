@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
 from functools import partial, wraps
 from pathlib import Path
@@ -66,21 +66,15 @@ def parse_path(text: str) -> Path:
     return Path(text)
 
 
-def parse_number(
-    least: int, most: float = math.inf, kind: type[int] | type[float] = int
-) -> Callable[[str], Any]:
-    """Make the parser of an option that takes a number."""
-    noun = "a whole number" if kind is int else "a number"
+def parse_number(least: int, most: float = math.inf) -> Callable[[str], int]:
+    """Make the parser of an option that takes a whole number."""
     bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
 
-    def parse(words: str) -> Any:
-        try:
-            number = kind(words)
-        except ValueError:
-            raise typer.BadParameter(f"It must be {noun} {bounds}, not {words!a}.") from None
-        if not least <= number <= most or number == math.inf:
-            raise typer.BadParameter(f"It must be {noun} {bounds}, not {words!a}.")
-        return number
+    def parse(words: str) -> int:
+        with suppress(ValueError):
+            if least <= (number := int(words)) <= most:
+                return number
+        raise typer.BadParameter(f"It must be a whole number {bounds}, not {words!a}.")
 
     return parse
 
@@ -98,13 +92,10 @@ _call_options: ContextVar[_CallOptions] = ContextVar("call_options")
 
 def parse_seconds(words: str) -> float:
     """Parse an option that takes seconds."""
-    try:
-        seconds = float(words)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < math.inf:
-        raise typer.BadParameter(f"It must be a number of seconds above 0, not {words!a}.")
-    return seconds
+    with suppress(ValueError):
+        if 0 < (seconds := float(words)) < math.inf:
+            return seconds
+    raise typer.BadParameter(f"It must be a number of seconds above 0, not {words!a}.")
 
 
 def _declare_call_options(

@@ -214,8 +214,8 @@ async def import_(
     A journal lets --resume continue where an import stopped. Rejected rows are
     written to a file of their own.
     """
-    # Only here, as they bring what other commands need not wait for.
-    from ..batch import ImportOptions, SendOptions
+    # Only here, as it brings what other commands need not wait for.
+    from ..batch import ImportOptions
 
     import_options = ImportOptions(
         update_if_exists=update_if_exists,
