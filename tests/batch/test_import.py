@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import math
 import os
 import random
 import re
@@ -23,7 +24,9 @@ from sendblue_async import (
     AuthenticationError,
     ConfigurationError,
     ImportProgress,
+    ImportReport,
     JournalError,
+    RateLimiter,
     SendblueClient,
     SendOptions,
     SyncSendblueClient,
@@ -283,6 +286,25 @@ async def test_what_was_never_sent_is_nobodys_later(server: Sandbox, tmp_path: P
     assert report.lines["existing"] == tuple(range(2, 32))
 
 
+class CancellingLimiter(RateLimiter):
+    """Counts the rows that workers begin, and cancels their import at the first."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.running: asyncio.Task[ImportReport] | None = None
+
+    def reserve_slot(self, now: float, before: float = math.inf) -> float:
+        """No request waits."""
+        return now
+
+    def next_slot_at(self, now: float) -> float:
+        """Each worker asks for it once, before the call."""
+        self.begun += 1
+        if self.running is not None and self.begun == 1:
+            self.running.cancel()
+        return now
+
+
 async def test_nor_is_what_was_ready_when_it_was_cancelled(
     server: Sandbox, client: SendblueClient, tmp_path: Path
 ) -> None:
@@ -295,19 +317,16 @@ async def test_nor_is_what_was_ready_when_it_was_cancelled(
         )
     # The intents of all are on the disk; most are for workers that do not come.
     server.faults = Faults(latency=60)
-    seen = server.counts["requests"]
-    task = asyncio.create_task(client.import_contacts(path, rate_limit=1e6, concurrency=rows))
-    while server.counts["requests"] == seen:  # noqa: ASYNC110 - no event tells of a request
-        await asyncio.sleep(0.001)
-    task.cancel()
+    limiter = CancellingLimiter()
+    limiter.running = asyncio.create_task(
+        client.import_contacts(path, rate_limit=limiter, concurrency=rows)
+    )
     with pytest.raises(asyncio.CancelledError):
-        await task
-    await asyncio.sleep(0.5)
-    in_flight = server.counts["requests"] - seen
+        await limiter.running
+    assert 0 < limiter.begun < 100
     server.faults = Faults()
     report = await client.import_contacts(path, rate_limit=1e6, resume=True)
-    assert report.created + report.existing == rows
-    assert 0 < report.created <= in_flight + 100
+    assert (report.created, report.existing) == (limiter.begun, rows - limiter.begun)
 
 
 async def test_a_file_that_changes_meanwhile_stops_it(
