@@ -5,19 +5,25 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
-from types import TracebackType
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
+from .._pages import Walk, iterate_contacts
 from .._phone_numbers import digits_of
 from ..exceptions import JournalError
-from ..models import Contact
+from ..models import Contact, ContactPage
+from ..models._lists import ContactQuery
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+_PAGE = 1_000
 # E.164 has no more.
 _MOST_DIGITS = 15
+
+FetchPage = Callable[[ContactQuery], Awaitable[ContactPage]]
+"""Fetches one page of the account's contacts."""
 
 
 class StoredContacts:
@@ -47,12 +53,7 @@ class StoredContacts:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._connection.close()
 
     def __contains__(self, key: Any) -> bool:
@@ -82,6 +83,22 @@ class StoredContacts:
         with _explain_errors():
             row = self._connection.execute(query, (value,)).fetchone()
         return None if row is None else row[0]
+
+
+async def list_pages(fetch: FetchPage, seen: StoredContacts) -> AsyncGenerator[list[Contact], None]:
+    """Iterate over all contacts of the account, a thousand at a time.
+
+    Raises:
+        SendblueError: If they cannot be listed.
+    """
+    page: list[Contact] = []
+    async with aclosing(iterate_contacts(Walk(_PAGE, seen=seen), fetch)) as contacts:
+        async for contact in contacts:
+            page.append(contact)
+            if len(page) == _PAGE:
+                yield page
+                page = []
+    yield page
 
 
 def _text(key: Any) -> str:

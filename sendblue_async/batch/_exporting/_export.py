@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import IO, Any
@@ -14,15 +14,10 @@ from attrs import frozen
 
 from ..._event_loop import require_asyncio
 from ..._files import check_replaceable, is_stream, open_to_replace
-from ..._pages import Walk, iterate_contacts
 from ...exceptions import ConfigurationError, ValidationError
-from ...models import Contact, ContactPage
-from ...models._lists import ContactQuery
-from .._account import StoredContacts
+from .._account import FetchPage, StoredContacts, list_pages
 from .._importing._in_thread import run_in_thread
 from ._formats import TEXT_WRITERS, ExportFormat, WorkbookWriter, Writer, choose_format
-
-_PAGE = 1_000
 
 Target = str | os.PathLike[str] | IO[Any]
 """The name of a file, or an open one."""
@@ -44,7 +39,7 @@ class ExportReport:
 
 
 async def export_account(
-    fetch: Callable[[ContactQuery], Awaitable[ContactPage]],
+    fetch: FetchPage,
     target: Target,
     *,
     format: str | None,
@@ -62,30 +57,15 @@ async def export_account(
     return ExportReport(path=path, format=chosen, contacts=contacts)
 
 
-async def _write_all(
-    fetch: Callable[[ContactQuery], Awaitable[ContactPage]], writer: Writer
-) -> int:
+async def _write_all(fetch: FetchPage, writer: Writer) -> int:
     count = 0
     with StoredContacts() as seen:
-        async for page in _list_pages(fetch, seen):
-            await run_in_thread(writer.write, page, stop=lambda: None)
-            count += len(page)
+        async with aclosing(list_pages(fetch, seen)) as pages:
+            async for page in pages:
+                await run_in_thread(writer.write, page, stop=lambda: None)
+                count += len(page)
     await run_in_thread(writer.finish, stop=lambda: None)
     return count
-
-
-async def _list_pages(
-    fetch: Callable[[ContactQuery], Awaitable[ContactPage]], seen: StoredContacts
-) -> AsyncIterator[list[Contact]]:
-    """Iterate over all contacts, many at a time."""
-    page: list[Contact] = []
-    async with aclosing(iterate_contacts(Walk(_PAGE, seen=seen), fetch)) as contacts:
-        async for contact in contacts:
-            page.append(contact)
-            if len(page) == _PAGE:
-                yield page
-                page = []
-    yield page
 
 
 @contextlib.contextmanager

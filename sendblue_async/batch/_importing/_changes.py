@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any, TypedDict
 
 from attrs import frozen
 
-from ..._pages import Walk, iterate_contacts
 from ..._redaction import redact_numbers
-from ...models import Contact, ContactCreate, ContactPage
+from ...models import ContactCreate
 from ...models._contacts import find_differences
-from ...models._lists import ContactQuery
-from .._account import StoredContacts
+from .._account import FetchPage, StoredContacts, list_pages
 from .._mapping._contact_reader import Entry
 
-_PAGE = 1_000
 # What is sent beside the fields of the contact.
 _NO_FIELDS = ("number", "update_if_exists")
-
-FetchPage = Callable[[ContactQuery], Awaitable[ContactPage]]
-"""Fetches one page of the account's contacts."""
 
 
 class FieldChange(TypedDict):
@@ -56,17 +50,11 @@ async def list_account(
     Raises:
         SendblueError: If they cannot be listed.
     """
-    page: list[Contact] = []
-    walk = Walk(_PAGE, seen=stored)
-    async with aclosing(iterate_contacts(walk, fetch)) as contacts:
-        async for contact in contacts:
-            page.append(contact)
-            if len(page) == _PAGE:
-                stored.keep(page)
-                page.clear()
-                if stopped():
-                    return
-    stored.keep(page)
+    async with aclosing(list_pages(fetch, stored)) as pages:
+        async for page in pages:
+            stored.keep(page)
+            if stopped():
+                return
 
 
 class Changes:

@@ -25,8 +25,6 @@ from ._journal_header import JournalHeader, keep_to_owner, version_in
 from ._journal_schema import APPLICATION_ID, VERSION
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from typing_extensions import Self
 
 
@@ -89,12 +87,7 @@ class JournalFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _lock_and_check(self) -> bool:

@@ -7,7 +7,6 @@ import pickle
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
 from ...exceptions import JournalError
 from .._mapping._contact_reader import Entry
@@ -34,12 +33,7 @@ class Spool:
     def __enter__(self) -> Spool:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         # Nobody needs any more what could not be written.
         with contextlib.suppress(OSError):
             self._file.close()
