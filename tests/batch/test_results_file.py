@@ -252,6 +252,16 @@ async def test_no_other_file_is_lost(
     assert (path.read_bytes(), server.counts["requests"]) == (before, 0)
 
 
+async def test_no_file_is_used_twice_where_rows_come_from_no_file(
+    server: Sandbox, client: SendblueClient, tmp_path: Path
+) -> None:
+    """The error does not call any of them the file to import."""
+    path = tmp_path / "contacts"
+    with pytest.raises(ConfigurationError, match="contacts is used for another one"):
+        await client.import_contacts([{"number": number(1)}], journal=path, results=path)
+    assert server.counts["requests"] == 0
+
+
 async def test_a_folder_that_can_only_be_read_is_left_alone(
     server: Sandbox, client: SendblueClient, tmp_path: Path
 ) -> None:

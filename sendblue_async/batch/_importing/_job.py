@@ -14,7 +14,7 @@ from types import TracebackType
 from ..._event_loop import require_asyncio
 from ..._settling import READ_LAG
 from ...exceptions import ConfigurationError, JournalError
-from .._account import StoredContacts
+from .._account import FetchPage, StoredContacts
 from .._mapping._contact_reader import ContactReader, Entry
 from .._rows import CallersSource, Source
 from .._sending._circuit_breaker import Stopped
@@ -22,7 +22,7 @@ from .._sending._options import SendOptions
 from .._sending._worker_pool import WorkerPool
 from .._sources._file import Reading, make_path
 from .._sources._source import make_source
-from ._changes import Changes, FetchPage, list_account
+from ._changes import Changes, list_account
 from ._check import DryRun, check, dry_run
 from ._duplicates import Duplicates
 from ._ending import RowFiles, make_report
@@ -98,7 +98,7 @@ class ImportJob:
         named = {"journal": journal, "rejected": rejected, "results": results}
         for name, given in named.items():
             if given is not None:
-                check_own_file(name, Path(given), self.files)
+                check_own_file(name, Path(given), self.files, file=self.path)
         self._is_told_to_stop = False
         if resume and self.journal_path is None:
             raise ConfigurationError(

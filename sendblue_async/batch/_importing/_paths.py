@@ -34,13 +34,14 @@ def import_files(
     return tuple(path for path in files if path)
 
 
-def check_own_file(name: str, path: Path, files: tuple[Path, ...]) -> None:
+def check_own_file(name: str, path: Path, files: tuple[Path, ...], *, file: Path | None) -> None:
     """Check that a file that was named is none of the others, and no pipe or device.
 
     Args:
         name: The argument that named it.
         path: The file.
         files: All files of the import.
+        file: The one that is imported, if it is one.
 
     Raises:
         ConfigurationError: If it is.
@@ -52,7 +53,7 @@ def check_own_file(name: str, path: Path, files: tuple[Path, ...]) -> None:
             raise ConfigurationError(f"{name} must be a file, and {path} is none.")
         for other in others:
             if is_same_file(path, other):
-                use = "the file to import" if other == files[0] else "used for another one"
+                use = "the file to import" if other == file else "used for another one"
                 raise ConfigurationError(f"{name} must be a file of its own, and {path} is {use}.")
     except OSError as error:
         raise ConfigurationError(
