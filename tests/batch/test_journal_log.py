@@ -24,7 +24,7 @@ from sendblue_async.batch._importing._journal_header import (
     user_version,
     version_in,
 )
-from sendblue_async.batch._importing._journal_schema import APPLICATION_ID, IN_PROGRESS, VERSION
+from sendblue_async.batch._importing._journal_schema import IN_PROGRESS, VERSION
 from sendblue_async.batch._results import EntryOutcome
 from sendblue_async.exceptions import JournalError
 from sendblue_async.sandbox import Faults, Sandbox
@@ -268,36 +268,6 @@ def test_a_killed_import_without_its_log_sends_nothing_again(
     log.write_bytes(whole)
     with programs.start(source, arguments=[str(path)]) as running:
         assert running.communicate(timeout=40) == ("300 0\n", "")
-
-
-def test_a_journal_of_the_version_before_is_refused(tmp_path: Path) -> None:
-    """It says how to resume it, and not one byte of it changes."""
-    path = tmp_path / "journal"
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        database.executescript(f"""
-            PRAGMA journal_mode = WAL;
-            PRAGMA application_id = {APPLICATION_ID};
-            PRAGMA user_version = 1;
-            CREATE TABLE about (
-                fingerprint TEXT NOT NULL, salt BLOB NOT NULL, entries INTEGER, reported INTEGER
-            );
-            CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-            CREATE TABLE repeated (
-                number BLOB PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL
-            ) WITHOUT ROWID;
-            CREATE TABLE state (
-                entry INTEGER PRIMARY KEY, outcome INTEGER NOT NULL, line INTEGER, code, reason
-            );
-            INSERT INTO about VALUES ('abc', x'00', 2, NULL);
-            INSERT INTO setting VALUES ('region', 'US'), ('upsert', 'yes');
-            INSERT INTO state (entry, outcome) VALUES (0, 1), (1, 0);
-        """)
-    content = path.read_bytes()
-    for resume in (True, False):
-        said = error_of(path, resume=resume)
-        assert "older version of sendblue-async" in said
-        assert "Resume with that version, or delete the journal" in said
-    assert path.read_bytes() == content
 
 
 def test_each_journal_has_its_version(tmp_path: Path) -> None:

@@ -119,6 +119,17 @@ def write_older(path: Path, *, ended: bool) -> None:
         """)
 
 
+def test_one_of_an_older_version_that_is_not_finished_is_refused(path: Path) -> None:
+    """It says how to resume it, and not one byte of it changes."""
+    write_older(path, ended=False)
+    content = path.read_bytes()
+    for resume in (True, False):
+        said = error_of(path, resume=resume)
+        assert "older version of sendblue-async" in said
+        assert "Resume with that version, or delete the journal" in said
+    assert path.read_bytes() == content
+
+
 def test_one_of_an_older_version_gives_way_as_well(path: Path) -> None:
     """An update of the package stops no nightly import whose last run was finished."""
     write_older(path, ended=False)
