@@ -315,6 +315,46 @@ def test_a_sheet_without_a_header_is_refused(tmp_path: Path, suffix: str, number
 
 
 @each_format
+@pytest.mark.parametrize("number", ["tel:+14155550123", "https://wa.me/14155550123"])
+def test_a_number_in_other_words_is_no_header(tmp_path: Path, suffix: str, number: str) -> None:
+    """Workbooks and CSV agree on what looks like a phone number."""
+    path = write(tmp_path / f"a{suffix}", Sheet([["Ada", number], ["Alan", "+14155550124"]]))
+    with pytest.raises(ValidationError, match=r"no header .* Row 1 has a phone number in it\."):
+        read_table(path)
+
+
+@each_format
+@pytest.mark.parametrize(
+    "above",
+    [
+        [["Export", "2026-11-01"]],
+        [["Total", 1234567], []],
+        [["Report"], ["Region", "West"], ["From 2026-11-01 to 2026-11-30"]],
+    ],
+)
+def test_the_header_is_found_by_its_names(
+    tmp_path: Path, suffix: str, above: list[list[Any]]
+) -> None:
+    """Titles of several cells are passed over as those of CSV are, but no contact is."""
+    rows = [*above, ["number", "name"], ["+14155550124", "Alan"]]
+    path = write(tmp_path / f"a{suffix}", Sheet(rows))
+    table = read_table(path, is_known={"number", "name"}.__contains__)
+    assert table.columns == ("number", "name")
+    assert list(table.rows()) == [Row(len(rows), ("+14155550124", "Alan"))]
+    write(path, Sheet([["+14155550123", "Ada"], *rows]))
+    with pytest.raises(ValidationError, match=r"no header .* Row 1 has a phone number in it\."):
+        read_table(path, is_known={"number", "name"}.__contains__)
+
+
+@each_format
+def test_a_repeated_header_is_no_row(tmp_path: Path, suffix: str) -> None:
+    """Sheets that were put together have it once for each."""
+    rows = [["number", "name"], ["x", "y"], ["number", "name"], ["z", "y"]]
+    path = write(tmp_path / f"a{suffix}", Sheet(rows))
+    assert rows_of(path) == [Row(2, ("x", "y")), Row(4, ("z", "y"))]
+
+
+@each_format
 def test_columns_of_one_name_are_numbered(tmp_path: Path, suffix: str) -> None:
     """As those of CSV are."""
     path = write(tmp_path / f"a{suffix}", Sheet([["number", "a", None, "a"], ["x", 1, 2, 3]]))

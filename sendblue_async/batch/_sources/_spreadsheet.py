@@ -25,7 +25,7 @@ from ._csv import unescape_formula
 from ._extra import import_library
 from ._file import SourceFile, open_source
 from ._format import Content, ReadOptions
-from ._header import no_header_error
+from ._header import ROWS_OF_START, find_header, holds_contact, holds_number, no_header_error
 from ._row import ERRORS, REPLACEMENT, Problem, Row, make_row
 
 MOST_CELLS = 1 << 24
@@ -34,13 +34,9 @@ MOST_CELLS = 1 << 24
 MOST_NOTES = 1 << 20
 """How many notes may be taken on cells and rows of all sheets, of which some take 400 bytes."""
 
-# Rows in which the header is looked for.
-_ROWS_OF_START = 50
 # From here on a number has digits that its 53 bits do not tell.
 _INEXACT = 1 << 53
 _DIGITS = re.compile(r"-?[1-9][0-9]{15,}")
-_PHONE = re.compile(r"'?(\+|00)?[\d ().-]{7,}")
-_DATE = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}")
 _NO_VALUE = Problem(
     "formula_without_value",
     "A formula of the row was never calculated. Open the workbook in a spreadsheet program and "
@@ -204,7 +200,9 @@ def open_spreadsheet(
                 "sheet as CSV.",
                 field="path",
             )
-        header_row, header = _find_header(path, workbook.get_sheet_by_name(name), note)
+        header_row, header = _find_header(
+            path, workbook.get_sheet_by_name(name), note, options.is_known
+        )
 
     def read_rows() -> Iterator[Row]:
         with open_source(path, contents) as again, _load(again) as workbook:
@@ -212,11 +210,13 @@ def open_spreadsheet(
             for row, cells in islice(rows, header_row + 1, None):
                 width = len(header)
                 cells = [*cells[:width], *[""] * (width - len(cells))]
-                if "".join(cells).strip():
+                values = tuple(map(unescape_formula, cells))
+                # One that repeats the header, as in sheets that were put together, is none.
+                if "".join(cells).strip() and values != header:
                     noted = note.texts.get(row, {}).items()
                     missing = any(column < width and text == REPLACEMENT for column, text in noted)
                     problem = _NO_VALUE if missing else None
-                    yield make_row(row + 1, map(unescape_formula, cells), problem)
+                    yield make_row(row + 1, values, problem)
 
     return Content(
         header=header,
@@ -264,7 +264,9 @@ def _choose_sheet(
     return visible[number - 1]
 
 
-def _find_header(path: Path, sheet: Any, note: SheetNotes) -> tuple[int, tuple[str, ...]]:
+def _find_header(
+    path: Path, sheet: Any, note: SheetNotes, is_known: Callable[[str], bool]
+) -> tuple[int, tuple[str, ...]]:
     """Find the row of the header, below any titles, and the names in it."""
     wide = {*note.wide}
     for (top, left), (_, right) in sheet.merged_cell_ranges or ():
@@ -272,32 +274,26 @@ def _find_header(path: Path, sheet: Any, note: SheetNotes) -> tuple[int, tuple[s
             wide.add((top, left))
     rows = []
     for row, cells in _read_cells(sheet, note):
+        # Titles are merged over the table.
         narrow = [
-            column
-            for column, cell in enumerate(cells)
-            if cell.strip() and (row, column) not in wide
+            cell for column, cell in enumerate(cells) if cell.strip() and (row, column) not in wide
         ]
         if narrow:
             rows.append((row, cells, narrow))
-            if len(narrow) > 1 or len(rows) == _ROWS_OF_START:
+            if len(rows) == ROWS_OF_START:
                 break
     if not rows:
         raise no_header_error(str(path), "No row of the sheet names columns.")
-    # Titles are merged over the table, or stand alone in their row. Above a table with numbers in
-    # one column alone, a name does so, too.
-    row, cells, narrow = rows[-1]
-    if len(narrow) < 2 or any(_is_phone(cell) for _, cells, _ in rows for cell in cells):
-        row, cells, _ = rows[0]
+    index = find_header([narrow for _, _, narrow in rows], is_known)
+    # Above a table with numbers in one column alone, a name stands alone, too.
+    if any(map(holds_number, rows[index][1])):
+        index = 0
+    for row, cells, _ in rows[: index + 1]:
+        if any(map(holds_number if row == rows[index][0] else holds_contact, cells)):
+            raise no_header_error(str(path), f"Row {row + 1} has a phone number in it.")
+    row, cells, _ = rows[index]
     last = max(column for column, cell in enumerate(cells) if cell.strip())
-    header = tuple(map(unescape_formula, cells[: last + 1]))
-    if any(map(_is_phone, header)):
-        raise no_header_error(str(path), f"Row {row + 1} has a phone number in it.")
-    return row, header
-
-
-def _is_phone(cell: str) -> bool:
-    cell = cell.strip()
-    return _PHONE.fullmatch(cell) is not None and _DATE.fullmatch(cell) is None
+    return row, tuple(map(unescape_formula, cells[: last + 1]))
 
 
 def _read_cells(sheet: Any, note: SheetNotes) -> Iterator[tuple[int, list[str]]]:
