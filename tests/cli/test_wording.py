@@ -32,10 +32,11 @@ NO_OPTION = re.compile(
 
 
 def examples(home: dict[str, str], command: str) -> list[list[str]]:
-    """The arguments of each example in the help of a command."""
+    """The arguments of each example in the help of a command, up to a pipe."""
     text = run(home, command, "--help").out
     assert text.count("Examples:") == 1, text
-    return [shlex.split(line) for line in re.findall(r"^ +\$? *sendblue-async (.+)$", text, re.M)]
+    lines = re.findall(r"^ +\$? *sendblue-async (.+)$", text, re.M)
+    return [shlex.split(line.partition(" | ")[0]) for line in lines]
 
 
 def test_one_is_not_plural(home: dict[str, str], run_here: Run) -> None:
@@ -297,7 +298,8 @@ def test_no_error_speaks_of_python() -> None:
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "sandbox"])
 def test_examples_in_help_work(home: dict[str, str], sandbox: Sandbox, command: str) -> None:
     """Whoever copies an example, in their order, gets what it is for."""
-    Path(home["HOME"], "contacts.csv").write_text("Telefon,Name\n+1 (415) 555-0100,Ada\n")
+    if command == "import":
+        Path(home["HOME"], "contacts.csv").write_text("Telefon,Name\n+1 (415) 555-0100,Ada\n")
     environment = home | account(sandbox)
     with client_of(environment) as client:
         for number in (NUMBER, OTHER) if command != "create" else ():
