@@ -19,7 +19,13 @@ from ._rows import COLUMNS, NUMBERS, make_rows
 ExportFormat = Literal["csv", "jsonl", "xlsx"]
 """How an export is written."""
 
-_SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".xlsx": "xlsx"}
+_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
+_SUFFIXES: Mapping[str, ExportFormat] = {
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".xlsx": "xlsx",
+}
 _MOST_ROWS, _MOST_CHARACTERS = 1_048_576, 32_767
 # What JSON has kinds of its own for.
 _JSON_COLUMNS = ("tags", "custom_variables", "opt_out", "verified")
@@ -43,22 +49,20 @@ def choose_format(path: Path | None, given: str | None) -> ExportFormat:
     Raises:
         ConfigurationError: If there is no such format, or the name tells none.
     """
-    known: tuple[ExportFormat, ...] = get_args(ExportFormat)
     names = "'csv', 'jsonl' or 'xlsx'"
-    if given is not None and given not in known:
+    if given is not None:
+        for known in _FORMATS:
+            if given == known:
+                return known
         raise ConfigurationError(f"format must be {names}, not {given!r}.")
-    if given is None and path is not None:
-        given = _SUFFIXES.get(path.suffix.lower())
-        if given is None:
-            raise ConfigurationError(
-                f"The name {path.name} tells no format. Let it end in .csv, .jsonl or .xlsx, or "
-                f"give a format: {names}."
-            )
-    chosen: ExportFormat = "csv"
-    for each in known:
-        if each == given:
-            chosen = each
-    return chosen
+    if path is None:
+        return "csv"
+    if path.suffix.lower() not in _SUFFIXES:
+        raise ConfigurationError(
+            f"The name {path.name} tells no format. Let it end in .csv, .jsonl or .xlsx, or "
+            f"give a format: {names}."
+        )
+    return _SUFFIXES[path.suffix.lower()]
 
 
 class CsvWriter:
