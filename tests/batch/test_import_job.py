@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import sendblue_async
 from sendblue_async import (
     ConfigurationError,
     ImportJob,
@@ -16,6 +17,7 @@ from sendblue_async import (
     ImportProgress,
     SendblueClient,
     SendOptions,
+    batch,
 )
 from sendblue_async.sandbox import Faults, Sandbox
 
@@ -197,3 +199,10 @@ async def test_contacts_in_flight_share_bulk_requests(
     bulk = SendOptions(bulk=True, concurrency=100, rate_limit=1e6)
     assert (await job_of(client, path, bulk).run()).created == 2000
     assert server.counts["requests"] - seen <= 1.6 * 2000 / 100
+
+
+@pytest.mark.parametrize("name", batch.__all__)
+def test_what_a_batch_takes_and_gives_is_named_by_the_package(name: str) -> None:
+    """Nobody has to know which module it comes from."""
+    assert name in sendblue_async.__all__
+    assert getattr(sendblue_async, name) is getattr(batch, name)

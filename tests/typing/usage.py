@@ -39,12 +39,16 @@ from sendblue_async import (
     ContactResult,
     ContactUpdate,
     CountResponse,
+    Doubt,
     DryRun,
+    ExportReport,
     ImportJob,
+    ImportMapping,
     ImportOptions,
     ImportReport,
     OptOutResponse,
     Outcome,
+    PlannedChange,
     RateLimiter,
     RawResponse,
     ResponseMeta,
@@ -63,7 +67,6 @@ from sendblue_async import (
 )
 from sendblue_async._events import EventKind
 from sendblue_async._source_bridge import BlockingIterator
-from sendblue_async.batch import ExportReport
 from sendblue_async.cli import main
 from sendblue_async.sandbox import Faults, ReceivedRequest, Sandbox
 
@@ -216,7 +219,11 @@ async def asynchronous(number: str, contact: ContactCreate) -> None:
     client.create_contacts([contact], send_options=send)
     async with client.import_job("a.csv", read, send, progress=print) as job:
         assert_type(job, ImportJob)
-        assert_type(await job.dry_run(), DryRun | None)
+        assert_type((await job.inspect()).doubts, tuple[Doubt, ...])
+        assert_type(job.mapping, ImportMapping | None)
+        if plan := await job.dry_run():
+            assert_type(plan, DryRun)
+            assert_type(plan.changes, tuple[PlannedChange, ...])
         assert_type(await job.run(), ImportReport)
         assert_type(job.report, "ImportReport | None")
         assert_type(job.stop(), None)
@@ -296,6 +303,8 @@ def synchronous(number: str, contact: ContactCreate) -> None:
         assert_type([next(closed), next(as_iterator)], list[ContactResult[ContactCreate]])
     assert_type(client.import_contacts("a.csv", progress=print, resume=True), ImportReport)
     with client.import_job("a.csv", ImportOptions(), SendOptions(bulk=True)) as job:
+        assert_type(job.inspect(), ImportMapping)
+        assert_type(job.mapping, ImportMapping | None)
         assert_type(job.dry_run(), DryRun | None)
         assert_type(job.run(), ImportReport)
         assert_type(job.report, "ImportReport | None")
