@@ -294,7 +294,8 @@ def test_the_order_of_columns_with_numbers(names: list[str]) -> None:
     "name",
     ["Country", "Country Code", "Default Address Country Code", "Business Country/Region", "Land",
      "Address 1 - Country", "MailingCountry", "Phone Country Code", "Pays", "País", "Paese", "Kraj",
-     "Ülke", "Страна", "国", "ISO country", "country_name"],
+     "Ülke", "Страна", "国", "ISO country", "country_name",
+     "Country of Residence", "Country/Territory", "Phone Prefix"],
 )  # fmt: skip
 def test_the_country_of_a_contact(name: str) -> None:
     """Its column is known; of several the likeliest is read, and no other is in the way."""

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.anyio
 
 # The second number is as good as the first one, and is another one in one row.
 RIVALS = "Mobile,Handy,Name\n+12015550101,+12015550101,Ada\n+12015550102,+12015550103,Bob\n"
+ABROAD = "Phone,Residence\n7702345678,India\n201-555-0101,USA\n"
 BETTER = "Phone,Reach me at\nhouse 4,+12015550101\nhouse 5,+12015550102\n,+12015550103\n"
 
 
@@ -104,6 +105,15 @@ def test_what_an_unused_column_holds(tmp_path: Path, cells: list[str], holds: st
         (BETTER.replace("house 4", "+12015550109").replace("house 5", "+12015550108"), {}, None),
         (BETTER.replace("Reach me at", "Fax"), {}, None),
         ("Phone,Land\n201-555-0101,USA\n0171 2345678,Germany\n", {"region": "US"}, None),
+        (ABROAD, {"region": "US"}, "unused_country"),
+        (ABROAD.replace("India", "+91").replace("USA", "+1"), {"region": "US"}, "unused_country"),
+        (ABROAD.replace("7702345678", "+17702345678"), {"region": "US"}, None),
+        (ABROAD.replace("7702345678", "201-555-0102"), {"region": "US"}, None),
+        (ABROAD.replace("India", "91").replace("USA", "27"), {"region": "US"}, None),
+        (ABROAD.replace("India", "IN").replace("USA", "NJ"), {"region": "US"}, None),
+        (ABROAD.replace("Residence", "Land"), {"region": "US"}, None),
+        (ABROAD, {"region": "US", "columns": {"Residence": "country"}}, None),
+        (ABROAD, {}, None),
         ("Number,Call\n2026000123,(201) 555-0101\n", {"region": "US"}, None),
         ("Phone,Note\nx,y\n", {}, None),
         ("Phone,Note\n", {}, None),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 
 from attrs import evolve, frozen
@@ -12,6 +13,7 @@ from ..._redaction import redact_numbers
 from ...exceptions import ValidationError
 from .._mapping._columns import ColumnMapping
 from .._mapping._contact_reader import ContactReader
+from .._mapping._countries import find_country
 from .._mapping._number_cells import read_cell
 from .._mapping._vocabulary import find_meaning, is_fax, normalise
 from .._sources._doubt import Doubt
@@ -76,6 +78,7 @@ def preview(reader: ContactReader) -> ImportMapping:
             *table.doubts,
             *sample.find_rivals(),
             *sample.find_better([position for position in holds if holds[position] == "numbers"]),
+            *sample.find_countries(holds),
         ),
     )
 
@@ -120,8 +123,9 @@ class _Sample:
         entries = [*evolve(reader, table=table, all_numbers=False).entries()]
         self._sent = {entry.line: entry.contact and entry.contact.number for entry in entries}
 
-    def _find_number(self, row: Row, position: int) -> str | None:
-        country = self._reader.columns.country
+    def _find_number(self, row: Row, position: int, country: int | None = None) -> str | None:
+        if country is None:
+            country = self._reader.columns.country
         named = "" if country is None else row.cells[country]
         found = read_cell(row.cells[position], self._reader.region, country=named)
         return next((number for number in found if isinstance(number, str)), None)
@@ -184,3 +188,32 @@ class _Sample:
                     f"{used}, but {usable} have one in {self._name(position)!r}, which is not "
                     f"used. To use it, say columns={ {self._name(position): 'number'}!r}.",
                 )
+
+    def find_countries(self, unused: Iterable[int]) -> Iterator[Doubt]:
+        """Find columns that are not used, and by whose countries numbers would be other ones."""
+        reader = self._reader
+        if reader.region is None or reader.columns.country is not None:
+            return
+        for position in unused:
+            cells = [cell for row in self._rows if (cell := row.cells[position].strip())]
+            # Bare digits may as well be an age.
+            named = sum(not cell.isdigit() and find_country(cell) is not None for cell in cells)
+            if named * 5 < len(cells) * 4:
+                continue
+            differing = sum(map(partial(self._differs_in, country=position), self._rows))
+            if differing:
+                yield Doubt(
+                    "unused_country",
+                    f"By the countries in {self._name(position)!r}, which are not used, the "
+                    f"numbers in {differing} of the first {len(self._rows)} rows are other ones "
+                    f"than in {reader.region}. To use them, say "
+                    f"columns={ {self._name(position): 'country'}!r}.",
+                )
+
+    def _differs_in(self, row: Row, country: int) -> bool:
+        """Return whether the number of a row is another one in the country that a column names."""
+        sent = self._sent.get(row.line)
+        if sent is None or not row.cells[country].strip():
+            return False
+        abroad = {self._find_number(row, each, country) for each in self._reader.columns.numbers}
+        return sent not in abroad and abroad != {None}
