@@ -14,8 +14,9 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command that ``sys.argv`` names, and exit.
 
-    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted by Ctrl-C. An import
-    that SIGTERM or SIGHUP has ended exits with 128 and the signal's number.
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 75 an import to try later, 130
+    interrupted by Ctrl-C. An import that SIGTERM or SIGHUP has ended exits with 128 and the
+    signal's number.
     """
     _streams.replace_closed_streams()
     raises = signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -33,7 +33,8 @@ _EPILOG = """\b
 The account's keys are read from SENDBLUE_API_KEY and SENDBLUE_API_SECRET.
 Try it without an account: sendblue-async create +14155550123 --sandbox
 
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 Ctrl-C.
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 75 an import to try later,
+130 Ctrl-C.
 """
 
 
