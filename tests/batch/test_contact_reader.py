@@ -237,13 +237,42 @@ def test_merging() -> None:
     assert merge(bare, bare) == bare
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["Ada King", "Grace"], ("Grace", None)),
+        (["Ada King", "Grace Hopper", "Ada"], ("Ada", None)),
+        (["Ada King", "Grace", " King"], ("Grace", "King")),
+        (["Ada King", " Hopper"], (None, "Hopper")),
+        (["Ada King", "ADA"], ("ADA", "King")),
+        (["A. King", "Ada"], ("Ada", "King")),
+        (["Ada", " King"], ("Ada", "King")),
+    ],
+)
+def test_names_of_two_people_are_not_mixed(
+    names: list[str], expected: tuple[str | None, str | None]
+) -> None:
+    """Of an earlier person with the same number, no part of the name is left."""
+    contacts = []
+    for name in names:
+        first, _, last = name.partition(" ")
+        parts = {"first_name": first, "last_name": last}
+        given = {part: text for part, text in parts.items() if text}
+        contacts.append(ContactCreate.from_dict({"number": "+12015550123", **given}))
+    merged = merge(*contacts)
+    assert (merged.first_name, merged.last_name) == expected
+
+
 def merge(*contacts: ContactCreate) -> ContactCreate:
     """One contact out of some with the same number."""
     return merge_documents(contact.to_dict() for contact in contacts)
 
 
 def merged_by_twos(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """What comes of two contacts, as it was always defined."""
+    """What comes of two contacts; no two of these names are of one person."""
+    names = {"first_name", "last_name"}
+    if any(one[name] != other[name] for name in names & one.keys() & other.keys()):
+        one = {key: value for key, value in one.items() if key not in names}
     both = {**one, **other}
     if "tags" in both:
         both["tags"] = list(dict.fromkeys([*one.get("tags", []), *other.get("tags", [])]))

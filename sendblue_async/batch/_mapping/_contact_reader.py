@@ -23,6 +23,7 @@ from ._vocabulary import is_fax, is_mobile
 
 # What Google Contacts puts between the values of one cell.
 _BETWEEN_VALUES = ":::"
+_PARTS_OF_NAME = ("first_name", "last_name")
 # Rows that take each step together: a processor does faster what it has just done. Reading a row
 # of ``benchmarks.imports`` takes 29 µs of the processor, and 43 µs if rows go one by one.
 _BATCH_ROWS = 50
@@ -305,13 +306,20 @@ def _parse_json(cell: str, field: str) -> Any:
 def merge_documents(documents: Iterable[Mapping[str, Any]]) -> ContactCreate:
     """Make one contact of what :meth:`ContactCreate.to_dict` gives of some with the same number.
 
-    Values of later ones go before those of earlier ones; tags and custom variables of all are in
-    it. It takes each in turn once, however many there are.
+    Values of later ones go before those of earlier ones, and the name of another person takes the
+    place of all of an earlier one; tags and custom variables of all are in it. It takes each in
+    turn once, however many there are.
     """
     fields: dict[str, Any] = {}
     tags: dict[str, None] = {}
     variables: dict[str, Any] = {}
     for document in documents:
+        if any(
+            name in fields and name in document and _differ(fields[name], document[name])
+            for name in _PARTS_OF_NAME
+        ):
+            for name in _PARTS_OF_NAME:
+                fields.pop(name, None)
         fields.update(document)
         tags.update(dict.fromkeys(document.get("tags", ())))
         variables.update(document.get("custom_variables", {}))
@@ -320,3 +328,9 @@ def merge_documents(documents: Iterable[Mapping[str, Any]]) -> ContactCreate:
     if "custom_variables" in fields:
         fields["custom_variables"] = variables
     return ContactCreate.from_dict(fields)
+
+
+def _differ(one: str, other: str) -> bool:
+    """Tell whether two names are of two people: neither is the other one, or short for it."""
+    one, other = (name.casefold().rstrip(".") for name in (one, other))
+    return not one.startswith(other) and not other.startswith(one)
