@@ -22,6 +22,8 @@ _AMOUNT = re.compile(r"\d{1,3}(?:[.,']\d{3})+(?:[.,]\d{1,2})?|\d+[.,]\d{1,2}")
 _LINK = re.compile(r"\S*\b(?:wa\.me|whatsapp)\b[^\s\d]*")
 # What stands between several numbers.
 _BETWEEN = re.compile(r"[;|/\n]|, ")
+# Several numbers, and links to them; on longer cells the expressions would take long.
+_LONGEST_NUMBER = 200
 # Such as "tel:" and "ext".
 _MOST_LETTERS = 6
 # Without its country code, a number of fewer digits may be a total above the header.
@@ -30,6 +32,8 @@ _TOTAL_DIGITS = 9
 
 def holds_number(cell: str) -> bool:
     """Tell whether a cell looks like phone numbers, and not like dates or an amount."""
+    if len(cell) > _LONGEST_NUMBER:
+        return False
     text = _LINK.sub("", _DATE.sub("", cell)).strip(" \t\r\n\"'=\xa0\ufeff")
     return _is_number(text) or any(map(_is_number, _BETWEEN.split(text)))
 
