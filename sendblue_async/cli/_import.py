@@ -13,7 +13,7 @@ import typer
 from attrs import asdict
 
 from ..batch import ImportReport, SendOptions
-from ..exceptions import ValidationError
+from ..exceptions import ConfigurationError, ValidationError
 from ._app import (
     AsJson,
     InSandbox,
@@ -301,7 +301,8 @@ async def import_(
             written = False
             try:
                 await running
-            except asyncio.CancelledError:
+            except (asyncio.CancelledError, ConfigurationError):
+                # Stopped, maybe before the source was read.
                 if not interruption.has_come():
                     raise
             finally:
@@ -330,8 +331,14 @@ async def _run_dry(
     as_json: bool,
 ) -> None:
     interruption = Interruption(job.stop)
-    show_mapping(await job.inspect(), job.source_name)
-    result = await job.dry_run()
+    result = None
+    try:
+        show_mapping(await job.inspect(), job.source_name)
+        result = await job.dry_run()
+    except ConfigurationError:
+        # Stopped before the source was read.
+        if not interruption.has_come():
+            raise
     await shown.aclose()
     written = True
     if result is None:

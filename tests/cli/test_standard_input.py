@@ -6,6 +6,7 @@ import gzip
 import json
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -90,10 +91,14 @@ def test_a_pipe_that_cannot_be_used_is_refused(
     assert not sandbox.contacts
 
 
-def test_a_pipe_that_gives_nothing_can_be_stopped(home: dict[str, str], sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("options", [[], ["--dry-run"]], ids=["import", "dry run"])
+@pytest.mark.parametrize("pause", [0.0, 1.0])
+def test_a_pipe_that_gives_nothing_can_be_stopped(
+    home: dict[str, str], sandbox: Sandbox, pause: float, options: list[str]
+) -> None:
     """One Ctrl-C ends the wait, and nothing was sent."""
     with subprocess.Popen(
-        [PROGRAM, "import", "-"],
+        [PROGRAM, "import", "-", *options],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=home | account(sandbox),
@@ -102,6 +107,7 @@ def test_a_pipe_that_gives_nothing_can_be_stopped(home: dict[str, str], sandbox:
     ) as program:
         assert program.stderr is not None
         assert program.stderr.readline().startswith(COPIED)
+        time.sleep(pause)
         # The line is written a moment before signals are heeded.
         for _ in range(50):
             program.send_signal(signal.SIGINT)
