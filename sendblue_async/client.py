@@ -229,7 +229,7 @@ class SendblueClient(Endpoints):
             journal: The journal's path. Without it, only a file has a journal; a source that is
                 none can then not be resumed. It is known again by its content.
             rejected: The path of the file of rejected rows. Without it, those of a source that is
-                no file are only counted.
+                no file, or of a dry run, are only counted.
             results: Where a line for each row is written, unless it is stopped: as JSON Lines
                 if the name ends in ``.jsonl`` or ``.ndjson``, else as CSV.
             resume: Whether to resume an interrupted import of this source. Default false.

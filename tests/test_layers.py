@@ -222,7 +222,15 @@ ROOMS = {
             "_journal_schema",
             "_reasons",
         },
-        "_check": {"_changes", "_duplicates", "_journal", "_options", "_preview"},
+        "_check": {
+            "_changes",
+            "_duplicates",
+            "_journal",
+            "_options",
+            "_preview",
+            "_rejected",
+            "_report",
+        },
         "_job_source": {"_in_thread", "_options", "_preview"},
         "_job": {
             "_job_source",

@@ -32,11 +32,15 @@ class StoredContacts:
     The file has no name, and vanishes with the process. As :class:`~.._pages.SeenContacts` it also
     remembers which contacts a walk has given.
 
+    Attributes:
+        kept: How many contacts were kept so far.
+
     Raises:
         JournalError: From every method, if the disk fails.
     """
 
     def __init__(self) -> None:
+        self.kept = 0
         with _explain_errors():
             # A name that is empty is that of a file which is deleted as soon as it is open.
             self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
@@ -73,6 +77,7 @@ class StoredContacts:
         ]
         with _explain_errors():
             self._connection.executemany("REPLACE INTO contact VALUES (?, ?)", rows)
+        self.kept += len(rows)
 
     def find(self, number: str) -> dict[str, Any] | None:
         """Find the contact with this number, as :meth:`Contact.to_dict` gives it."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from attrs import asdict
 
 from ..batch import ImportReport, SendOptions
 from ..exceptions import ConfigurationError, ValidationError
@@ -178,8 +177,8 @@ async def import_(
             "--rejected",
             metavar="FILE",
             parser=parse_path,
-            help="Where rejected rows are written. Default: beside the file. Needed to keep those "
-            "of standard input.",
+            help="Where rejected rows are written. Default: beside the file; those of standard "
+            "input or of a dry run are only counted.",
         ),
     ] = None,
     results: Annotated[
@@ -345,10 +344,10 @@ async def _run_dry(
         print_stderr("The file was not checked to its end.")
     else:
         if as_json:
-            print_json(asdict(result))
+            print_json(result.to_dict())
         else:
             print_dry_run(result, discovers_rate=discovers_rate)
-        written = report_path is None or write_report(report_path, asdict(result), like=job.path)
+        written = report_path is None or write_report(report_path, result.to_dict(), like=job.path)
     interruption.exit_if_interrupted()
     if result is not None and result.mapping.doubts and not yes:
         raise doubt_error(result.mapping)

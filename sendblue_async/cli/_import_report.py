@@ -97,6 +97,8 @@ def print_dry_run(result: DryRun, *, discovers_rate: bool) -> None:
     for code, count in sorted(result.codes.items()):
         found = format_lines(result.lines[code], count, result.unit)
         print_note(f"{count:>8} rejected: {code}{found}")
+    if result.rejected_path is not None:
+        print_note(f"Rows that would be rejected are in {result.rejected_path}.")
     _print_sheets(result)
     rate = result.requests_per_second
     if rate and result.requests:

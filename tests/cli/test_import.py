@@ -353,6 +353,29 @@ def test_a_dry_run_sends_and_leaves_nothing(home: dict[str, str], run_here: Run)
     assert [each.name for each in path.parent.iterdir()] == ["people.csv"]
 
 
+def test_a_dry_run_writes_the_rejected_rows_if_a_file_is_named(
+    home: dict[str, str], run_here: Run
+) -> None:
+    """It is named on the screen and in the report, and is that of the import."""
+    path = written(home, [*numbers(1), "4.2E+11,=Bob,x", "nobody,Cy,y"])
+    options = ["--rejected", "bad.csv", "--report", "report.json"]
+    done = run_here(home, "import", "people.csv", "--dry-run", *options)
+    assert done.code == 1
+    assert "Rows that would be rejected are in bad.csv.\n" in done.out
+    report = json.loads(path.with_name("report.json").read_text())
+    assert report["rejected_path"] == "bad.csv"
+    rows = path.with_name("bad.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert rows[0] == "Mobile,Vorname,Extra,line,code,reason"
+    assert [row.split(",")[:5] for row in rows[1:]] == [
+        ["4.2E+11", "'=Bob", "x", "3", "spreadsheet_number"],
+        ["nobody", "Cy", "y", "4", "invalid_number"],
+    ]
+    done = run_here(home, "import", "people.csv", "--dry-run", "--rejected", "people.csv")
+    assert done.code == 2
+    assert "--rejected must be a file of its own" in done.err
+    assert path.read_text().startswith("Mobile,")
+
+
 def test_a_dry_run_of_many_rows(home: dict[str, str], run_here: Run) -> None:
     """A file of thousands of rows is checked as a short one is; the report has what was found."""
     path = written(home, numbers(2500))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
+from contextlib import aclosing, suppress
 from typing import Any, TypedDict
 
 from attrs import frozen
 
 from ..._redaction import redact_numbers
+from ..._settling import READ_LAG
 from ...models import ContactCreate
 from ...models._contacts import find_differences
 from .._account import FetchPage, StoredContacts, list_pages
 from .._mapping._contact_reader import Entry
+from .._sending._circuit_breaker import Stopped
+from .._sending._worker_pool import WorkerPool
 
 # What is sent beside the fields of the contact.
 _NO_FIELDS = ("number", "update_if_exists")
@@ -43,18 +46,30 @@ class PlannedChange:
 
 
 async def list_account(
-    fetch: FetchPage, stored: StoredContacts, stopped: Callable[[], bool]
+    fetch: FetchPage, stored: StoredContacts, workers: WorkerPool, *, began: float
 ) -> None:
     """Keep all contacts of the account, a thousand a request; end early when stopped.
+
+    Reads lag behind writes. What was changed or deleted before the import began is seen once that
+    lag has passed, so that no contact passes for what it was before.
+
+    Args:
+        fetch: Fetches a page of them.
+        stored: Where they are kept.
+        workers: Know the time, and when to stop.
+        began: When the import began, on their clock.
 
     Raises:
         SendblueError: If they cannot be listed.
     """
-    async with aclosing(list_pages(fetch, stored)) as pages:
-        async for page in pages:
-            stored.keep(page)
-            if stopped():
-                return
+    elapsed = workers.clock.monotonic() - began
+    with suppress(Stopped):
+        await workers.pause(max(0.0, READ_LAG - elapsed))
+        async with aclosing(list_pages(fetch, stored)) as pages:
+            async for page in pages:
+                stored.keep(page)
+                if workers.stopped:
+                    return
 
 
 class Changes:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from attrs import frozen
+from attrs import asdict, frozen
 
+from ...exceptions import JournalError
 from .._mapping._contact_reader import ContactReader, Entry
+from .._results import EntryOutcome
 from .._sending._bulk import to_bulk
 from .._sending._options import SendOptions
 from ._changes import Changes, PlannedChange
@@ -17,6 +20,8 @@ from ._duplicates import Duplicates
 from ._journal import Journal
 from ._options import ImportOptions
 from ._preview import ImportMapping
+from ._rejected import write_rejected
+from ._report import to_json
 
 _SAMPLES = 3
 _LINES = 10
@@ -72,6 +77,8 @@ class DryRun:
         lines: The first ten lines of the rejected entries, by code.
         unit: What ``lines`` counts: ``"line"``, or ``"row"`` of a sheet.
         mapping: How the file is read, and what is doubtful about that.
+        rejected_path: The file of the rows that would be rejected, or ``None`` if there are none,
+            or none was named.
     """
 
     entries: int
@@ -92,6 +99,11 @@ class DryRun:
     lines: Mapping[str, tuple[int, ...]]
     unit: str = "line"
     mapping: ImportMapping
+    rejected_path: Path | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert it to a JSON document."""
+        return asdict(self, value_serializer=lambda _, __, value: to_json(value))
 
 
 def dry_run(
@@ -103,10 +115,11 @@ def dry_run(
     checked: Callable[[list[Entry]], object],
     requests_per_second: float | None,
     changes: Changes | None = None,
+    rejected: Path | None = None,
 ) -> DryRun | None:
     """Find out what an import of the file would do; return ``None`` if stopped before that.
 
-    Nothing is sent, and nothing is written beside the file.
+    Nothing is sent, and nothing is written but the rejected rows, if a file is named for them.
 
     Args:
         inspect: Opens the file, and sees how it is read.
@@ -116,16 +129,19 @@ def dry_run(
         checked: Called with all entries, many at a time, as the file is read for the first time.
         requests_per_second: The rate limit at the beginning.
         changes: Knows what would change in the account, or ``None`` if every contact is sent.
+        rejected: Where the rows are written that would be rejected, if anywhere.
 
     Raises:
         ValidationError: If the file cannot be used.
         ConfigurationError: If an option cannot be used.
+        JournalError: If the rejected rows cannot be written.
     """
     reader, mapping = inspect()
     codes: Counter[str] = Counter()
     lines: dict[str, list[int]] = {}
     samples: list[dict[str, Any]] = []
     planned: list[PlannedChange] = []
+    refused: list[EntryOutcome] = []
     contacts = in_bulk = skipped = unchanged = 0
     with Journal.open(None, fingerprint="", settings={}, resume=False) as journal:
         check(reader, journal, stopped, checked)
@@ -136,10 +152,15 @@ def dry_run(
             if entry.index % _ASK_EVERY == 0 and stopped():
                 return None
             if entry.contact is None:
-                code = entry.problem.code if entry.problem else ""
+                assert entry.problem is not None
+                code, reason = entry.problem.code, entry.problem.reason
                 codes[code] += 1
                 if codes[code] <= _LINES:
                     lines.setdefault(code, []).append(entry.line)
+                refused.append(EntryOutcome(entry.index, "rejected", entry.line, code, reason))
+                if len(refused) == _ASK_EVERY:
+                    journal.commit([], refused)
+                    refused.clear()
                 continue
             contact = duplicates.resolve(entry, entry.contact)
             if contact is None:
@@ -156,6 +177,8 @@ def dry_run(
             if len(samples) < _SAMPLES:
                 samples.append(contact.to_dict())
         entries = journal.entries
+        journal.commit([], refused)
+        is_written = rejected is not None and _write_rejected(rejected, reader, journal)
     return DryRun(
         entries=entries,
         contacts=contacts,
@@ -175,4 +198,15 @@ def dry_run(
         lines={code: tuple(found) for code, found in lines.items()},
         unit=reader.table.unit,
         mapping=mapping,
+        rejected_path=rejected if is_written else None,
     )
+
+
+def _write_rejected(path: Path, reader: ContactReader, journal: Journal) -> bool:
+    reader.table.check_unchanged()
+    try:
+        return write_rejected(path, reader.table, journal.rejected())
+    except OSError as error:
+        raise JournalError(
+            f"The rejected rows could not be written to {path} ({error})."
+        ) from error

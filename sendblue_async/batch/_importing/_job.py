@@ -6,18 +6,16 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 from ..._event_loop import require_asyncio
-from ..._settling import READ_LAG
 from ...exceptions import ConfigurationError, JournalError
 from .._account import FetchPage, StoredContacts
 from .._mapping._contact_reader import ContactReader, Entry
 from .._rows import CallersSource, Source
-from .._sending._circuit_breaker import Stopped
 from .._sending._options import SendOptions
 from .._sending._worker_pool import WorkerPool
 from .._sources._file import Reading, make_path
@@ -88,7 +86,7 @@ class ImportJob:
             is_begun=lambda mark: resume and is_journal_of(self.journal_path, mark),
         )
         self.path = self._source.path
-        self._is_rejected_named = rejected is not None
+        self._named_rejected = None if rejected is None else make_path(rejected, "rejected")
         self.journal_path = journal_path_of(self.path, journal)
         self.rejected_path = rejected_path_of(self.path, rejected)
         self._results_path = None if results is None else make_path(results, "results")
@@ -116,6 +114,7 @@ class ImportJob:
         self._queue: JournaledQueue | None = None
         self._run_started = 0.0
         self._is_checked = False
+        self._listing: StoredContacts | None = None
         self._reading = Reading()
         self._entries = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -146,7 +145,7 @@ class ImportJob:
         :meta private:
         """
         self.journal_path = None
-        if self.path is not None and not self._is_rejected_named:
+        if self.path is not None and self._named_rejected is None:
             self.rejected_path = Path(f"{self.path}.sandbox.rejected.csv")
             self.files += (self.rejected_path,)
 
@@ -184,9 +183,10 @@ class ImportJob:
         return self._source.inspected[1] if self._source.inspected else None
 
     async def dry_run(self) -> DryRun | None:
-        """Find out what the import would do. Nothing is sent or written.
+        """Find out what the import would do. Nothing is sent.
 
-        A key is needed only to list the account, for ``only_changes``.
+        Nothing is written but the rows that would be rejected, if a file was named for them. A key
+        is needed only to list the account, for ``only_changes``.
 
         Returns:
             What it would do; ``None`` if it was stopped before that was known.
@@ -194,9 +194,12 @@ class ImportJob:
         Raises:
             ValidationError: If the source cannot be used.
             ConfigurationError: If an option cannot be used.
+            JournalError: If the rejected rows cannot be written.
             SendblueError: If the account cannot be listed.
         """
         require_asyncio()
+        if self._named_rejected is not None:
+            check_writable("rejected rows", self._named_rejected)
         self._run_started = self._workers.clock.monotonic()
         if not await self._source.load():
             return None
@@ -208,16 +211,17 @@ class ImportJob:
             checked=lambda entries: self._count_row(entries[-1].index + 1),
             # Not the one that is discovered while the account is listed.
             requests_per_second=self._workers.rate_limiter.rate,
+            rejected=self._named_rejected,
         )
         in_thread = partial(run_in_thread, stop=self._workers.stop)
         if self._import_options.only_changes:
             # A file that cannot be used is refused before the account is listed.
             await self._source.inspect()
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._ticker.running())
             changes = await self._find_changes(stack)
             find_out = partial(find_out, lambda: self._workers.stopped, changes=changes)
             self._reading = Reading(passes=2)
-            await stack.enter_async_context(self._ticker.running())
             return await in_thread(self._reading.watch, find_out)
 
     async def run(self) -> ImportReport:
@@ -257,7 +261,7 @@ class ImportJob:
     async def _run(self) -> ImportReport:
         account = self._account()
         if self._results_path is not None:
-            check_writable(self._results_path)
+            check_writable("results", self._results_path)
         in_thread = partial(run_in_thread, stop=self._workers.stop)
         async with self._ticker.running():
             is_loaded = await self._source.load()
@@ -312,18 +316,12 @@ class ImportJob:
         reader.table.check_unchanged()
 
     async def _find_changes(self, stack: AsyncExitStack) -> Changes | None:
-        """List the account, if only changes are sent.
-
-        Reads lag behind writes. What was changed or deleted before the import began is seen once
-        that lag has passed, so that no contact passes for what it was before.
-        """
+        """List the account, if only changes are sent."""
         if not self._import_options.only_changes:
             return None
-        stored = stack.enter_context(StoredContacts())
-        elapsed = self._workers.clock.monotonic() - self._run_started
-        with suppress(Stopped):
-            await self._workers.pause(max(0.0, READ_LAG - elapsed))
-            await list_account(self._fetch_page, stored, lambda: self._workers.stopped)
+        self._listing = stored = stack.enter_context(StoredContacts())
+        await list_account(self._fetch_page, stored, self._workers, began=self._run_started)
+        self._listing = None
         return Changes(stored)
 
     async def _send(
@@ -356,6 +354,7 @@ class ImportJob:
             gives_up_in=breaker.gives_up_in,
             share_read=None if self._is_checked else self._reading.share,
             paused_for=max(0.0, limiter.next_slot_at(now) - now),
+            listed=None if self._listing is None else self._listing.kept,
             entries=self._entries,
             counts=dict(+self._queue.counts) if self._queue else {},
             requests_per_second=limiter.rate,

@@ -61,17 +61,21 @@ def check_own_file(name: str, path: Path, files: tuple[Path, ...], *, file: Path
         ) from error
 
 
-def check_writable(results: Path) -> None:
-    """Check that the results can be written before there are any.
+def check_writable(what: str, path: Path) -> None:
+    """Check that a file can be written, before there is anything to write.
+
+    Args:
+        what: What it is to hold.
+        path: The file.
 
     Raises:
-        ConfigurationError: If they cannot.
+        ConfigurationError: If it cannot.
     """
     try:
-        check_replaceable(results)
+        check_replaceable(path)
     except OSError as error:
         raise ConfigurationError(
-            f"The results cannot be written to {results}: {error.strerror}. Name a file in a "
+            f"The {what} cannot be written to {path}: {error.strerror}. Name a file in a "
             "folder that exists and can be written to."
         ) from error
 

@@ -24,6 +24,8 @@ class ImportProgress:
         share_read: How much of the file was read, from 0 to 1, before it has been checked; ``None``
             where that is not known, as in a workbook.
         paused_for: Seconds until the rate limit lets the next request go; 0 if it does now.
+        listed: How many contacts of the account were listed so far, while that is done for
+            ``only_changes``; otherwise ``None``.
         entries: How many entries the file has; before it has been checked, how many were read.
         counts: How many have which outcome.
         requests_per_second: The rate limit now, or ``None`` without one.
@@ -37,6 +39,7 @@ class ImportProgress:
     gives_up_in: float | None = None
     share_read: float | None = None
     paused_for: float | None = None
+    listed: int | None = None
     entries: int
     counts: Mapping[str, int]
     requests_per_second: float | None
@@ -127,7 +130,7 @@ class ImportReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Convert it to a JSON document, in which ``throttled`` also has its former name."""
-        document = asdict(self, value_serializer=lambda _, __, value: _to_json(value))
+        document = asdict(self, value_serializer=lambda _, __, value: to_json(value))
         return {**document, "refused": self.throttled}
 
 
@@ -159,7 +162,8 @@ def report_nothing(
     )
 
 
-def _to_json(value: Any) -> Any:
+def to_json(value: Any) -> Any:
+    """Convert a value of a report to one that JSON has."""
     return os.fspath(value) if isinstance(value, Path) else value
 
 
