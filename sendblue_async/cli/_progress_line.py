@@ -31,7 +31,9 @@ class ProgressLine:
 
     def update(self, progress: ImportProgress) -> None:
         """Show this progress from now on."""
-        if progress.checked:
+        if progress.listed is not None:
+            self._show_listing(progress, progress.listed)
+        elif progress.checked:
             self._show_sending(progress)
         else:
             self._show_checking(progress)
@@ -56,6 +58,14 @@ class ProgressLine:
             self._parts.append((1, (_format_percent(self.share),)))
         if progress.entries:
             self._parts.append((2, (f"{progress.entries:,} read",)))
+
+    def _show_listing(self, progress: ImportProgress, listed: int) -> None:
+        self.share = None
+        self._parts = [(0, ("listing the account", "listing"))]
+        if state := _format_state(progress):
+            self._parts.append((2, state))
+        if listed:
+            self._parts.append((1, (f"{listed:,} listed", f"{listed:,}")))
 
     def _show_sending(self, progress: ImportProgress) -> None:
         done, total = count_done(progress), progress.entries

@@ -17,7 +17,7 @@ from sendblue_async.cli import _progress
 from sendblue_async.cli._progress_line import ProgressLine
 from sendblue_async.sandbox import Faults, Sandbox
 
-from .program import account, shown_on_terminal
+from .program import account, client_of, shown_on_terminal
 
 ROWS = 70
 UTF_8 = {"LC_ALL": "C.UTF-8"}
@@ -192,6 +192,15 @@ LINES: list[tuple[list[ImportProgress], int, str]] = [
     # A fixed rate that is slow for a moment is no pause.
     ([progress(**NO_LIMIT, paused_for=0.9)], 40, "6,919/20,000  34 %  19 errors"),
     ([progress(counts={}, entries=0, **NO_LIMIT)], 40, "0/0  100 %"),
+    ([progress(listed=0, counts={}, **NO_LIMIT)], 80, "listing the account"),
+    ([progress(listed=12_000, checked=False)], 80, "listing the account  12,000 listed"),
+    ([progress(listed=12_000)], 27, "listing the account  12,000"),
+    ([progress(listed=12_000)], 18, "listing  12,000"),
+    (
+        [progress(listed=12_000, **WAITING)],
+        80,
+        "listing the account  12,000 listed  waiting for the server, gives up in 9:42",
+    ),
     ([progress(counts={"created": 19_999}, **NO_LIMIT)], 40, "19,999/20,000  99 %"),
 ]
 
@@ -259,6 +268,30 @@ def test_an_outage_is_told_beside_the_bar(home: dict[str, str]) -> None:
     assert code != 0
     assert said.encode() in shown
     assert re.search(rb"waiting for the server, gives up in 0:0\d", shown)
+
+
+@pytest.mark.parametrize("dry", [False, True])
+def test_the_listing_of_the_account_is_shown(
+    home: dict[str, str], sandbox: Sandbox, dry: bool
+) -> None:
+    """How many contacts were listed so far grows, before anything is sent or planned."""
+    environment = home | account(sandbox)
+    with client_of(environment) as client:
+        for first in range(0, 2_500, 100):
+            client.create_contacts_bulk(
+                [{"number": f"+{14155550000 + n}"} for n in range(first, first + 100)]
+            )
+    sandbox.faults = Faults(latency=1.2)
+    path = written(home, 1)
+    options = ["--update-if-exists", "--only-changes", "--rate", "1000", *["--dry-run"] * dry]
+    code, shown = shown_on_terminal(environment, "import", str(path), *options)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert code == 0, text
+    listed = [int(each.replace(",", "")) for each in re.findall(r"([\d,]+) listed", text)]
+    assert re.search(r"listing the account\s*[\r\n]", text)
+    assert 0 < listed[0] < 2_500
+    assert listed == sorted(listed)
+    assert "1/1  100 %" in text or dry
 
 
 def test_a_dry_run_has_a_bar(home: dict[str, str]) -> None:
