@@ -45,7 +45,16 @@ def _refuse_what_lies_beside_the_clone(event: str, arguments: tuple[Any, ...]) -
             raise PermissionError(f"{absolute} lies outside the clone; a test may not use it.")
 
 
+def _refuse_other_machines(event: str, arguments: tuple[Any, ...]) -> None:
+    """Let no test reach another machine, least of all the provider's."""
+    if event in {"socket.connect", "socket.sendto"} and isinstance(arguments[1], tuple):
+        host = str(arguments[1][0])
+        if host not in {"localhost", "0.0.0.0", "::1", "::"} and not host.startswith("127."):
+            raise PermissionError(f"{host} is another machine; a test may not reach it.")
+
+
 sys.addaudithook(_refuse_what_lies_beside_the_clone)
+sys.addaudithook(_refuse_other_machines)
 
 
 # A program that is started in the background ignores Ctrl-C, and so do those that it starts.
@@ -57,6 +66,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def anyio_backend() -> str:
     """The event loop of all asynchronous tests: aiohttp runs on asyncio alone."""
     return "asyncio"
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a test after no long bytes: what packs them may put the time into them.
+
+    All workers have to find tests of the same names.
+    """
+    return argname if isinstance(val, bytes) and len(val) > 16 else None
 
 
 @pytest.hookimpl(tryfirst=True)
