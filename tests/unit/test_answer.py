@@ -110,6 +110,23 @@ def test_no_more_is_kept_than_the_limit(status: int, limit: int, words: str, cod
     assert body.fault == f"is larger than {words}, the most that is read"
 
 
+def padded_gzip(content: bytes, size: int) -> bytes:
+    """The content in gzip, made this large by a file name in its header."""
+    packed = gzip.compress(content, mtime=0)
+    name = b"x" * (size - len(packed) - 1) + b"\0"
+    return packed[:3] + b"\x08" + packed[4:10] + name + packed[10:]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "gzip, gzip"])
+def test_what_is_packed_has_the_same_limit(coding: str) -> None:
+    """However little comes out of it in the end."""
+    for size, fault in ((MAX_REFUSAL_SIZE, None), (MAX_REFUSAL_SIZE + 1, "is larger than 64 kB")):
+        packed = padded_gzip(b"some content", size)
+        body = body_of([packed if coding == "gzip" else gzip.compress(packed)], coding, 404)
+        assert (body.fault or "").partition(",")[0] == (fault or "")
+        assert fault is not None or body.content == b"some content"
+
+
 def test_gzip_may_have_a_thousand_members() -> None:
     """One more is one too many, however little is in it."""
     packed = gzip.compress(b"x") * 1000
