@@ -178,6 +178,7 @@ class SendblueClient(Endpoints):
         rejected: str | os.PathLike[str] | None = None,
         results: str | os.PathLike[str] | None = None,
         resume: bool = False,
+        start_over: bool = False,
         progress: Callable[[ImportProgress], object] | None = None,
         **others: Unpack[NoOthers],
     ) -> ImportReport:
@@ -222,10 +223,7 @@ class SendblueClient(Endpoints):
             header: Whether a CSV file has a header; else ``columns`` go by position, from ``"1"``.
             sheet: The sheet of a workbook, by its name or its number from 1. By default the first
                 visible one that has rows.
-            concurrency: As for :meth:`create_contacts`.
-            rate_limit: As for :meth:`create_contacts`.
-            give_up_after: As for :meth:`create_contacts`.
-            bulk: As for :meth:`create_contacts`.
+            concurrency, rate_limit, give_up_after, bulk: As for :meth:`create_contacts`.
             journal: The journal's path. Without it, only a file has a journal; a source that is
                 none can then not be resumed. It is known again by its content.
             rejected: The path of the file of rejected rows. Without it, those of a source that is
@@ -233,6 +231,8 @@ class SendblueClient(Endpoints):
             results: Where a line for each row is written, unless it is stopped: as JSON Lines
                 if the name ends in ``.jsonl`` or ``.ndjson``, else as CSV.
             resume: Whether to resume an interrupted import of this source. Default false.
+            start_over: Whether to begin anew, whatever the journal says of an earlier import:
+                every row is sent, and what that one left in flight is not looked up. Default false.
             progress: Called now and then with an :class:`~sendblue_async.batch.ImportProgress`.
 
         Raises:
@@ -271,6 +271,7 @@ class SendblueClient(Endpoints):
             rejected=rejected,
             results=results,
             resume=resume,
+            start_over=start_over,
             progress=progress,
         )
         return await job.run()
@@ -286,6 +287,7 @@ class SendblueClient(Endpoints):
         rejected: str | os.PathLike[str] | None = None,
         results: str | os.PathLike[str] | None = None,
         resume: bool = False,
+        start_over: bool = False,
         progress: Callable[[ImportProgress], object] | None = None,
         **others: Unpack[NoOthers],
     ) -> batch.ImportJob:
@@ -298,10 +300,8 @@ class SendblueClient(Endpoints):
             import_options: How it is read; see :class:`~sendblue_async.batch.ImportOptions`.
             send_options: How its contacts are sent; see
                 :class:`~sendblue_async.batch.SendOptions`.
-            journal: As for :meth:`import_contacts`.
-            rejected, results: As for :meth:`import_contacts`.
-            resume: Whether to resume an interrupted import of this source. Default false.
-            progress: Called now and then with an :class:`~sendblue_async.batch.ImportProgress`.
+            journal, rejected, results: As for :meth:`import_contacts`.
+            resume, start_over, progress: As for :meth:`import_contacts`.
 
         Raises:
             ValidationError: If the source is none.
@@ -314,7 +314,7 @@ class SendblueClient(Endpoints):
             raise ConfigurationError(f"import_options must be ImportOptions, not {options!r}.")
         send_options = SendOptions.of(send_options)
         send_options.check_update(options.update_if_exists)
-        check_flags(resume=resume)
+        check_flags(resume=resume, start_over=start_over)
         if progress is not None and not callable(progress):
             raise ConfigurationError(f"progress must be a function, not {progress!r}.")
         # Loaded only now: it brings SQLite and more, which other programs do not wait for.
@@ -330,6 +330,7 @@ class SendblueClient(Endpoints):
             rejected=rejected,
             results=results,
             resume=resume,
+            start_over=start_over,
             progress=progress,
         )
 
@@ -381,9 +382,7 @@ class SendblueClient(Endpoints):
         """
         transport = self._transport
         limiter = make_rate_limiter(
-            options.rate_limit,
-            parent=transport.rate_limiter,
-            clock=transport.clock,
+            options.rate_limit, parent=transport.rate_limiter, clock=transport.clock
         )
         limited = self._with_rate_limiter(limiter)
         create: Create = limited._create if read else limited._store

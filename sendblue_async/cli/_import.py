@@ -193,6 +193,14 @@ async def import_(
     resume: Annotated[
         bool, typer.Option("--resume", help="Resume an import that was interrupted.")
     ] = False,
+    start_over: Annotated[
+        bool,
+        typer.Option(
+            "--start-over",
+            help="Send every row, whatever the journal says. For once: in a crontab line, it would "
+            "never resume.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the file and send nothing.")
     ] = False,
@@ -267,7 +275,7 @@ async def import_(
     async with open_client(sandbox, shows_progress=True) as client:
         with exit_to_try_later(as_json=as_json), ExitStack() as shown:
             progress = shown.enter_context(show_progress())
-            job = make_job(client, resume=resume, progress=progress)
+            job = make_job(client, resume=resume, start_over=start_over, progress=progress)
             if sandbox:
                 job.rehearse()
             announce_input(job, keeps=not sandbox)
@@ -310,8 +318,7 @@ async def import_(
                     if job.report.was_finished and not resume:
                         print_stderr(
                             f"{job.report.source} has not changed since it was imported, so what "
-                            "was stored is not sent again. To send all of it, delete "
-                            f"{job.journal_path}."
+                            "was stored is not sent again. To send all of it, give --start-over."
                         )
                     written = print_result(job.report, report_path, as_json=as_json)
     interruption.exit_if_interrupted()

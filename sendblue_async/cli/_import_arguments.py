@@ -79,6 +79,6 @@ def parse_rate(rate: str | None) -> float | None:
 
 def add_resume(arguments: list[str]) -> list[str]:
     """Give the arguments the option ``--resume``, before a ``--`` that ends the options."""
-    arguments = [word for word in arguments if word != "--resume"]
+    arguments = [word for word in arguments if word not in ("--resume", "--start-over")]
     end = arguments.index("--") if "--" in arguments else len(arguments)
     return [*arguments[:end], "--resume", *arguments[end:]]

@@ -24,14 +24,14 @@ _GIVEN = {
     "was 'False' and is 'True' now": "was left out and is given now",
     "was 'True' and is 'False' now": "was given and is left out now",
 }
-_FLAGS = "update_if_exists|only_changes|all_numbers|bulk|resume"
+_FLAGS = "update_if_exists|only_changes|all_numbers|bulk|resume|start_over"
 _VALUES = (
     "region|on_duplicate|encoding|delimiter|sheet|format|concurrency|give_up_after|journal|rejected"
     "|results|first_name|last_name|company_name|assigned_to_email|sendblue_number"
 )
 # What errors call things, such as the library's arguments, and what the command line calls them.
 _TERMS: dict[str, str | Callable[[re.Match[str]], str]] = {
-    r"\(--resume, or resume=True in Python\)": "(--resume)",
+    r"\((--[a-z-]+), or [a-z_]+=True in Python\)": r"(\1)",
     # The settings of an earlier run, in a list of those that differ.
     r"(?<=[:,] )(update_if_exists|only_changes|region|on_duplicate|all_numbers|encoding|delimiter"
     r"|sheet)"

@@ -237,6 +237,25 @@ async def test_refused_keys_keep_the_journal(server: Sandbox, tmp_path: Path) ->
     assert (report.created, report.finished) == (100, True)
 
 
+async def test_it_starts_over_where_that_is_wanted(
+    server: Sandbox, client: SendblueClient, tmp_path: Path
+) -> None:
+    """Every row is sent again, in a new journal; resuming at the same time makes no sense."""
+    path = tmp_path / "people.csv"
+    path.write_text("number\n+12015550101\n+12015550102\n")
+    options: dict[str, Any] = {"rate_limit": 1e6, "update_if_exists": True}
+    await client.import_contacts(path, **options)
+    assert (await client.import_contacts(path, **options)).was_finished
+    before = server.counts["requests"]
+    report = await client.import_contacts(path, start_over=True, **options)
+    assert (report.stored, report.was_finished) == (2, False)
+    assert server.counts["requests"] == before + 2
+    with pytest.raises(ConfigurationError, match="exclude each other"):
+        await client.import_contacts(path, start_over=True, resume=True)
+    with pytest.raises(ConfigurationError, match="start_over"):
+        await client.import_contacts(path, start_over="no")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("on_duplicate", ["merge", "last"])
 async def test_cancelled_and_resumed_it_loses_and_doubles_nothing(
     server: Sandbox, client: SendblueClient, tmp_path: Path, on_duplicate: Any

@@ -608,7 +608,7 @@ def test_an_import_is_not_begun_twice(path: Path) -> None:
     assert "was begun before" in said
     assert "--resume" in said
     assert "resume=True" in said
-    assert "delete the journal" in said
+    assert "or start over (--start-over, or start_over=True in Python)" in said
     with open_journal(path) as journal:
         journal.commit([], [EntryOutcome(1, "rejected", 3)])
     for resume in (False, True):
@@ -626,7 +626,7 @@ def test_another_input_is_refused(path: Path) -> None:
     for resume in (False, True):
         said = error_of(path, fingerprint="abd", resume=resume)
         assert "input has changed" in said
-        assert "with the input as it was, or delete the journal" in said
+        assert "with the input as it was, or start over (--start-over, or start_over=True" in said
         assert ("--resume" in said) != resume
     open_journal(path).close()
 

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,7 +127,7 @@ def test_one_of_an_older_version_that_is_not_finished_is_refused(path: Path) -> 
     for resume in (True, False):
         said = error_of(path, resume=resume)
         assert "older version of sendblue-async" in said
-        assert "Resume with that version, or delete the journal" in said
+        assert "Resume with that version, or start over (--start-over, or" in said
     assert path.read_bytes() == content
 
 
@@ -145,6 +146,48 @@ def test_one_of_an_older_version_gives_way_as_well(path: Path) -> None:
     open_journal(path, resume=False).close()
     with contextlib.closing(sqlite3.connect(path)) as database:
         assert database.execute("PRAGMA user_version").fetchone()[0] & 255 == VERSION
+
+
+@pytest.mark.parametrize("changes", [{}, OTHER, CHANGED])
+@pytest.mark.parametrize("kind", [*OVER, *OPEN, "older"])
+def test_who_starts_over_replaces_whatever_came_of_the_earlier_import(
+    path: Path, kind: str, changes: dict[str, Any]
+) -> None:
+    """Of the same input as well; it leaves no second file, and then it is as any other journal."""
+    if kind == "older":
+        write_older(path, ended=False)
+    else:
+        leave(path, kind)
+    with open_journal(path, resume=False, start_over=True, **changes) as journal:
+        assert (journal.checked, journal.entries, journal.counts()) == (False, 0, {})
+        assert not journal.was_finished
+        journal.finish_check(1)
+        journal.commit([0], [])
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "was begun before" in error_of(path, resume=False, **changes)
+    with open_journal(path, **changes) as journal:
+        assert journal.counts() == {"in progress": 1}
+
+
+def test_who_starts_over_takes_nothing_that_is_not_his(path: Path) -> None:
+    """Neither the journal of an import that runs, nor a file of another kind."""
+    start_over = {"resume": False, "start_over": True}
+    with open_journal(path) as running:
+        running.finish_check(1)
+        assert "in use by another import" in error_of(path, **start_over)
+        running.commit([0], [])
+    path.unlink()
+    for content in (b"number,first_name\n" * 100, b"x" * 5000):
+        path.write_bytes(content)
+        assert "is not the journal of an import" in error_of(path, **start_over)
+        assert path.read_bytes() == content
+
+
+def test_where_there_is_no_journal_to_start_over_begins(path: Path) -> None:
+    """The same command works on the first day."""
+    with open_journal(path, resume=False, start_over=True) as journal:
+        assert journal.counts() == {}
 
 
 DIE = """

@@ -627,6 +627,7 @@ def test_before_contacts_are_sent_the_exit_code_is_2(
     done = run_here(environment, "import", "people.csv")
     assert (done.code, "       3 created" in done.out) == (0, True)
     assert "has not changed since it was imported" in done.err
+    assert "To send all of it, give --start-over." in done.err
     assert sandbox.counts["requests"] == before
     other = ["--region", "US", "--resume"]
     assert run_here(environment, "import", "people.csv", *other).code == 2

@@ -88,7 +88,7 @@ def test_every_night_the_account_is_what_the_file_says(
 def test_an_export_after_one_that_was_not_finished_is_refused_until_somebody_decides(
     home: dict[str, str], sandbox: Sandbox
 ) -> None:
-    """It says what to do, sends nothing, and goes on once the journal is out of the way."""
+    """It says what to do, sends nothing, and goes on with the new export where that is wanted."""
     path = Path(home["HOME"], "crm.csv")
     path.write_text("\n".join(["Phone,First Name", *GROWN]) + "\n")
     environment = home | account(sandbox)
@@ -103,10 +103,39 @@ def test_an_export_after_one_that_was_not_finished_is_refused_until_somebody_dec
     done = run(environment, *LINE)
     assert (done.code, sandbox.counts["requests"]) == (2, before)
     assert "not finished" in done.err
-    assert "delete the journal to import the input as it is now" in done.err
-    for end in ("", "-wal", "-shm"):
-        Path(f"{path}.journal{end}").unlink(missing_ok=True)
+    assert "or start over (--start-over) with the input as it is now" in done.err
+    # Nobody leaves it in the line by accident.
+    done = run(environment, *LINE, "--start-over")
+    assert (done.code, sandbox.counts["requests"]) == (2, before)
+    assert "--resume and --start-over exclude each other" in done.err
+    once = [word for word in LINE if word != "--resume"]
+    done = run(environment, *once, "--start-over")
+    assert done.code == 0
+    assert f"{len(CHANGED)} stored" in done.out
+    stored = {phone: contact["first_name"] for phone, contact in sandbox.contacts.items()}
+    assert stored.items() >= dict(row.split(",") for row in CHANGED).items()
+    before = sandbox.counts["requests"]
     assert run(environment, *LINE).code == 0
+    assert sandbox.counts["requests"] == before
+
+
+def test_to_start_over_every_night_sends_every_row_every_night(
+    home: dict[str, str], sandbox: Sandbox
+) -> None:
+    """Also of an export that has not changed; what is left to do is resumed without it."""
+    path = Path(home["HOME"], "crm.csv")
+    path.write_text("\n".join(["Phone,First Name", *A]) + "\n")
+    environment = home | account(sandbox)
+    line = [word for word in LINE if word != "--resume"]
+    for night in range(1, 3):
+        assert run(environment, *line, "--start-over").code == 0
+        assert sandbox.counts["requests"] == night * len(A)
+    done = run(environment | {"SENDBLUE_API_SECRET": "mistyped"}, *line, "--start-over")
+    assert f"{len(A)} remaining" in done.out
+    [way] = [each for each in done.err.splitlines() if each.startswith("To resume:")]
+    assert "--start-over" not in way
+    done = run(environment, *shlex.split(way)[3:])
+    assert (done.code, f"{len(A)} stored" in done.out) == (0, True)
 
 
 PAGE = Path(__file__).parents[2] / "docs" / "nightly-imports.md"

@@ -107,8 +107,7 @@ def test_a_setting_that_has_changed_is_named_as_its_option(
         "--on-duplicate was 'merge' and is 'last' now, "
         "--region was not given and is 'US' now, "
         "--update-if-exists was left out and is given now. "
-        "Resume with the former settings, or delete the "
-        "journal to start over.\n"
+        "Resume with the former settings, or start over (--start-over).\n"
     )
     other = environment | {"SENDBLUE_API_KEY": "another"}
     done = run_here(other, "import", "people.csv", "--resume")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from ...exceptions import JournalError
-from ._journal_errors import OLDER
+from ._journal_errors import OLDER, START_OVER
 
 # Settings whose values mean nothing to a reader.
 _OPAQUE = {
@@ -68,20 +68,20 @@ class EarlierRun:
         if self.fingerprint != fingerprint:
             raise JournalError(
                 f"The input has changed since the import with the journal {self.journal} was "
-                f"begun, which is not finished. {way} with the input as it was, or delete the "
-                "journal to import the input as it is now."
+                f"begun, which is not finished. {way} with the input as it was, or start over "
+                f"{START_OVER} with the input as it is now."
             )
         changes = _describe_settings(self.settings, settings)
         if changes:
             raise JournalError(
                 f"The import with the journal {self.journal} was begun with other settings: "
-                f"{', '.join(changes)}. {way} with the former settings, or delete the journal "
-                "to start over."
+                f"{', '.join(changes)}. {way} with the former settings, or start over "
+                f"{START_OVER}."
             )
         if not (resume or self.is_over):
             raise JournalError(
                 f"This import was begun before, and its journal is {self.journal}. Resume "
-                f"{_RESUME} to continue, or delete the journal to start over."
+                f"{_RESUME} to continue, or start over {START_OVER}."
             )
 
 

@@ -30,6 +30,7 @@ from ._journal import Journal, is_journal_of
 from ._options import ImportOptions
 from ._paths import (
     check_own_file,
+    check_resume,
     check_writable,
     folder_beside,
     import_files,
@@ -75,6 +76,7 @@ class ImportJob:
         rejected: str | os.PathLike[str] | None,
         results: str | os.PathLike[str] | None,
         resume: bool,
+        start_over: bool,
         progress: Callable[[ImportProgress], object] | None,
     ) -> None:
         self._source = JobSource(
@@ -98,11 +100,8 @@ class ImportJob:
             if given is not None:
                 check_own_file(name, Path(given), self.files, file=self.path)
         self._is_told_to_stop = False
-        if resume and self.journal_path is None:
-            raise ConfigurationError(
-                f"There is nothing to resume {self._source.name} by. Name the journal that was "
-                "given to the first run, as in journal='contacts.journal'."
-            )
+        if resume:
+            check_resume(self._source.name, self.journal_path, start_over=start_over)
         self.report: ImportReport | None = None
         self._import_options = import_options
         self._send_options = send_options
@@ -110,6 +109,7 @@ class ImportJob:
         self._fetch_page = fetch_page
         self._account = account
         self._resume = resume
+        self._start_over = start_over
         self._ticker = ProgressTicker(progress, self._measure, stop=workers.stop)
         self._queue: JournaledQueue | None = None
         self._run_started = 0.0
@@ -282,6 +282,7 @@ class ImportJob:
             fingerprint=reader.table.fingerprint,
             settings=self._import_options.settings(reader, account),
             resume=self._resume,
+            start_over=self._start_over,
             clock=self._workers.clock,
         )
         self._workers.since = journal.started_at

@@ -110,11 +110,13 @@ class Journal(JournalFile):
         fingerprint: str,
         settings: Mapping[str, str],
         resume: bool,
+        start_over: bool = False,
         clock: Clock = SYSTEM_CLOCK,
     ) -> Self:
         """Open the journal in this file, and hold it until :meth:`close` or the process ends.
 
-        One of another input is replaced if its import is finished, or has stored nothing.
+        One of another input is replaced if its import is finished, or has stored nothing, and any
+        if that is wanted.
 
         Args:
             path: The file, which is created if it is missing or empty; ``None`` for a temporary
@@ -122,6 +124,7 @@ class Journal(JournalFile):
             fingerprint: What tells this input from every other.
             settings: What must not change between the runs of one import.
             resume: Whether to resume an import that was begun before.
+            start_over: Whether to replace the journal of one, whatever came of it.
             clock: Tells when it begins.
 
         Raises:
@@ -136,7 +139,7 @@ class Journal(JournalFile):
                     journal._create(fingerprint, settings)
                     return journal
                 earlier = journal._read_earlier_run()
-                if not earlier.gives_way(fingerprint, settings, resume=resume):
+                if not start_over and not earlier.gives_way(fingerprint, settings, resume=resume):
                     earlier.check_resumable(fingerprint, settings, resume=resume)
                     journal.was_finished = earlier.is_finished
                     journal._resume()

@@ -25,10 +25,11 @@ LOG_DAMAGED = (
     "after the import was killed, is missing or damaged. Put both files back as they were, or "
     "delete the journal to start over, which sends every contact again."
 )
+START_OVER = "(--start-over, or start_over=True in Python)"
 OLDER = (
     "The journal {} was written by an older version of sendblue-async, which may read the rows of "
-    "the file in another way. Resume with that version, or delete the journal to start over, "
-    "which sends every contact again."
+    f"the file in another way. Resume with that version, or start over {START_OVER}, which sends "
+    "every contact again."
 )
 NEWER = (
     "The journal {} was written by a newer version of sendblue-async. Update this one, then resume."

@@ -61,6 +61,24 @@ def check_own_file(name: str, path: Path, files: tuple[Path, ...], *, file: Path
         ) from error
 
 
+def check_resume(source: str, journal: Path | None, *, start_over: bool) -> None:
+    """Check that there is a journal to resume an import by, and that it is to be kept.
+
+    Raises:
+        ConfigurationError: If there is none, or it is not.
+    """
+    if start_over:
+        raise ConfigurationError(
+            "resume=True and start_over=True exclude each other: one keeps the journal of the "
+            "earlier import, the other replaces it."
+        )
+    if journal is None:
+        raise ConfigurationError(
+            f"There is nothing to resume {source} by. Name the journal that was given to the "
+            "first run, as in journal='contacts.journal'."
+        )
+
+
 def check_writable(what: str, path: Path) -> None:
     """Check that a file can be written, before there is anything to write.
 
