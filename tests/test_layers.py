@@ -172,7 +172,8 @@ ROOMS = {
         "_exact": set[str](),
         "_vocabulary": set[str](),
         "_columns": {"_exact", "_vocabulary"},
-        "_phone_numbers": {"_vocabulary"},
+        "_number_problems": set[str](),
+        "_phone_numbers": {"_number_problems", "_vocabulary"},
         "_number_cells": {"_countries", "_phone_numbers"},
         "_contact_reader": {
             "_columns",

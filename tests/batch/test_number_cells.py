@@ -64,6 +64,7 @@ def code(cell: str, region: str | None, country: str = "") -> str:
         "https://wa.me/12015550101, https://wa.me/12015550102",
         "n/a, 201-555-0101, , 201-555-0102,",
         "2015550101, (201) 555-0102",
+        "('2015550101', '2015550102')",
     ],
 )
 def test_several_numbers(cell: str) -> None:
@@ -136,6 +137,16 @@ def test_several_numbers(cell: str) -> None:
         ("Fax: 201-555-0123", "US"),
         ("Pager 201-555-0123", "US"),
         ("https://wa.me/message/ABC123", "US"),
+        ("2015550123 + 2015550124", "US"),
+        ("+12015550123 + 2015550124", "US"),
+        ("+12015550123+12015550124", None),
+        ("2015550123, 12345", "US"),
+        ("2015550123;123456", "US"),
+        ("+12015550123,,12345", None),
+        ("089 - 12 34 56 - 57", "DE"),
+        ("030-123 45 67 -89", "DE"),
+        ("030 1234567 (-89)", "DE"),
+        ("+49 30 1234567 (- 8)", None),
     ],
 )
 def test_what_stands_beside_a_number_is_not_dialled(cell: str, region: str | None) -> None:
@@ -252,6 +263,13 @@ def test_spellings_of_one_number(cell: str) -> None:
         ("\uff10\uff13\u30fb1234\u30fc5678", "JP", "+81312345678"),
         ("391 234 5678", "IT", "+393912345678"),
         ("3212345678", "US", "+13212345678"),
+        ("2,015,550,101", "US", "+12015550101"),
+        ("+12,015,550,101", None, "+12015550101"),
+        ("0049 30 123456", None, "+4930123456"),
+        ("0049 (0)30 123456", None, "+4930123456"),
+        ("00 1 (201) 555-0101", None, "+12015550101"),
+        ("+49 4941 123456", None, "+494941123456"),
+        ("06221 - 12 34 - 5678", "DE", "+49622112345678"),
     ],
 )
 def test_which_number_it_is(cell: str, region: str | None, number: str) -> None:
@@ -275,11 +293,32 @@ def test_which_number_it_is(cell: str, region: str | None, number: str) -> None:
         ("#4915123456789", "DE"),
         ("'447911123456", "DE"),
         ("\uff14915123456789", "DE"),
+        ("+49 49 151 23456789", None),
+        ("+494915123456789", "US"),
+        ("0049 49 151 23456789", "DE"),
     ],
 )
 def test_what_can_be_two_numbers_is_not_guessed(cell: str, region: str) -> None:
     """One of the region, and one whose country code comes first: neither is taken."""
     assert code(cell, region) == "ambiguous_number"
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("201_555_0101", "It has '_' in it, which no phone number has."),
+        ("<2015550101>", "It has '>' in it, which no phone number has."),
+        ("\u00ab2015550101\u00bb", "It has '\u00bb' in it, which no phone number has."),
+        ("201555\ue0000101", "It has U+E000 in it, which no phone number has."),
+        (
+            "201-555-0101  201-555-0102",
+            "No number has so many digits. If there are several, write a comma between them.",
+        ),
+    ],
+)
+def test_the_reason_shows_what_is_wrong(cell: str, reason: str) -> None:
+    """A number that looks right to whoever mends it is not called no number."""
+    assert read_cell(cell, "US") == [Problem("invalid_number", reason)]
 
 
 def test_digits_of_another_country_need_a_plus() -> None:

@@ -191,3 +191,37 @@ def test_few_rows_are_looked_at(tmp_path: Path) -> None:
 
         preview(evolve(reader, table=evolve(reader.table, read_rows=read)))
         assert len(taken) <= most
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "region"),
+    [
+        ("Vorwahl;Rufnummer", "0171;5551234", "DE"),
+        ("Vorname;Ortsvorwahl;Telefon", "Ada;030;2345678", "DE"),
+        ("Area Code,Phone", "201,5550101", "US"),
+        ("Phone,Area code", "555-0101,(201)", "US"),
+        ("Country Code,Phone Area Code,Phone Number", "1,201,5550101", "US"),
+        ("DDD;Telefone;Nome", "11;912345678;Ada", "BR"),
+        ("LADA,Teléfono", "55,12345678", "MX"),
+        ("Prefijo,Teléfono", "91,2345678", "ES"),
+        ("Netnummer;Telefoon", "020;7946001", "NL"),
+        ("Код города;Телефон", "495;1234567", "RU"),
+        ("市外局番,電話番号", "03,12345678", "JP"),
+        ("Mobile,Area Code,Phone", ",201,5550101", "US"),
+    ],
+)
+def test_numbers_without_their_area_code_are_doubtful(
+    tmp_path: Path, header: str, row: str, region: str
+) -> None:
+    """Without the column beside it, a number is another one, or none."""
+    [doubt] = look(tmp_path, f"{header}\n{row}\n", region=region).doubts
+    assert doubt.code == "unused_area_code"
+    assert doubt.message.endswith("Write each number with its area code in one column.")
+
+
+@pytest.mark.parametrize(
+    "row", ["201,201-555-0101", "201,+1 (201) 555-0101", "0201,12015550101", ",2015550101", "n/a,x"]
+)
+def test_an_area_code_that_the_number_has_is_no_doubt(tmp_path: Path, row: str) -> None:
+    """Some exports show a part of the number once more."""
+    assert look(tmp_path, f"Area Code,Phone\n{row}\n", region="US").doubts == ()

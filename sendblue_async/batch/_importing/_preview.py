@@ -25,6 +25,8 @@ _CHARACTERS = 1 << 20
 # A name has one to four words that begin with a letter, and nothing that a person's has not.
 _NAME = re.compile(r"(?:(?:^|,? )[^\W\d_][^\s\d_@/:;,!?()]*){1,4}")
 _DIGITS = re.compile(r"\d+")
+# How many digits the code of a country has.
+_CODE_LENGTHS = (1, 2, 3)
 
 
 @frozen(kw_only=True)
@@ -79,6 +81,7 @@ def preview(reader: ContactReader) -> ImportMapping:
             *sample.find_rivals(),
             *sample.find_better([position for position in holds if holds[position] == "numbers"]),
             *sample.find_countries(holds),
+            *sample.find_area_codes(holds),
         ),
     )
 
@@ -217,3 +220,33 @@ class _Sample:
             return False
         abroad = {self._find_number(row, each, country) for each in self._reader.columns.numbers}
         return sent not in abroad and abroad != {None}
+
+    def find_area_codes(self, unused: Iterable[int]) -> Iterator[Doubt]:
+        """Find columns of area codes, without which the numbers beside them are other ones."""
+        for position in unused:
+            meaning = find_meaning(self._reader.table.columns[position])
+            if meaning is None or meaning.field != "area_code":
+                continue
+            number = min(
+                self._reader.columns.numbers,
+                key=lambda each: (abs(each - position), each < position),
+            )
+            lacking = sum(map(partial(self._lacks, area_code=position, number=number), self._rows))
+            if lacking:
+                yield Doubt(
+                    "unused_area_code",
+                    f"{self._name(position)!r} holds area codes, which {lacking} of the first "
+                    f"{len(self._rows)} rows lack in {self._name(number)!r}. Write each number "
+                    "with its area code in one column.",
+                )
+
+    def _lacks(self, row: Row, *, area_code: int, number: int) -> bool:
+        """Return whether the number of a row does not begin with its area code."""
+        area, digits = (
+            "".join(filter(str.isdecimal, row.cells[position])).lstrip("0")
+            for position in (area_code, number)
+        )
+        if not area or not digits or digits.startswith(area):
+            return False
+        found = self._find_number(row, number) or ""
+        return not any(found.startswith(area, 1 + length) for length in _CODE_LENGTHS)

@@ -13,7 +13,9 @@ Parse = Callable[[str], "str | Problem"]
 
 # Most cells are like this: no sign in them stands between two numbers.
 _ONE_NUMBER = re.compile(r"\+?[0-9 ().-]*")
-_LIST = re.compile(r"\s*(?:\[(?P<list>.*)\]|\{(?P<set>.*)\})\s*", re.DOTALL)
+_LIST = re.compile(r"\s*(?:\[(.*)\]|\{(.*)\}|\((['\"].*)\))\s*", re.DOTALL)
+# How spreadsheets show a number as an amount: 2,015,550,101.
+_AMOUNT = re.compile(r"\s*\+?\d{1,3}(?:,\d{3}){2,4}\s*")
 _OR = "or|and|oder|und|ou|et|y|e|ed|en|of|lub|albo|i|och|eller|og|ja|tai|ve|veya|или|и|або|та"
 # What Google Contacts puts between the values of one cell, and what others do.
 _VALUES = ":::"
@@ -21,14 +23,17 @@ _BETWEEN = re.compile(
     r"[\n\r\v\f\x85\u2028\u2029|,\u3001\uff0c\uff5c]"
     # But not within a link, nor before the parameters of a URI, such as ";ext=5".
     r"|[&\uff06](?=[\s\d(+])|[;\uff1b](?!\s*[\w-]+=)"
-    rf"|\s(?:{_OR})\s|(?<=\S)\s+(?=[+\uff0b][\s(]*\d)",
+    # A "+" with a space on both sides may stand for "and".
+    rf"|\s(?:{_OR})\s|(?<=\S)\s+(?=[+\uff0b]\(?\d)",
     re.IGNORECASE,
 )
 # What may stand between two, or within one: 089/123456.
 _SLASH = re.compile(r"[/\uff0f]")
 _QUOTES = " \t\"'"
-# Fewer digits than any number has: an extension, or the end of a number of which it is a variant.
+# Fewer digits than any number has: an extension, or the end of a number of which it is a variant;
+# and as many as a few numbers have, of some countries.
 _MAX_FRAGMENT = 4
+_MAX_DOUBTFUL = 6
 
 _FRAGMENT = Problem(
     "invalid_number",
@@ -85,19 +90,24 @@ def _split_cell(cell: str, parse: Parse) -> list[str | Problem]:
     # The values of a contact: a short one, such as that of a mailbox, is no part of another.
     if _VALUES in cell:
         return [found for value in cell.split(_VALUES) for found in _split_cell(value, parse)]
+    if _AMOUNT.fullmatch(cell):
+        return [parse(cell.replace(",", ""))]
     if wrapped := _LIST.fullmatch(cell):
-        cell = wrapped["list"] if wrapped["list"] is not None else wrapped["set"]
+        cell = wrapped[wrapped.lastindex or 0]
         parts = [part.strip(_QUOTES) for part in _BETWEEN.split(cell)]
     else:
         parts = [part.strip() for part in _BETWEEN.split(cell)]
     parts = [part for part in parts if part]
-    if len(parts) > 1 and any(0 < _count_digits(part) <= _MAX_FRAGMENT for part in parts):
+    if len(parts) > 1 and any(_is_fragment(part, parse) for part in parts):
         return [_FRAGMENT]
     return [found for part in parts for found in _read_part(part, parse)]
 
 
-def _count_digits(text: str) -> int:
-    return sum(map(str.isdecimal, text))
+def _is_fragment(part: str, parse: Parse) -> bool:
+    digits = sum(map(str.isdecimal, part))
+    if digits > _MAX_FRAGMENT:
+        return digits <= _MAX_DOUBTFUL and isinstance(parse(part), Problem)
+    return digits > 0
 
 
 def _read_part(part: str, parse: Parse) -> list[str | Problem]:

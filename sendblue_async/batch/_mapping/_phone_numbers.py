@@ -12,6 +12,18 @@ from ..._phone_numbers import simplify_number
 from ...exceptions import ConfigurationError
 from .._sources._extra import import_library
 from .._sources._row import SHOWN_ERRORS, SPREADSHEET_ERROR, Problem
+from ._number_problems import (
+    AMBIGUOUS,
+    DOUBLED,
+    EXTENSION,
+    LETTERS,
+    NO_NUMBER,
+    NO_REGION,
+    TOO_MANY_DIGITS,
+    TWO_NUMBERS,
+    reject,
+    reject_sign,
+)
 from ._vocabulary import is_fax
 
 # 4.41E+11, ###### and 14155550123.0: what a spreadsheet makes of a number in a cell, or a program
@@ -36,8 +48,8 @@ _UNKNOWN_SIGN = re.compile(r"[^+0-9 ().\-/\[\]]")
 _TRUNK_ZERO = re.compile(r"[(\[] ?0 ?[)\]]")
 # What looks like the end of another number, an extension or a range, behind a number.
 _TAIL = re.compile(
-    r"(?P<head>.*(?:[0-9]{3}\)?|[0-9](?= ?/))) ?"
-    r"(?:(?P<sign>[-.][-. ]*[0-9]{1,2})|/[ 0-9/()-]*|[(\[] ?[0-9]+ ?[)\]]|(?<= )[0-9])\.?"
+    r"(?P<head>.*(?:[0-9]{3}\)?|[0-9](?= ?/)| [0-9]{2}(?= ?-))) ?"
+    r"(?:(?P<sign>[-.][-. ]*[0-9]{1,2})|/[ 0-9/()-]*|[(\[][-./ ]*[0-9]+ ?[)\]]|(?<= )[0-9])\.?"
 )
 _NO_DIGIT = re.compile(r"[^0-9]")
 _LONG_GROUP = re.compile(r"[0-9]{5}\)?$")
@@ -88,23 +100,6 @@ def _is_valid(number: Any) -> bool:
     )
 
 
-def _reject(reason: str) -> Problem:
-    return Problem("invalid_number", reason)
-
-
-_NO_NUMBER = _reject("This is not a phone number.")
-_LETTERS = _reject("There are letters in it.")
-_EXTENSION = _reject("It has an extension, to which nothing can be sent.")
-_AMBIGUOUS = Problem(
-    "ambiguous_number",
-    "It can be a number of its region, or one whose country code begins it. Write it with + and "
-    "the country code.",
-)
-_TWO_NUMBERS = _reject(
-    "More digits stand beside the number: an extension, a range or another number."
-)
-
-
 def parse_phone_number(
     text: str, region: str | None, *, is_national: bool | None = None
 ) -> str | Problem:
@@ -146,12 +141,12 @@ def parse_phone_number(
         text = simplify_number(unquote(text))
     written = _WRITTEN.search(text)
     if written is None:
-        return _NO_NUMBER
+        return NO_NUMBER
     label = text[: written.start()]
     if label and is_fax(label):
-        return _reject("It is the number of a fax or a pager.")
+        return reject("It is the number of a fax or a pager.")
     if label[-1:].isalpha():
-        return _LETTERS
+        return LETTERS
     return _parse_written(written[0], region, is_national, is_labelled=bool(label.strip("# ")))
 
 
@@ -161,22 +156,25 @@ def _parse_written(
     digits = written.partition(";")[0]
     if digits != written or _UNKNOWN_SIGN.search(digits):
         return _parse_signs(written, digits, region)
+    if "+" in digits[1:].lstrip("( +"):
+        return TWO_NUMBERS
     if "0" in digits and _TRUNK_ZERO.search(digits):
         return _parse_trunk_zero(digits, region)
     found = _parse_digits(digits, region, is_national)
     other = _find_other(digits, region, is_national, is_labelled)
-    return found if other is None or other == found else _TWO_NUMBERS
+    return found if other is None or other == found else TWO_NUMBERS
 
 
 def _parse_signs(written: str, digits: str, region: str | None) -> str | Problem:
     """Parse what has letters, signs that no number has, or the parameters of a URI."""
     found = _parse_plain(written, region)
-    if found is _EXTENSION or ";ext=" in written.lower():
-        return _EXTENSION
+    if found is EXTENSION or ";ext=" in written.lower():
+        return EXTENSION
     # libphonenumber dials words: to it, "030 123456 neu" is 030 123456638, which is somebody else.
     if any(map(str.isalpha, digits)):
-        return _LETTERS
-    return _NO_NUMBER if _UNKNOWN_SIGN.search(digits) else found
+        return LETTERS
+    sign = _UNKNOWN_SIGN.search(digits)
+    return reject_sign(sign[0]) if sign else found
 
 
 def _find_other(
@@ -186,7 +184,7 @@ def _find_other(
     # Most end in more digits than a tail has.
     if (not digits[-3:].isdigit() or "/" in digits) and (tail := _TAIL.fullmatch(digits)):
         if tail["sign"] and _LONG_GROUP.search(tail["head"]):
-            return _TWO_NUMBERS
+            return TWO_NUMBERS
         head = _parse_digits(tail["head"], region, is_national)
         if isinstance(head, str) or head.code == "ambiguous_number":
             return head
@@ -205,8 +203,10 @@ def _parse_trunk_zero(digits: str, region: str | None) -> str | Problem:
     assert zero is not None
     code, rest = digits[: zero.start()], digits[zero.end() :]
     if not any(map(str.isdigit, code)):
-        return _parse_plain(f"0{rest}", region) if region else _NO_REGION
+        return _parse_plain(f"0{rest}", region) if region else NO_REGION
     bare = _NO_DIGIT.sub("", code)
+    if region is None and "+" not in code and bare.startswith("00"):
+        code, bare = f"+{bare[2:]}", bare[2:]
     if "+" not in code and bare.startswith("0"):
         without = _parse_plain(f"{code}{rest}", region)
         kept = _parse_plain(f"{code}0{rest}", region)
@@ -215,26 +215,24 @@ def _parse_trunk_zero(digits: str, region: str | None) -> str | Problem:
     # In Italy the zero is a part of the number.
     found = {number for number in (without, kept) if isinstance(number, str)}
     if len(found) > 1:
-        return _AMBIGUOUS
+        return AMBIGUOUS
     return found.pop() if found else without
-
-
-_NO_REGION = Problem(
-    "no_country_code", "It has no country code, and no region was given to read it in."
-)
 
 
 def _parse_digits(digits: str, region: str | None, is_national: bool) -> str | Problem:
     """Parse digits with no more between them than what groups them."""
-    if "+" in digits or region is None:
+    if "+" in digits:
         return _parse_plain(digits, region)
     bare = _NO_DIGIT.sub("", digits)
     found = _parse_plain(bare, region)
+    if region is None:
+        other = _parse_plain(f"+{bare[2:]}", None) if bare.startswith("00") else found
+        return other if isinstance(other, str) else found
     if bare.startswith("00"):
         # 00 stands for + in most of the world, whatever is dialled in the region.
         other = _parse_plain(f"+{bare[2:]}", None)
         if isinstance(found, str) and isinstance(other, str) and other != found:
-            return _AMBIGUOUS
+            return AMBIGUOUS
         return found if isinstance(found, str) or isinstance(other, Problem) else other
     if not _may_be_international(bare):
         return found
@@ -249,14 +247,14 @@ def _parse_digits(digits: str, region: str | None, is_national: bool) -> str | P
         if is_own:
             return other
         if found.code == "invalid_number":
-            return _reject(
+            return reject(
                 "It is no number of its region. If its country code begins it, write + before it."
             )
         return found
     told = _tell_by_groups(digits, found, other)
     if told is None and is_national and not is_own:
         return found
-    return _AMBIGUOUS if told is None or (told == other and not is_own) else told
+    return AMBIGUOUS if told is None or (told == other and not is_own) else told
 
 
 def _tell_by_groups(digits: str, number: str, other: str) -> str | None:
@@ -365,16 +363,32 @@ def _parse_plain(text: str, region: str | None) -> str | Problem:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException as error:
         if error.error_type != error.INVALID_COUNTRY_CODE:
-            return _NO_NUMBER
+            return TOO_MANY_DIGITS if error.error_type == error.TOO_LONG else NO_NUMBER
         if "+" in text or region:
-            return _reject("It has no country code that exists.")
-        return _NO_REGION
+            return reject("It has no country code that exists.")
+        return NO_REGION
     if number.extension:
-        return _EXTENSION
+        return EXTENSION
     # Some are valid although they lack their area code, such as the Canadian 310-1234.
     reason = _impossible_reasons().get(phonenumbers.is_possible_number_with_reason(number))
     if reason is None and not _is_valid(number):
         reason = "No number of its country looks like that."
     if reason is not None:
-        return _reject(reason)
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+        return reject(reason)
+    found = str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    code = str(number.country_code)
+    rest = 1 + len(code)
+    is_doubled = found.startswith(code, rest) and ("+" in text or text.startswith("00"))
+    if is_doubled and _is_mobile(f"+{found[rest:]}"):
+        return DOUBLED
+    return found
+
+
+def _is_mobile(text: str) -> bool:
+    """Return whether it is a valid number, with its country code, of a mobile phone."""
+    phonenumbers = _phonenumbers()
+    try:
+        number = phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException:
+        return False
+    return bool(phonenumbers.number_type(number) == phonenumbers.PhoneNumberType.MOBILE)

@@ -37,6 +37,7 @@ _BESIDE: Mapping[str, tuple[str, ...]] = {
     "assigned_to_email": (),
     "sendblue_number": (),
     "custom_variables": (),
+    "area_code": (*_BESIDE_NUMBERS, "phone", "mobile"),
 }
 WEAKEST = _NUMBER_KINDS.index("number")
 """The kind of a column such as ``Number``, which may count something else."""
@@ -47,7 +48,7 @@ class Meaning:
     """What a column holds, as its name says.
 
     Attributes:
-        field: The field of a contact, or ``full_name`` or ``country``.
+        field: The field of a contact, or ``full_name``, ``country`` or ``area_code``.
         rank: Orders the columns of one field, the best one first. Of numbers, the first item is
             their kind: 0 for a mobile number, up to :data:`WEAKEST`.
     """
