@@ -46,7 +46,7 @@ _NOT_IN_CELLS = re.compile(
     f"[{_UNREADABLE}{_ODD}]|_(?=x[0-9A-Fa-f]{{4}}_)|{GARBLED.pattern}",
 )
 _NOT_IN_JSON = re.compile(f"[{_UNREADABLE}]")
-_PLAIN_TAG = re.compile(r"[^\s,;:\[*](?:[^\n,;:]*[^\s,;:])?")
+_PLAIN_TAG = re.compile(r"[^\s,;:|\[{('\"“„*](?:[^\n,;:|]*[^\s,;:|])?")
 # A row may not go over many lines.
 _MOST_LINES = 100
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping
 from itertools import chain, count, islice
@@ -19,10 +18,9 @@ from ._columns import ColumnMapping
 from ._exact import restore_exact
 from ._number_cells import read_cell
 from ._phone_numbers import are_national
+from ._tags import parse_tags
 from ._vocabulary import is_fax, is_mobile
 
-# What Google Contacts puts between the values of one cell.
-_BETWEEN_VALUES = ":::"
 _PARTS_OF_NAME = ("first_name", "last_name")
 # Rows that take each step together: a processor does faster what it has just done. Reading a row
 # of ``benchmarks.imports`` takes 29 µs of the processor, and 43 µs if rows go one by one.
@@ -181,7 +179,7 @@ class ContactReader:
             return SPREADSHEET_ERROR
         fields: dict[str, Any] = {**given}
         if "tags" in given:
-            fields["tags"] = _parse_tags(given["tags"])
+            fields["tags"] = parse_tags(given["tags"])
         variables = (
             _parse_variables(given["custom_variables"]) if "custom_variables" in given else {}
         )
@@ -260,32 +258,11 @@ def _make_problem(error: ValidationError) -> Problem:
     return Problem(f"invalid_{field}", f"The {field} cannot be sent as it stands there.")
 
 
-def _parse_tags(cell: str) -> Any:
-    """Parse the tags in a cell: a JSON list, or text with ``:::``, semicolons or commas in it.
-
-    Mailchimp puts each one in quotes, and databases all of them in braces.
-    """
-    if cell.startswith("["):
-        listed = _parse_json(cell, "tags")
-        # An empty tag is none, and an empty list would take the stored ones away.
-        return [tag for tag in listed if not isinstance(tag, str) or tag.strip()] or None
-    if cell.startswith("{") and cell.endswith("}"):
-        cell = cell[1:-1]
-    between = next((sign for sign in (_BETWEEN_VALUES, ";", ",") if sign in cell), ",")
-    if '"' in cell and between != _BETWEEN_VALUES:
-        line = " ".join(cell.splitlines())
-        parts = next(csv.reader([line], delimiter=between, skipinitialspace=True))
-    else:
-        parts = cell.split(between)
-    tags = [tag.strip() for tag in parts]
-    # Google's own groups, such as "* myContacts", are none of the user's.
-    tags = list(dict.fromkeys(tag for tag in tags if tag and not tag.startswith("* ")))
-    # An empty list would take the stored ones away.
-    return tags or None
-
-
 def _parse_variables(cell: str) -> dict[str, Any]:
-    variables = _parse_json(cell, "custom_variables")
+    try:
+        variables = json.loads(cell)
+    except (ValueError, RecursionError):
+        variables = None
     if not isinstance(variables, dict):
         raise ValidationError("custom_variables must be a JSON object.", field="custom_variables")
     # As in a column of their own, where all values are text.
@@ -294,13 +271,6 @@ def _parse_variables(cell: str) -> dict[str, Any]:
         for label, value in variables.items()
         if value is not None and value != ""
     }
-
-
-def _parse_json(cell: str, field: str) -> Any:
-    try:
-        return json.loads(cell)
-    except (ValueError, RecursionError):
-        raise ValidationError(f"{field} must be JSON.", field=field) from None
 
 
 def merge_documents(documents: Iterable[Mapping[str, Any]]) -> ContactCreate:

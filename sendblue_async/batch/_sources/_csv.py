@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import dropwhile, islice
 from typing import Any
 
+from attrs import evolve
+
 from ...exceptions import ValidationError
 from ._dialect import DELIMITERS, Dialect, check_delimiter
 from ._encoding import detect_text
@@ -15,6 +17,7 @@ from ._file import SourceFile
 from ._format import Content, Format, ReadOptions
 from ._header import ROWS_OF_START, check_header, find_header, holds_number, no_header_error
 from ._row import REPLACEMENT, UNDECODABLE, Problem, Row, make_row
+from ._wrapping import Wrapping, find_line_mend, find_wrapping
 
 LINES_OF_A_ROW = 1_000
 """Over how many physical lines a row may go, so that a stray quote is noticed before long."""
@@ -30,6 +33,7 @@ _SAID_DELIMITER = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)
 # How a spreadsheet keeps its hands off a text.
 _WRAPPED = re.compile(r'="+([^"]*)"+\s*')
 _SINGLY_QUOTED = re.compile(r"\s*'.*'\s*", re.DOTALL)
+_APOSTROPHES = Wrapping("'", "'")
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 # Not by the first sign alone: a header may begin with "[Name]".
 _JSON = re.compile(r'\s*[{\[]\s*(?:["{\[]|$)')
@@ -118,13 +122,11 @@ def read_header(
         best = candidates[0]
     if best not in headers:
         raise no_header_error(name, "It has no row at all.")
-    quote, rows = tables[best]
+    dialect, rows = tables[best]
     header = headers[best]
     if not has_header:
         width = max(len(_trim(row.cells)) for row in rows)
-        dialect = Dialect(
-            delimiter=best, quote=quote, header_line=rows[0].line - 1, has_header=False
-        )
+        dialect = evolve(dialect, header_line=rows[0].line - 1, has_header=False)
         return tuple(str(position) for position in range(1, width + 1)), dialect
     if header.problem == UNDECODABLE:
         raise no_header_error(
@@ -134,8 +136,8 @@ def read_header(
         raise no_header_error(name, header.problem.reason)
     above = [(row.line, row.cells) for row in rows if row.line <= header.line]
     check_header(name, above, is_known)
-    columns = tuple(map(unescape_formula, _trim(header.cells)))
-    return columns, Dialect(delimiter=best, quote=quote, header_line=header.line)
+    columns = tuple(map(unescape_formula, _trim(_unwrap(header.cells, dialect))))
+    return columns, evolve(dialect, header_line=header.line)
 
 
 def read_rows(lines: Iterable[str], columns: int, dialect: Dialect) -> Iterator[Row]:
@@ -164,21 +166,30 @@ def read_rows(lines: Iterable[str], columns: int, dialect: Dialect) -> Iterator[
                 cells = cells[:columns]
         elif len(cells) < columns:
             cells += ("",) * (columns - len(cells))
-        yield Row(row.line, tuple(map(unescape_formula, cells)), problem)
+        yield Row(row.line, tuple(map(unescape_formula, _unwrap(cells, dialect))), problem)
 
 
-def _read_table_start(start: list[str], delimiter: str) -> tuple[str, list[Row]]:
+def _read_table_start(start: list[str], delimiter: str) -> tuple[Dialect, list[Row]]:
     """Read the first rows that are neither blank nor for Excel, and find out how they are quoted.
 
-    Where all text stands between apostrophes, those are its quotes.
+    Where all text stands between apostrophes, those are its quotes, unless it has others, too.
     """
-    rows = _parse_start(start, Dialect(delimiter=delimiter))
-    cells = [cell for row in rows[1:] for cell in row.cells if cell.strip()]
-    if len(rows) > 1 and cells and all(map(_SINGLY_QUOTED.fullmatch, rows[-1].cells)):
-        texts = [cell for cell in cells if not cell.strip().lstrip("+-").isdecimal()]
-        if sum(_SINGLY_QUOTED.fullmatch(cell) is not None for cell in texts) * 10 >= 8 * len(texts):
-            return "'", _parse_start(start, Dialect(delimiter=delimiter, quote="'"))
-    return '"', rows
+    dialect = Dialect(delimiter=delimiter, mend=find_line_mend(start, delimiter))
+    rows = _parse_start(start, dialect)
+    if len(rows) < 2:
+        return dialect, rows
+    wrapping = find_wrapping([cell for row in rows[1:] for cell in row.cells])
+    if wrapping == _APOSTROPHES or all(map(_SINGLY_QUOTED.fullmatch, rows[0].cells)):
+        quoted = evolve(dialect, quote="'")
+        rows_quoted = _parse_start(start, quoted)
+        if not any('"' in cell for row in rows_quoted for cell in row.cells):
+            return quoted, rows_quoted
+    return evolve(dialect, wrapping=wrapping), rows
+
+
+def _unwrap(cells: tuple[str, ...], dialect: Dialect) -> tuple[str, ...]:
+    wrapping = dialect.wrapping
+    return cells if wrapping is None else tuple(map(wrapping.unwrap, cells))
 
 
 def _parse_start(start: list[str], dialect: Dialect) -> list[Row]:
@@ -289,7 +300,7 @@ class _Lines:
 
 def _parse_rows(lines: Iterable[str], dialect: Dialect) -> Iterator[Row]:
     """Parse all rows that are not blank, the header included, with the cells that each one has."""
-    feed = _Lines(lines)
+    feed = _Lines(lines if dialect.mend is None else dialect.mend.mend(lines))
     delimiter, quote = dialect.delimiter, dialect.quote
     options: dict[str, Any] = {
         "delimiter": delimiter,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from ...exceptions import ConfigurationError
+from ._wrapping import LineMend, Wrapping
 
 DELIMITERS = {
     "comma": ",",
@@ -27,12 +28,16 @@ class Dialect:
         header_line: Where the header begins, counted from 1; of a file without one, where the
             first row begins that is none, or 0.
         has_header: Whether there is one.
+        wrapping: What stands around the text of each cell, as part of it.
+        mend: How its lines are made plain CSV.
     """
 
     delimiter: str
     quote: str = '"'
     header_line: int = 1
     has_header: bool = True
+    wrapping: Wrapping | None = None
+    mend: LineMend | None = None
 
 
 def check_delimiter(name: str) -> str:
