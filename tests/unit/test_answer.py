@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 import zlib
 from collections.abc import Callable
 from itertools import pairwise
@@ -143,6 +144,17 @@ def test_deflate_may_have_a_window_of_any_size(window: int) -> None:
     packer = zlib.compressobj(wbits=window)
     body = body_of([packer.compress(b"some content") + packer.flush()], "deflate")
     assert (body.content, body.fault) == (b"some content", None)
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_the_largest_window_is_understood(packer: str) -> None:
+    """What was there 32 kB before, less a few bytes, is not packed again."""
+    content = random.Random(1).randbytes(2**15 - 300) * 2
+    coding, pack = PACKERS[packer]
+    packed = pack(content)
+    assert len(packed) < len(content) * 0.6
+    body = body_of([packed], coding)
+    assert (body.content, body.fault) == (content, None)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "x-gzip"])
