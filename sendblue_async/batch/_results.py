@@ -42,8 +42,7 @@ class EntryOutcome:
 
     Attributes:
         index: Its index among all entries of the file, from 0.
-        outcome: ``"created"``, ``"stored"``, ``"existing"``, ``"rejected"``, ``"unknown"`` or
-            ``"skipped"``.
+        outcome: That of a :class:`ContactResult`, ``"unchanged"`` or ``"remaining"``.
         line: The physical line on which its row begins.
         code: Why it was not stored, for programs to read.
         reason: The same in a sentence, without any number or name. NUL characters are dropped.

@@ -187,7 +187,8 @@ async def import_(
             "--results",
             metavar="FILE",
             parser=parse_path,
-            help="Also write a line for each row: CSV, or JSON Lines if it ends in .jsonl.",
+            help="Also write a line for each row: CSV, or JSON Lines if it ends in .jsonl or "
+            ".ndjson.",
         ),
     ] = None,
     resume: Annotated[

@@ -377,7 +377,7 @@ def test_a_column_that_is_given_costs_no_number(given: dict[str, str], numbers: 
                 [f"number{sign}first_name"],
                 {},
                 ValidationError,
-                r"^'number.* was read as one column\. Several need a comma.* in columns=\{'number",
+                r"^'number.* was read as one column\. .* comma, .* or tilde, .* columns=\{'number",
             )
             for sign in ("|", " | ", "^", ";", ", ", ":")
         ),

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 import sendblue_async
+from sendblue_async.batch._sources._dialect import DELIMITER_NAMES, DELIMITERS
+from sendblue_async.batch._sources._registry import NAMES
+from sendblue_async.cli import _mapping
 from sendblue_async.cli._terms import translate
 from sendblue_async.sandbox import Sandbox
 
@@ -18,6 +21,7 @@ from .program import NUMBER, OTHER, Run, account, client_of, run, started
 
 COMMANDS = ("create", "get", "list", "update", "delete", "count", "export", "import", "sandbox")
 PACKAGE = Path(sendblue_async.__file__).parent
+PAGES = Path(__file__).parents[2] / "docs"
 # What is Python's, or the library's, and not the command line's.
 PYTHON = re.compile(
     r"\w+=(?:True|False|None|[{'\"\[])|\b(?:True|False|None|keyword|Python|await)\b|\bargument\b"
@@ -37,6 +41,23 @@ def examples(home: dict[str, str], command: str) -> list[list[str]]:
     assert text.count("Examples:") == 1, text
     lines = re.findall(r"^ +\$? *sendblue-async (.+)$", text, re.M)
     return [shlex.split(line.partition(" | ")[0]) for line in lines]
+
+
+def test_what_is_listed_is_all_there_is(home: dict[str, str]) -> None:
+    """The help and the page name every delimiter, format and ending that a file may have."""
+    help_ = " ".join(run(home, "import", "--help").out.replace("│", " ").split())
+    assert f"{DELIMITER_NAMES}. Default: detected." in help_
+    assert {sign: name for name, sign in DELIMITERS.items()} == _mapping._DELIMITERS
+    (formats,) = re.findall(r"--format NAME (.+?)\. Default: detected", help_)
+    assert {*re.findall(r"\w+", formats)} - {"or"} == NAMES.keys() - {"ndjson", "vcf"}
+    page = PAGES.joinpath("importing.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"\*\*Formats\*\*: (.+?)\n- ", page, re.S)
+    signs = ["`|`", "`^`", "`~`", "comma", "semicolon", "tab"]
+    assert len(signs) == len(DELIMITERS)
+    for each in [*signs, ".jsonl", ".ndjson", ".vcf", ".vcard", ".gz", "workbooks"]:
+        assert each in listed
+    codes = re.findall(r"^\| ([\d, ]+) \|", page, re.M)
+    assert {*", ".join(codes).split(", ")} == {"0", "1", "2", "75", "130", "143", "129"}
 
 
 def test_one_is_not_plural(home: dict[str, str], run_here: Run) -> None:

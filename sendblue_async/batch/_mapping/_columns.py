@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 
 from ..._redaction import redact_numbers
 from ...exceptions import ConfigurationError, ValidationError
+from .._sources._dialect import DELIMITER_NAMES
 from ._exact import EXACT
 from ._vocabulary import WEAKEST, find_meaning, normalise
 
@@ -177,9 +178,9 @@ def _check_positions(
             )
     if not numbers and len(names) == 1 and _SEPARATED.search(names[0]):
         raise ValidationError(
-            f"{_list_names(names)} was read as one column. Several need a comma, semicolon or tab "
-            "between them, which is detected if no delimiter is given. If it is one column of "
-            f"phone numbers, name it, as in {_suggest_mapping(names[0], 'number')}.",
+            f"{_list_names(names)} was read as one column. Between several there must be a "
+            f"{DELIMITER_NAMES}, which is detected if no delimiter is given. If it is one column "
+            f"of phone numbers, name it, as in {_suggest_mapping(names[0], 'number')}.",
             field="map",
         )
     if not numbers:

@@ -227,8 +227,8 @@ def _refuse_others(name: str, lines: Iterable[str]) -> None:
     for what, pattern in _OTHERS.items():
         if pattern.match(first):
             raise ValidationError(
-                f"{name} is {what}, whatever its name says. Export the contacts as CSV, JSON Lines "
-                "or vCard, with the name that goes with it.",
+                f"{name} is {what}, whatever its name says. Export the contacts as CSV, JSON "
+                "Lines, vCard or a workbook, with the name that goes with it.",
                 field="path",
             )
     if _MARKUP.match(first):

@@ -17,6 +17,10 @@ DELIMITERS = {
 }
 """What may stand between two cells, by its name."""
 
+_FIRST, _LAST = [*DELIMITERS][:-1], [*DELIMITERS][-1]
+DELIMITER_NAMES = f"{', '.join(_FIRST)} or {_LAST}"
+"""Their names, as messages list them."""
+
 
 @frozen(kw_only=True)
 class Dialect:
@@ -49,7 +53,7 @@ def check_delimiter(name: str) -> str:
     delimiter = DELIMITERS.get(name, name) if isinstance(name, str) else ""
     if delimiter not in DELIMITERS.values():
         raise ConfigurationError(
-            f'{name!r} is not a known delimiter. Use "comma", "semicolon", "tab", "pipe", "caret" '
-            'or "tilde", or leave it out to have it detected.'
+            f"{name!r} is not a known delimiter. Use {DELIMITER_NAMES}, or leave it out to have it "
+            "detected."
         )
     return delimiter

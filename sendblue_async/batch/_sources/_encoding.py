@@ -319,7 +319,7 @@ def _strip_end_mark(line: str) -> str:
 
 def _not_text_error(source: SourceFile, what: str = "not a text file") -> ValidationError:
     return ValidationError(
-        f"{source.path} is {what}. Export the contacts as CSV, JSON Lines or vCard.",
+        f"{source.path} is {what}. Export the contacts as CSV, JSON Lines, vCard or a workbook.",
         field="path",
     )
 
