@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         ValidationError,
     )
     from .models import (
+        BatchContact,
         BulkContact,
         BulkCreateResponse,
         BulkDeleteResponse,
@@ -82,6 +83,7 @@ __all__ = [
     "AccessToken",
     "AuthenticationError",
     "BadRequestError",
+    "BatchContact",
     "BulkContact",
     "BulkCreateResponse",
     "BulkDeleteResponse",

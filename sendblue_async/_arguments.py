@@ -72,6 +72,13 @@ _SUGGESTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "query": (("params", ""),),
 }
 
+NO_COMPANY = (
+    "No single create carries a company_name: use create_contacts, create_contacts_bulk or an "
+    "import, or update_contact afterwards."
+)
+"""What to do about a company, which bulk creates and updates carry alone."""
+_COMPANY = frozenset({"company", "company_name", "companyName"})
+
 
 def misspelling_error(function: Callable[..., Any], given: Any, *, name: str = "") -> TypeError:
     """The error for keyword arguments that a function does not have.
@@ -91,6 +98,8 @@ def misspelling_error(function: Callable[..., Any], given: Any, *, name: str = "
     value = given[wrong]
     given.clear()
     words = f"{name or function.__name__}() has no argument {wrong!r}"
+    if wrong in _COMPANY and "company_name" not in known and "first_name" in known:
+        return TypeError(f"{words}. {NO_COMPANY}")
     meant = _suggest(wrong, value, known)
     return TypeError(
         f"{words}; did you mean {meant}?" if meant else f"{words}; it takes {', '.join(known)}."

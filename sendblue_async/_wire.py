@@ -45,8 +45,8 @@ class Call(Generic[T_co]):
         method: The HTTP method.
         path: The path, percent-encoded, from the first slash on.
         effect: What the operation does, which decides whether it may be sent twice.
-        read: Makes the answer's model from a JSON document and its meta; raises ``TypeError``
-            for a document that is not the one expected.
+        read: Makes the answer's model from a JSON document and its meta, or says why that is a
+            failure; raises ``TypeError`` for a document that is not the one expected.
         read_not_found: Makes the answer's model from the meta of the API's own 404, or ``None``
             if a 404 is an error.
         body: The JSON document to send, or ``None`` for no body.
@@ -56,7 +56,7 @@ class Call(Generic[T_co]):
     method: str
     path: str
     effect: Effect
-    read: Callable[[Any, ResponseMeta], T_co]
+    read: Callable[[Any, ResponseMeta], T_co | Failure]
     read_not_found: Callable[[ResponseMeta], T_co] | None = None
     body: bytes | None = None
     number: str = ""
@@ -77,7 +77,7 @@ class Operation(Generic[T_co]):
     method: str
     path: str
     effect: Effect
-    read: Callable[[Any, ResponseMeta], T_co]
+    read: Callable[[Any, ResponseMeta], T_co | Failure]
     read_not_found: Callable[[ResponseMeta], T_co] | None = None
 
     def call(

@@ -18,6 +18,7 @@ from .batch import ContactResult, ImportProgress, ImportReport, SendOptions
 from .batch._contacts import find_contacts
 from .batch._rows import Source
 from .batch._sending._bulk import BulkCreator
+from .batch._sending._company import CompanyCreator
 from .batch._sending._worker_pool import Create, WorkerPool, check_source, make_job
 from .exceptions import ConfigurationError
 
@@ -112,11 +113,10 @@ class SendblueClient(Endpoints):
         flight. On the blocking client that is ``contextlib.closing``.
 
         Args:
-            source: The contacts: each a :class:`~sendblue_async.models.ContactCreate`, or a row
-                with its fields by their names: a mapping, ``sqlite3.Row``, named tuple or instance
-                of a dataclass. Any iterable or asynchronous iterable, a pandas or polars DataFrame
-                or a cursor. What is missing, such as NaN, is left out, as are blank cells of a
-                DataFrame or cursor.
+            source: The contacts: each a :class:`~sendblue_async.models.BatchContact`, or a row
+                with its fields by name: a mapping, ``sqlite3.Row``, named tuple or dataclass. Any
+                iterable, asynchronous or not, a pandas or polars DataFrame or a cursor. What is
+                missing, such as NaN, is left out, as are blank cells of a DataFrame or cursor.
             columns: The names of the fields, for rows without names, such as tuples.
             update_if_exists: Whether to update contacts that exist, for those that do not say
                 so themselves.
@@ -130,8 +130,7 @@ class SendblueClient(Endpoints):
             send_options: The four options before this one as one object, in their stead.
 
         Raises:
-            ValidationError: If the source is none, or has a column that is no field; nothing was
-                sent.
+            ValidationError: If the source or one of its columns cannot be used; nothing was sent.
             ConfigurationError: If an option is not usable, or contacts were to be updated in
                 bulk; nothing was sent.
             SendblueError: If the keys, the account or the connection's security are not
@@ -386,6 +385,7 @@ class SendblueClient(Endpoints):
         )
         limited = self._with_rate_limiter(limiter)
         create: Create = limited._create if read else limited._store
+        create = CompanyCreator(create, limited._create_one_in_bulk, limited._update)
         if options.bulk:
             create = BulkCreator(create, limited.create_contacts_bulk, clock=transport.clock)
         pool = WorkerPool(create, rate_limiter=limiter, options=options, clock=transport.clock)

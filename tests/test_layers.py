@@ -194,6 +194,7 @@ ROOMS = {
         "_rate_gate": set[str](),
         "_worker_pool": {"_circuit_breaker", "_keyed_lock", "_options", "_rate_gate"},
         "_bulk": {"_circuit_breaker", "_worker_pool"},
+        "_company": {"_bulk", "_circuit_breaker", "_worker_pool"},
         "__init__": set[str](),
     },
     "batch._importing": {

@@ -11,7 +11,7 @@ from attrs import evolve
 
 from .._answer import NO_CONTENT
 from .._api import ApiClient
-from .._arguments import NoOthers, hide_others, misspelling_error
+from .._arguments import NO_COMPANY, NoOthers, hide_others, misspelling_error
 from .._checks import check_flags
 from .._converter import Clear, structure
 from .._retry_rules import Effect
@@ -81,7 +81,7 @@ _read_opt_out = make_reader(OptOutResponse, may_be_empty=True, may_have_no_body=
 _CREATE = Operation(method="POST", path=CONTACTS, effect=Effect.VERIFIABLE, read=_read_contact)
 _UPSERT = evolve(_CREATE, effect=Effect.IDEMPOTENT)
 _GET = Operation(method="GET", path=_ONE, effect=Effect.SAFE, read=_read_contact)
-_LOOK_UP = evolve(_GET, read_not_found=lambda meta: ContactResponse(meta=meta))
+LOOK_UP = evolve(_GET, read_not_found=lambda meta: ContactResponse(meta=meta))
 _UPDATE = Operation(method="PUT", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_updated)
 _DELETE = Operation(method="DELETE", path=_ONE, effect=Effect.IDEMPOTENT, read=_read_status)
 _DELETE_IF_THERE = evolve(_DELETE, read_not_found=lambda meta: StatusResponse(meta=meta))
@@ -173,6 +173,8 @@ class Contacts(ApiClient):
         if isinstance(number, ContactCreate):
             if deprecated or any(value is not None for value in fields.values()):
                 raise ValidationError("A ContactCreate holds every field; give no others with it.")
+            if getattr(number, "company_name", None) is not None:
+                raise ValidationError(NO_COMPANY, field="company_name")
             return await self._create(number)
         fields = {"number": number, **fields, **deprecated}
         return await self._create(ContactCreate(**preferred_spellings(fields, ContactCreate)))
@@ -252,11 +254,7 @@ class Contacts(ApiClient):
             raise ValidationError("changes must be a ContactUpdate.", field="changes")
         elif any(value is not None for value in fields.values()):
             raise ValidationError("A ContactUpdate holds every change; give no others with it.")
-        sent = changes
-        return await self._send_settling(
-            _UPDATE.call(sent, number=number),
-            settle=lambda error: update_flow(number, sent, _LOOK_UP.call(number=number), error),
-        )
+        return await self._update(number, changes)
 
     @hide_others
     async def delete_contact(
@@ -286,7 +284,7 @@ class Contacts(ApiClient):
         operation = _DELETE_IF_THERE if missing_ok else _DELETE
         return await self._send_settling(
             operation.call(number=number),
-            settle=lambda error: delete_flow(_LOOK_UP.call(number=number), error),
+            settle=lambda error: delete_flow(LOOK_UP.call(number=number), error),
         )
 
     async def verify_contact(self, number: str) -> StatusResponse:
@@ -322,7 +320,7 @@ class Contacts(ApiClient):
         order = OptOut(number=number, opted_out=opted_out)
         return await self._send_settling(
             _OPT_OUT.call(order, number=order.number),
-            settle=lambda error: opt_out_flow(order, _LOOK_UP.call(number=order.number), error),
+            settle=lambda error: opt_out_flow(order, LOOK_UP.call(number=order.number), error),
         )
 
     def _create(
@@ -337,7 +335,7 @@ class Contacts(ApiClient):
         operation = _UPSERT if contact.update_if_exists else _CREATE
 
         def settle(error: SendblueError) -> Flow[Any]:
-            look_up = _LOOK_UP.call(number=number)
+            look_up = LOOK_UP.call(number=number)
             if operation is _UPSERT:
                 return update_flow(number, contact, look_up, error)
             return create_flow(contact, look_up, error)
@@ -355,3 +353,9 @@ class Contacts(ApiClient):
         The answer is checked, and only the contact's identifier is read, unless it was looked up.
         """
         return self._create(contact, since=since, read=_read_contact_id)
+
+    def _update(self, number: str, changes: ContactUpdate) -> Coroutine[Any, Any, ContactResponse]:
+        return self._send_settling(
+            _UPDATE.call(changes, number=number),
+            settle=lambda error: update_flow(number, changes, LOOK_UP.call(number=number), error),
+        )

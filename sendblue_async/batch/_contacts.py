@@ -7,7 +7,7 @@ from typing import Any
 
 from .._spellings import preferred_spellings
 from ..exceptions import ValidationError
-from ..models import ContactCreate
+from ..models import BatchContact
 from ._cells import to_cell
 from ._rows import RowTable, find_table, is_missing, split_row
 
@@ -67,7 +67,7 @@ def _is_field(name: str) -> bool:
     if name.startswith(_VARIABLE):
         return name != _VARIABLE
     try:
-        preferred_spellings({name: None}, ContactCreate)
+        preferred_spellings({name: None}, BatchContact)
     except ValidationError:
         return False
     return True

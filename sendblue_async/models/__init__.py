@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ._bulk import BulkContact, BulkCreateResponse, BulkDeleteResponse
 from ._contacts import (
+    BatchContact,
     Contact,
     ContactCreate,
     ContactResponse,
@@ -27,6 +28,7 @@ from ._verified import (
 )
 
 __all__ = [
+    "BatchContact",
     "BulkContact",
     "BulkCreateResponse",
     "BulkDeleteResponse",

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping  # noqa: F401 (attrs copies conver
 from datetime import datetime
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field, fields_dict, frozen
 
-from .._arguments import suggest_arguments
+from .._arguments import NO_COMPANY, suggest_arguments
 from .._converter import Clear, unstructure
 from .._phone_numbers import digits_of
 from .._spellings import EXTRA, preferred_spellings, spellings
@@ -109,6 +109,8 @@ class ContactCreate:
         """
         if not isinstance(fields, Mapping):
             raise ValidationError(f"a contact must be a mapping, not {show(fields)}.")
+        if cls is ContactCreate and "company_name" in fields:
+            raise ValidationError(NO_COMPANY, field="company_name")
         return cls(**{"number": None, **preferred_spellings(fields, cls)})
 
     def to_dict(self) -> dict[str, Any]:
@@ -131,6 +133,43 @@ class ContactCreate:
         number = sent.pop("number")
         same = stored.phone is None or digits_of(stored.phone) == digits_of(number)
         return same and _has(stored, sent)
+
+
+@suggest_arguments
+@frozen(kw_only=True, slots=False, repr=False)
+class BatchContact(ContactCreate):
+    """A contact of a batch or an import, which can have a company.
+
+    No single create carries one: it goes into a bulk create, or an update follows.
+
+    Attributes:
+        company_name: Company name.
+
+    Raises:
+        ValidationError: If a value is of the wrong type or form; names the field.
+    """
+
+    company_name: str | Clear | None = field(default=None, validator=validate_text_or_clear)
+
+    @staticmethod
+    def read(fields: Mapping[str, Any]) -> ContactCreate:
+        """Make the contact that a mapping describes; a batch contact only if need be.
+
+        Raises:
+            ValidationError: As :meth:`ContactCreate.from_dict` does.
+
+        :meta private:
+        """
+        is_plain = isinstance(fields, Mapping) and "company_name" not in fields
+        return (ContactCreate if is_plain else BatchContact).from_dict(fields)
+
+    def without_company(self) -> ContactCreate:
+        """Return the part of it that a single create carries.
+
+        :meta private:
+        """
+        names = fields_dict(ContactCreate)
+        return ContactCreate(**{name: getattr(self, name) for name in names})
 
 
 @suggest_arguments

@@ -51,7 +51,7 @@ FAULTS = Faults(
     read_lag=0.4,
 )
 # Rows that cannot be sent, which stand between the others.
-INVALID = ("nobody,,", "12,,")
+INVALID = ("nobody,,,,", "12,,,,")
 
 
 @frozen(kw_only=True)
@@ -63,7 +63,7 @@ class Killed:
         open: For each kill, how many rows were begun and had not ended: all that the next run
             could send a second time.
         outcomes: How many rows the last run reported with which outcome.
-        expected: The contacts that the file holds, as number and first name.
+        expected: The contacts that the file holds: first name and company by number.
         stored: Those that the server has.
         created: How often a contact was created.
         requests: How many requests came.
@@ -72,8 +72,8 @@ class Killed:
     kills: int
     open: list[int]
     outcomes: Counter[str]
-    expected: dict[str, str] = field(repr=False)
-    stored: dict[str, str] = field(repr=False)
+    expected: dict[str, tuple[str, str | None]] = field(repr=False)
+    stored: dict[str, tuple[str, str | None]] = field(repr=False)
     created: int
     requests: int
 
@@ -113,12 +113,18 @@ def run_killed(
 ) -> Killed:
     """Import so many rows on the sandbox, killed at random points, resumed each time."""
     draw = random.Random(seed)
-    expected = {number(n): f"n{n}" for n in range(rows)}
-    lines = [f"{phone},{name},t{n % 7}" for n, (phone, name) in enumerate(expected.items())]
+    # Of three kinds: without a company, with one that a bulk request carries, and with one that an
+    # update has to.
+    expected = {number(n): (f"n{n}", f"c{n}" if n % 3 else None) for n in range(rows)}
+    lines = [
+        f"{phone},{name},t{n % 7},{company or ''},{'a@example.com' if n % 3 == 2 else ''}"
+        for n, (phone, (name, company)) in enumerate(expected.items())
+    ]
     for line in INVALID:
         lines.insert(draw.randrange(rows), line)
     path = programs.folder / "people.csv"
-    path.write_text("\n".join(["number,first_name,tags", *lines]) + "\n", encoding="utf-8")
+    header = "number,first_name,tags,company_name,assigned_to_email"
+    path.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
     arguments = [str(path), str(update), str(bulk), str(CONCURRENCY)]
     sandbox.faults = FAULTS if read_lag is None else evolve(FAULTS, read_lag=read_lag)
     killed: list[int] = []
@@ -145,7 +151,10 @@ def run_killed(
         open=killed,
         outcomes=+Counter(dict(zip(OUTCOMES, map(int, printed.split()), strict=True))),
         expected=expected,
-        stored={phone: stored["first_name"] for phone, stored in sandbox.contacts.items()},
+        stored={
+            phone: (stored["first_name"], stored["company_name"])
+            for phone, stored in sandbox.contacts.items()
+        },
         created=sandbox.counts["created"],
         requests=sandbox.counts["requests"],
     )

@@ -94,7 +94,12 @@ EXPORTS: dict[str, tuple[list[str], list[str], dict[str, str]]] = {
     "German": (
         ["Telefon", "Vorname", "Nachname", "Kategorien", "Mobiltelefon", "Firma"],
         ["Mobiltelefon", "Telefon"],
-        {"first_name": "Vorname", "last_name": "Nachname", "tags": "Kategorien"},
+        {
+            "first_name": "Vorname",
+            "last_name": "Nachname",
+            "company_name": "Firma",
+            "tags": "Kategorien",
+        },
     ),
     "Outlook, German": (
         [
@@ -202,6 +207,37 @@ def test_one_column_may_hold_both_names(name: str) -> None:
     assert given.full_name == 1
 
 
+COMPANY_NAMES = [
+    "Company", "company_name", "CompanyName", "Organization Name", "Organization 1 - Name",
+    "Business Name", "Account Name", "Employer", "Default Address Company", "Associated Company",
+    "Billing Company", "Firmenname", "Unternehmen", "Société", "Raison sociale", "Empresa",
+    "Razón social", "Azienda", "Ragione sociale", "Razão social", "Bedrijfsnaam", "Nazwa firmy",
+    "Företag", "Şirket Adı", "Компания", "会社名", "公司名称",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMPANY_NAMES)
+def test_companies_are_known_by_many_names(name: str) -> None:
+    """In each of the languages, and with what programs put beside the word."""
+    assert map_columns(["Phone", name], {}).fields == {"company_name": 1}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["Company Name", "Associated Company"],
+        ["Company", "Organization"],
+        ["Company", "Billing Company"],
+        ["Company", "Company Size", "Company Owner", "Company Phone", "Company 2"],
+    ],
+)
+def test_the_first_of_several_companies_is_the_best(names: list[str]) -> None:
+    """The others are not used, in whichever order they stand."""
+    for ordered in (names, names[::-1]):
+        found = map_columns(["Mobile", *ordered], {})
+        assert ["Mobile", *ordered][found.fields["company_name"]] == names[0]
+
+
 MOBILE_NAMES = [
     "Mobile Phone (E164)", "Phone No. (Mobile)", "tel_mobile", "MOBILE_NO",
     "CELL_PHONE_NUM", "PhoneNumberMobile", "contact_mobile", "Cust. Mobile", "mobile#",
@@ -253,7 +289,7 @@ def test_other_columns_are_no_phone_numbers(name: str) -> None:
     "name",
     ["Last Contact", "Last Contacted", "First Contact", "First Order", "Last Order Name",
      "Username", "User Name", "Preferred Name", "Middle Name", "Nickname", "Product Name",
-     "Company Name", "File As", "Event", "First Name Phonetic", "Name Prefix", "Spouse",
+     "Company Size", "File As", "Event", "First Name Phonetic", "Name Prefix", "Spouse",
      "Manager's Name"],
 )  # fmt: skip
 def test_other_columns_are_no_names(name: str) -> None:

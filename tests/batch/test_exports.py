@@ -14,88 +14,88 @@ from sendblue_async.sandbox import Sandbox
 pytestmark = pytest.mark.anyio
 
 EXPORTS = Path(__file__).parents[1] / "data" / "exports"
-FIELDS = ("first_name", "last_name", "tags")
+FIELDS = ("first_name", "last_name", "company_name", "tags")
 
-# What is stored of each file, by number: first name, last name and tags. Then the codes of what is
-# rejected.
-STORED: dict[str, tuple[dict[str, tuple[Any, Any, Any]], dict[str, int]]] = {
+# What is stored of each file, by number: first name, last name, company and tags. Then the codes of
+# what is rejected.
+STORED: dict[str, tuple[dict[str, tuple[Any, Any, Any, Any]], dict[str, int]]] = {
     "google-contacts.csv": (
         {
-            "+12015550101": ("Ada", "King", ["vip", "spring 26"]),
-            "+34612345678": ("José", "García", []),
-            "+12015550102": ("Grace", "Hopper", []),
-            "+819012345678": ("太郎", "山田", ["lead"]),
+            "+12015550101": ("Ada", "King", "Analytical Engines", ["vip", "spring 26"]),
+            "+34612345678": ("José", "García", None, []),
+            "+12015550102": ("Grace", "Hopper", None, []),
+            "+819012345678": ("太郎", "山田", None, ["lead"]),
         },
         {"missing_number": 1},
     ),
     "outlook.csv": (
         {
-            "+12015550121": ("Ada", "King", ["VIP", "Spring 26"]),
-            "+4915123456789": ("Jürgen", "Müller", []),
-            "+12015550123": ("Grace", "Hopper", []),
+            "+12015550121": ("Ada", "King", "Analytical Engines", ["VIP", "Spring 26"]),
+            "+4915123456789": ("Jürgen", "Müller", None, []),
+            "+12015550123": ("Grace", "Hopper", None, []),
         },
         {"missing_number": 1},
     ),
     "icloud.vcf": (
         {
-            "+12015550191": ("Ada", "King", ["vip", "spring 26"]),
-            "+33612345679": ("Élodie", "Dupont", []),
-            "+12015550192": (None, None, []),
+            "+12015550191": ("Ada", "King", "Analytical Engines", ["vip", "spring 26"]),
+            "+33612345679": ("Élodie", "Dupont", None, []),
+            "+12015550192": (None, None, "Corner Shop", []),
         },
         {},
     ),
     "hubspot.csv": (
         {
-            "+12015550131": ("Ada", "King", []),
-            "+4532123456": ("Søren", "Kierkegaard", []),
-            "+12015550132": ("Grace", None, []),
+            "+12015550131": ("Ada", "King", "Analytical Engines", []),
+            "+4532123456": ("Søren", "Kierkegaard", None, []),
+            "+12015550132": ("Grace", None, None, []),
         },
         {},
     ),
     "salesforce.csv": (
         {
-            "+12015550141": ("Ada", "King", []),
-            "+522221316716": ("Juana Inés", "de la Cruz", []),
-            "+12015550142": (None, "Hopper", []),
+            "+12015550141": ("Ada", "King", None, []),
+            "+522221316716": ("Juana Inés", "de la Cruz", None, []),
+            "+12015550142": (None, "Hopper", None, []),
         },
         {},
     ),
     "mailchimp.csv": (
         {
-            "+12015550151": ("Ada", "King", ["vip", "spring 26"]),
-            "+33612345678": ("Léa", "Dubois", ["lead"]),
-            "+12015550152": ("Grace", None, []),
+            "+12015550151": ("Ada", "King", None, ["vip", "spring 26"]),
+            "+33612345678": ("Léa", "Dubois", None, ["lead"]),
+            "+12015550152": ("Grace", None, None, []),
         },
         {"missing_number": 1},
     ),
     "shopify.csv": (
         {
-            "+12015550161": ("Ada", "King", ["VIP", "spring 26"]),
-            "+12015550162": ("Grace", "Hopper", []),
-            "+31612345678": ("Zoë", None, ["newsletter"]),
+            "+12015550161": ("Ada", "King", "Analytical Engines", ["VIP", "spring 26"]),
+            "+12015550162": ("Grace", "Hopper", None, []),
+            "+31612345678": ("Zoë", None, None, ["newsletter"]),
         },
         {},
     ),
     "klaviyo.csv": (
         {
-            "+12015550171": ("Ada", "King", []),
-            "+3546112345": ("Björk", None, []),
+            "+12015550171": ("Ada", "King", "Analytical Engines", []),
+            "+3546112345": ("Björk", None, None, []),
         },
         {"missing_number": 1},
     ),
     "whatsapp.csv": (
         {
-            "+12015550181": ("Ada", "King", ["vip", "spring 26"]),
-            "+573248559947": ("María de los Ángeles", "Rojas", []),
-            "+4915123456780": (None, None, ["lead"]),
+            "+12015550181": ("Ada", "King", None, ["vip", "spring 26"]),
+            "+573248559947": ("María de los Ángeles", "Rojas", None, []),
+            "+4915123456780": (None, None, None, ["lead"]),
         },
         {},
     ),
     "android.vcf": (
         {
-            "+12015550173": ("Ada", "King", []),
-            "+4915123456781": ("Jürgen", "Müller", []),
-            "+79261234567": ("Анна Павловна Иванова", None, []),
+            "+12015550173": ("Ada", "King", "Analytical Engines", []),
+            "+4915123456781": ("Jürgen", "Müller", None, []),
+            "+79261234567": ("Анна Павловна Иванова", None, None, []),
         },
         {},
     ),

@@ -25,6 +25,7 @@ from sendblue_async import (
     CLEAR,
     AccessToken,
     APIError,
+    BatchContact,
     BulkContact,
     BulkCreateResponse,
     BulkDeleteResponse,
@@ -239,6 +240,8 @@ async def asynchronous(number: str, contact: ContactCreate) -> None:
         [BulkContact(number=number, company_name="A"), contact, {"number": number}]
     )
     assert_type(created, BulkCreateResponse)
+    async for stored in client.create_contacts([BatchContact(number=number, company_name="A")]):
+        assert_type(stored, ContactResult[BatchContact])
     assert_type(await client.delete_contacts_bulk({number}), BulkDeleteResponse)
     verified = await client.create_verified_contact(number)
     assert_type(verified, VerifiedContactResponse)

@@ -11,7 +11,7 @@ from typing import Any
 from ..._dates import format_datetime
 from ...exceptions import ValidationError
 from ...models import Contact, ContactCreate, e164
-from .._mapping._columns import map_columns
+from .._mapping._columns import CONTACT_FIELDS, map_columns
 from .._mapping._contact_reader import ContactReader
 from .._mapping._exact import EXACT, format_exact
 from .._sources._garbled import GARBLED
@@ -20,25 +20,12 @@ from .._sources._table import Table
 
 NUMBERS = ("number", "sendblue_number")
 """The columns with phone numbers in E.164 form."""
-COLUMNS = (
-    "number",
-    "first_name",
-    "last_name",
-    "company_name",
-    "assigned_to_email",
-    "sendblue_number",
-    "tags",
-    "custom_variables",
-    "opt_out",
-    "verified",
-    "created_at",
-    "contact_id",
-    EXACT,
-)
-
-_TEXTS = ("first_name", "last_name", "company_name", "assigned_to_email")
-_COMPARED = (*_TEXTS, "tags", "custom_variables")
 _FLAGS = ("opt_out", "verified")
+COLUMNS = (*CONTACT_FIELDS, *_FLAGS, "created_at", "contact_id", EXACT)
+
+# What can be read otherwise than it is stored; the rest of it is text.
+_COMPARED = tuple(name for name in CONTACT_FIELDS if name not in NUMBERS)
+_TEXTS = tuple(name for name in _COMPARED if name not in ("tags", "custom_variables"))
 # What no reader takes for text, and what a workbook or CSV cannot hold or brings back otherwise.
 _UNREADABLE = "\ud800-\udfff\ufffd"
 _ODD = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff"
@@ -141,6 +128,6 @@ def _find_lost(contact: Contact, read: ContactCreate) -> dict[str, tuple[Any, An
     lost = {}
     for name in _COMPARED:
         stored, found = getattr(contact, name), getattr(read, name, None)
-        if hasattr(read, name) and (stored or found) and stored != found:
+        if (stored or found) and stored != found:
             lost[name] = (found, stored)
     return lost

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from ..._redaction import redact_numbers
 from ..._settling import READ_LAG
-from ...models import ContactCreate
+from ...models import BatchContact, ContactCreate
 from ...models._contacts import find_differences
 from .._account import FetchPage, StoredContacts, list_pages
 from .._mapping._contact_reader import Entry
@@ -19,6 +19,7 @@ from .._sending._worker_pool import WorkerPool
 
 # What is sent beside the fields of the contact.
 _NO_FIELDS = ("number", "update_if_exists")
+_COMPANY = "company_name"
 
 
 class FieldChange(TypedDict):
@@ -88,6 +89,14 @@ class Changes:
         if there is None or find_differences(there, _fields_of(contact)):
             return None
         return there
+
+    def leave_out_company(self, contact: ContactCreate) -> ContactCreate:
+        """Leave out the company if it is stored, as it takes a request of its own."""
+        if isinstance(contact, BatchContact):
+            there = self._stored.find(contact.number)
+            if there and not find_differences(there, {_COMPANY: contact.to_dict().get(_COMPANY)}):
+                return contact.without_company()
+        return contact
 
     def plan(self, entry: Entry, contact: ContactCreate) -> PlannedChange | None:
         """Tell what would change of a contact, or ``None`` if nothing would."""

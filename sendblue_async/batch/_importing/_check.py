@@ -14,6 +14,7 @@ from ...exceptions import JournalError
 from .._mapping._contact_reader import ContactReader, Entry
 from .._results import EntryOutcome
 from .._sending._bulk import to_bulk
+from .._sending._company import needs_update
 from .._sending._options import SendOptions
 from ._changes import Changes, PlannedChange
 from ._duplicates import Duplicates
@@ -142,7 +143,7 @@ def dry_run(
     samples: list[dict[str, Any]] = []
     planned: list[PlannedChange] = []
     refused: list[EntryOutcome] = []
-    contacts = in_bulk = skipped = unchanged = 0
+    contacts = in_bulk = updates = skipped = unchanged = 0
     with Journal.open(None, fingerprint="", settings={}, resume=False) as journal:
         check(reader, journal, stopped, checked)
         if not journal.checked:
@@ -172,7 +173,9 @@ def dry_run(
                     unchanged += 1
                     continue
                 planned.append(change)
+                contact = changes.leave_out_company(contact)
             contacts += 1
+            updates += needs_update(contact)
             in_bulk += send_options.bulk and to_bulk(contact) is not None
             if len(samples) < _SAMPLES:
                 samples.append(contact.to_dict())
@@ -182,7 +185,7 @@ def dry_run(
     return DryRun(
         entries=entries,
         contacts=contacts,
-        requests=contacts - in_bulk + math.ceil(in_bulk / send_options.concurrency),
+        requests=contacts + updates - in_bulk + math.ceil(in_bulk / send_options.concurrency),
         requests_per_second=requests_per_second,
         skipped=skipped,
         unchanged=unchanged,

@@ -160,13 +160,15 @@ class JournaledQueue:
                 self._end(entry, "skipped", *self._duplicates.explain_skip(entry.contact))
                 continue
             # What may have been sent before is sent again: reads may not show yet what it did.
-            stored = self._changes.find_unchanged(contact) if self._changes and not state else None
-            if stored is not None:
-                self._end(entry, "unchanged", contact_id=stored.get("contact_id") or "")
-            else:
-                self.counts["unknown"] -= state == "unknown"
-                skipped = 0
-                yield Job(entry, contact, maybe_applied=state is not None)
+            if self._changes and not state:
+                stored = self._changes.find_unchanged(contact)
+                if stored is not None:
+                    self._end(entry, "unchanged", contact_id=stored.get("contact_id") or "")
+                    continue
+                contact = self._changes.leave_out_company(contact)
+            self.counts["unknown"] -= state == "unknown"
+            skipped = 0
+            yield Job(entry, contact, maybe_applied=state is not None)
 
     def _end(
         self, entry: Entry, outcome: str, code: str = "", reason: str = "", contact_id: str = ""

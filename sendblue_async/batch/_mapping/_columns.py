@@ -15,21 +15,24 @@ from .._sources._dialect import DELIMITER_NAMES
 from ._exact import EXACT
 from ._vocabulary import WEAKEST, find_meaning, normalise
 
-FIELDS = (
+CONTACT_FIELDS = (
     "number",
     "first_name",
     "last_name",
+    "company_name",
     "assigned_to_email",
     "sendblue_number",
     "tags",
     "custom_variables",
-    "full_name",
-    "country",
 )
-"""What a column can be: a field of a contact, both names of one in one cell, or its country."""
+"""The fields of a contact that an import stores, in the order in which an export writes them."""
 
 # What is no field of a contact itself. Of several columns that are as good, the first one is read.
 _ASIDE = ("full_name", "country")
+
+FIELDS = (*CONTACT_FIELDS, *_ASIDE)
+"""What a column can be: a field of a contact, both names of one in one cell, or its country."""
+
 _VARIABLE = "custom_variables."
 # What separates the columns of a file that is read by another delimiter.
 _SEPARATED = re.compile(r"\w[^\w\n]*[,;:|^~\t\x01\x1f][^\w\n]*\w")

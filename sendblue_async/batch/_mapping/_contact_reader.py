@@ -10,7 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from ...exceptions import ValidationError
-from ...models import ContactCreate
+from ...models import BatchContact, ContactCreate
 from .._sources._names import split_name
 from .._sources._row import SHOWN_ERRORS, SPREADSHEET_ERROR, Problem, Row
 from .._sources._table import Table
@@ -239,7 +239,8 @@ def _make_contacts(
     if isinstance(fields, Problem):
         return fields
     try:
-        return [ContactCreate(number=number, **fields) for number in numbers]
+        made = BatchContact if "company_name" in fields else ContactCreate
+        return [made(number=number, **fields) for number in numbers]
     except ValidationError as error:
         return _make_problem(error)
 
@@ -297,7 +298,7 @@ def merge_documents(documents: Iterable[Mapping[str, Any]]) -> ContactCreate:
         fields["tags"] = list(tags)
     if "custom_variables" in fields:
         fields["custom_variables"] = variables
-    return ContactCreate.from_dict(fields)
+    return BatchContact.read(fields)
 
 
 def _differ(one: str, other: str) -> bool:

@@ -13,7 +13,7 @@ from ..._phone_numbers import digits_of
 from ...exceptions import SendblueError, ValidationError
 from ...models import BulkContact, BulkCreateResponse, ContactCreate, ContactResponse
 from ._circuit_breaker import is_final_refusal
-from ._worker_pool import FATAL, Create
+from ._worker_pool import FATAL, Create, Created
 
 # Seconds that a request waits for the contacts of other workers, which begin with it.
 _LINGER = 0.01
@@ -83,9 +83,7 @@ class BulkCreator:
         self._lock = asyncio.Lock()
         self._waiting: list[_Item] = []
 
-    async def __call__(
-        self, contact: ContactCreate, *, since: float | None
-    ) -> ContactResponse | None:
+    async def __call__(self, contact: ContactCreate, *, since: float | None) -> Created:
         """Create the contact, which an earlier call, begun at ``since``, may have created."""
         # Only a look-up settles an unknown outcome, and a bulk request makes none.
         bulk_contact = None if since is not None else to_bulk(contact)

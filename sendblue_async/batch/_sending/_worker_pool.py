@@ -15,7 +15,7 @@ from collections.abc import (
 )
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -32,7 +32,7 @@ from ...exceptions import (
     UnexpectedRedirectError,
     ValidationError,
 )
-from ...models import ContactCreate, ContactResponse
+from ...models import BatchContact, ContactCreate, ContactResponse
 from .._contacts import read_fields
 from .._results import ContactOutcome, ContactResult
 from .._rows import describe_kind
@@ -56,12 +56,26 @@ FATAL = (
 _MAX_FAILURES = 10
 
 
+@frozen(slots=False)
+class WithoutCompany:
+    """The contact is stored, but the server refused its company.
+
+    Attributes:
+        error: Why.
+    """
+
+    error: SendblueError
+
+
+Created: TypeAlias = ContactResponse | WithoutCompany | None
+
+
 class Create(Protocol):
     """Creates one contact, as :meth:`SendblueClient.create_contact` does."""
 
     def __call__(
         self, contact: ContactCreate, *, since: float | None
-    ) -> Coroutine[Any, Any, ContactResponse | None]:
+    ) -> Coroutine[Any, Any, Created]:
         """Create the contact, and return it if the results are looked at.
 
         Args:
@@ -115,9 +129,7 @@ def make_job(row: T, *, update_if_exists: bool | None) -> Job[T]:
     if isinstance(row, Job):
         return row
     try:
-        contact = (
-            row if isinstance(row, ContactCreate) else ContactCreate.from_dict(read_fields(row))
-        )
+        contact = row if isinstance(row, ContactCreate) else BatchContact.read(read_fields(row))
     except ValidationError as error:
         return Job(row, error=error)
     if update_if_exists is not None and contact.update_if_exists is None:
@@ -329,6 +341,8 @@ class WorkerPool:
                 error = caught
                 maybe_applied = maybe_applied or error.outcome == "unknown"
             else:
+                if isinstance(response, WithoutCompany):
+                    return result(outcome="rejected", error=response.error)
                 outcome: ContactOutcome = "stored" if contact.update_if_exists else "created"
                 return result(outcome=outcome, response=response)
             if isinstance(error, FATAL) or self.circuit_breaker.gave_up:
