@@ -174,7 +174,8 @@ ROOMS = {
         "_vocabulary": set[str](),
         "_columns": {"_exact", "_vocabulary"},
         "_number_problems": set[str](),
-        "_phone_numbers": {"_number_problems", "_vocabulary"},
+        "_numbering_plans": set[str](),
+        "_phone_numbers": {"_number_problems", "_numbering_plans", "_vocabulary"},
         "_number_cells": {"_countries", "_phone_numbers"},
         "_tags": set[str](),
         "_contact_reader": {

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sendblue_async.batch._mapping._numbering_plans import _plan_of
 from sendblue_async.batch._mapping._phone_numbers import (
     _is_valid,
     _phonenumbers,
@@ -171,6 +172,7 @@ def test_what_is_no_region_is_refused(region: object) -> None:
 def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without phonenumbers the error says what to install."""
     _phonenumbers.cache_clear()
+    _plan_of.cache_clear()
     monkeypatch.setitem(sys.modules, "phonenumbers", None)
     with pytest.raises(ConfigurationError, match=r"phonenumbers.*pip install .*\[batch\]"):
         parse_phone_number("+12015550123", None)

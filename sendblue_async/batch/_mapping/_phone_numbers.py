@@ -24,6 +24,7 @@ from ._number_problems import (
     reject,
     reject_sign,
 )
+from ._numbering_plans import find_plan, find_simple_number
 from ._vocabulary import is_fax
 
 # 4.41E+11, ###### and 14155550123.0: what a spreadsheet makes of a number in a cell, or a program
@@ -328,36 +329,24 @@ def _is_written_in_full(region: str) -> bool:
     return bool(_NO_DIGIT.sub("", number) == phonenumbers.national_significant_number(example))
 
 
-@lru_cache(maxsize=1)
-def _international_patterns() -> dict[str, tuple[frozenset[int], Any]]:
-    """How long numbers of each country code are, and how they begin, by that code."""
-    phonenumbers = _phonenumbers()
-    patterns = {}
-    for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items():
-        metadata = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(code, regions[0])
-        lengths = frozenset(metadata.general_desc.possible_length)
-        pattern = re.compile(metadata.general_desc.national_number_pattern)
-        patterns[str(code)] = (lengths, pattern)
-    return patterns
-
-
 def _may_be_international(digits: str) -> bool:
     """Return whether digits can be a country code and a number; a look that costs next to none."""
-    patterns = _international_patterns()
-    for length in (1, 2, 3):
-        found = patterns.get(digits[:length])
-        if found is not None:
-            lengths, pattern = found
-            if len(digits) - length in lengths and pattern.fullmatch(digits, length):
-                return True
-            # A zero that is dialled only inside the country may have been left behind its code.
-            start = length + digits.startswith("0", length)
-            return len(digits) - start in lengths and bool(pattern.fullmatch(digits, start))
-    return False
+    plan = find_plan(digits)
+    if plan is None:
+        return False
+    length = len(plan.code)
+    if len(digits) - length in plan.lengths and plan.pattern.fullmatch(digits, length):
+        return True
+    # A zero that is dialled only inside the country may have been left behind its code.
+    start = length + digits.startswith("0", length)
+    return len(digits) - start in plan.lengths and bool(plan.pattern.fullmatch(digits, start))
 
 
 def _parse_plain(text: str, region: str | None) -> str | Problem:
     """Parse a number as libphonenumber does, and check that it is valid."""
+    simple = find_simple_number(text, region)
+    if simple is not None:
+        return simple
     phonenumbers = _phonenumbers()
     try:
         number = phonenumbers.parse(text, region)
