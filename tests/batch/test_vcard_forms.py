@@ -213,6 +213,37 @@ def test_a_broken_card_is_shown_with_its_line(
     assert row.cells[2].startswith("\ufffd")
 
 
+@pytest.mark.parametrize(
+    ("lines", "cells"),
+    [
+        ([ALAN[0], "TEL +12015550101"], ("Alan", "Moss", "+12015550101")),
+        ([ALAN[0], 'TEL;TYPE="HOME";+12015550101'], ("Alan", "Moss", "+12015550101")),
+        ([ALAN[0], "TEL;TYPE=HOME+12015550101"], ("Alan", "Moss", "+12015550101")),
+        ([ALAN[0], "TEL 1", ALAN[2]], ("Alan", "Moss", "+12015550101")),
+        ([*ALAN, "TEL (201) 555-0109"], ("Alan", "Moss", "+12015550101 ::: (201) 555-0109")),
+        (["FN Alan Moss", ALAN[2]], ("Alan", "Moss", "+12015550101")),
+        (["FN;Alan Moss", ALAN[2]], ("Alan", "Moss", "+12015550101")),
+        (["FN:Alan", "Moss", ALAN[2]], ("Alan", "", "+12015550101")),
+    ],
+)
+def test_a_broken_card_shows_what_its_broken_lines_hold(
+    tmp_path: Path, lines: list[str], cells: tuple[str, ...]
+) -> None:
+    """The name and all numbers stand in the row, so that it can be mended."""
+    path = tmp_path / "a.vcf"
+    path.write_text(card(*lines))
+    [row] = read_table(path).rows()
+    assert row.problem is not None
+    assert row.problem.code == "bad_vcard"
+    assert row.cells[:3] == (*cells[:2], f"\ufffd{cells[2]}")
+
+
+def test_a_full_name_on_several_lines(stored: Stored) -> None:
+    """As Google writes it; the other name has all of it."""
+    lines = ["FN:Gábor Béla", "", "Szabó", "", "Esq.", r"N:Béla\n\nSzabó;Gábor;;;", ALAN[2]]
+    assert stored(card(*lines)) == [("+12015550101", "Gábor", "Béla Szabó")]
+
+
 @pytest.mark.parametrize("blank", [" ", "\t"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n"])
 @pytest.mark.parametrize(
@@ -531,6 +562,7 @@ def test_an_old_encoding_without_a_charset_is_refused(stored: Stored, codec: str
     [
         "N:MÃ¼ller;JosÃ©",
         "N;CHARSET=UTF-8:MÃ¼ller;JosÃ©",
+        "N:MĂĽller;JosĂ©",
         "N;ENCODING=QUOTED-PRINTABLE:M=C3=83=C2=BCller;Jo",
     ],
 )

@@ -65,6 +65,16 @@ def lines(template: str, *rows: tuple[str, ...]) -> str:
             id="some names",
         ),
         pytest.param(
+            "Phone;First Name;Last Name\n+12015550101;“Ada”;\n",
+            [("+12015550101", "“Ada”", "")],
+            id="one name",
+        ),
+        pytest.param(
+            "Phone;First Name;Last Name\n+12015550101;;'t Hooft\n",
+            [("+12015550101", "", "'t Hooft")],
+            id="one name with an apostrophe",
+        ),
+        pytest.param(
             'Phone,TAGS\n+12015550101,"""vip"",""spring 26"""\n',
             [("+12015550101", '"vip","spring 26"')],
             id="each of several tags",

@@ -20,6 +20,11 @@ _CENTRAL = "áčďéěíňóřšťúůýž ąćęłńóśźż áéíóöőúüű
 _TURKISH = ["çğıöşüâîû"]
 # By the names that Python has for them: what they are, and the letters of the languages for which
 # people used them, where those are Latin.
+_ESCAPED = {
+    "iso2022_jp_2": re.compile(rb"\x1b\$(?:[@AB]|\([CD])[!-~]+\x1b\([BJ]"),
+    "iso2022_kr": re.compile(rb"\x1b\$\)C[^\x0f]*\x0e[!-~]+\x0f"),
+    "hz": re.compile(rb"~\{(?:[!-w][!-~])+~\}"),
+}
 _CODE_PAGES: dict[str, tuple[str, Sequence[str]]] = {
     "cp1252": ("Western, Windows", _WESTERN),
     "cp1250": ("Central European, Windows", _CENTRAL),
@@ -71,7 +76,6 @@ def unknown_encoding_error(
         + ", ".join(repr(cell) for cell in text.split("\n")[:_SHOWN_CELLS])
         for text, names in readings[:_SHOWN_READINGS]
     )
-    likeliest = readings[0][1][0] if readings else "cp1252"
     what = (
         "has some lines in UTF-8, and more in another encoding"
         if mixed
@@ -79,9 +83,34 @@ def unknown_encoding_error(
     )
     return ValidationError(
         f"{source.path} {what}. What stands there in the likely encodings: {shown}. Name the one "
-        f"that is right, as in encoding={likeliest!r}, or export the contacts in UTF-8.",
+        "in which that is right, with encoding=NAME, or export the contacts in UTF-8.",
         field="encoding",
     )
+
+
+def check_escapes(source: SourceFile, content: bytes) -> None:
+    """Check that some of the file is not in an encoding that writes letters as ASCII.
+
+    Raises:
+        ValidationError: If it is.
+    """
+    if b"\x1b$" not in content and b"~{" not in content:
+        return
+    for name, escaped in _ESCAPED.items():
+        found = escaped.search(content)
+        if found is not None and (text := _decode_escaped(found[0], name)):
+            raise ValidationError(
+                f"{source.path} is in {name} and says {text[:20]!r} in it. If that is right, read "
+                f"it with encoding={name!r}, or export the contacts in UTF-8.",
+                field="encoding",
+            )
+
+
+def _decode_escaped(content: bytes, name: str) -> str:
+    try:
+        return content.decode(name)
+    except UnicodeDecodeError:
+        return ""
 
 
 def doubts_western(lines: Iterable[bytes]) -> bool:

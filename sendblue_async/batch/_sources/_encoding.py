@@ -14,7 +14,7 @@ from attrs import frozen
 
 from ...exceptions import ConfigurationError, ValidationError
 from ._archive import ZIP
-from ._code_pages import doubts_western, unknown_encoding_error
+from ._code_pages import check_escapes, doubts_western, unknown_encoding_error
 from ._file import BUFFER, SourceFile, open_source, suffix_of
 from ._garbled import GARBLED, is_garbled
 from ._western import PLAIN_TO_DOUBTFUL, Fit, judge_text
@@ -268,7 +268,10 @@ def _read_special_lines(source: SourceFile, known: str | None, *, judge: bool) -
     while chunk := source.read(BUFFER):
         size += len(chunk)
         controls += len(chunk) - len(chunk.translate(None, _CONTROLS))
-        if not judge or (chunk.isascii() and not rest):
+        if not judge:
+            continue
+        check_escapes(source, chunk)
+        if chunk.isascii() and not rest:
             continue
         if len(rest) > LONGEST_LINE:
             raise _long_line_error(source)

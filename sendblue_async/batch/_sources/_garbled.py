@@ -8,10 +8,16 @@ import re
 _TWO_SPECIAL = re.compile("[^\x00-\x7f][^\x00-\x7f]")
 # What Windows-1252 makes of the bytes that continue a character in UTF-8.
 _NEXT = "[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
+# The same of Windows-1250, where the first byte is a capital: small letters and most signs; and
+# what may stand behind one among capitals.
+_NEXT_1250 = "€‚†‡‰™šśťžźˇ˘¤¦§¨©¬\xad®°±˛ł´µ¶·¸ąşľż"
+_CAPITALS_1250 = "ŠŚŤŽŹŁĄŞŻ˝Ľ„…‹›«»‘’“”•–—\xa0"
 
 GARBLED = re.compile(
     # é, ñ, ü; š, ł, ő, ı, where it is no capital among capitals; quotes and dashes.
     rf"Ã{_NEXT}|Â[\x80-\xbf]|(?<![A-Z\xc0-\xde])[ÄÅ]{_NEXT}|â[€„‚]{_NEXT}"
+    rf"|[ĂĹ][{_NEXT_1250}]|(?<![A-Z\xc0-\xde])[ĂĹ][{_CAPITALS_1250}]"
+    rf"|[ĂĹ][{_CAPITALS_1250}](?=[a-z])"
     # Greek, Cyrillic, Hebrew and Arabic: one letter after the other.
     rf"|(?:[ÎÏÐÑ×ØÙ]{_NEXT}){{2,}}"
     # Chinese, Japanese and Korean, Thai; not where a word ends in an accent, and a quote ends.

@@ -108,6 +108,7 @@ class Card:
         indent: The blanks that it stands after.
         problem: Why it cannot be read, of what is known so far.
         properties: Those of :data:`READ`.
+        fragments: Those of them that are not whole, with all that stands there after the name.
         spaced_breaks: How many lines begin with a blank after a soft line break.
         other_breaks: How many do not.
     """
@@ -117,11 +118,13 @@ class Card:
         self.indent = indent
         self.problem = problem
         self.properties: list[Property] = []
+        self.fragments: list[tuple[str, bytes]] = []
         self.spaced_breaks = 0
         self.other_breaks = 0
         self._current: _Line | None = None
         self._last: _Line | None = None
         self._broken_names: list[int] = []
+        self._broken_full_names: list[int] = []
         self._size = 0
 
     @property
@@ -177,10 +180,15 @@ class Card:
     def finish(self) -> None:
         """Take note that no more lines come."""
         self._end_line()
-        if self._broken_names and not any(
-            each.name in {"N", "FN"} and each.value.strip(b"; ") for each in self.properties
-        ):
-            self.note(line_problem(self._broken_names[0], "is no whole property of a vCard"))
+        named = {each.name for each in self.properties if each.value.strip(b"; ")}
+        for number in self._broken_full_names[: "N" not in named]:
+            self.note_broken(number)
+        for number in self._broken_names[: named.isdisjoint({"N", "FN"})]:
+            self.note_broken(number)
+
+    def note_broken(self, number: int) -> None:
+        """Note that a line is no property, nor a part of one of which nothing is read."""
+        self.note(line_problem(number, "is no whole property of a vCard"))
 
     def _end_line(self) -> None:
         line, self._current = self._current, None
@@ -206,10 +214,15 @@ class Card:
         word = _WORD.match(line.text)
         name = word[1].decode().upper() if word else ""
         is_known = name in READ or name in _OTHERS or name.startswith("X-")
+        if name in READ and word is not None:
+            self.fragments.append((name, bytes(line.text[word.end() :])))
         if name in {"FN", "N"}:
             self._broken_names.append(line.number)
-        elif (name in READ and name not in _OPTIONAL) or (
-            not is_known and (last is None or last.is_read)
-        ):
-            self.note(line_problem(line.number, "is no whole property of a vCard"))
+        elif name in READ and name not in _OPTIONAL:
+            self.note_broken(line.number)
+        elif not is_known and last is not None and last.head is not None and last.head.name == "FN":
+            # Google puts a full name with line ends in it on several lines.
+            self._broken_full_names.append(line.number)
+        elif not is_known and (last is None or last.is_read):
+            self.note_broken(line.number)
         line.drop()

@@ -27,6 +27,9 @@ _ALL = rb"ADR|BDAY|CATEGORIES|EMAIL|FN|N|NOTE|ORG|REV|TEL|TITLE|UID|URL|VERSION"
 _GLUED = re.compile(rb"(?<![A-Z])(?:%b)(?:;[^:]*)?:|TEL(?:;[^:]*)?:\s*[+(\d]" % _ALL)
 _GLUED_TO_NAME = re.compile(rb"(?:%b|X-[\w-]+|\.[\w-]+)(?:;[^:]*)?:(?!\s)|PHOTO;[^:]*:" % _ALL)
 _GLUED_PHONE = re.compile(rb"TEL(?:;[^:]*)?:\s*([+(\d][\d ().-]*)")
+# What a property holds that is not whole.
+_NUMBER = re.compile(rb"[+(\d][\d ().+/-]{4,}$")
+_NAME = re.compile(rb"[^\s:;=].*$", re.DOTALL)
 _URI = re.compile(rb"\s*tel:", re.IGNORECASE)
 _UNDECLARED_QUOTES = re.compile(r"=[0-9A-F]{2}=[0-9A-F]{2}")
 _ONCE = {"VERSION": "second version", "N": "second name", "FN": "second full name"}
@@ -77,7 +80,7 @@ class _Reading:
         return [
             first,
             last,
-            _join([*phones, *self._find_glued_phones()]),
+            _join([*phones, *self._find_glued_phones(), *self._find_fragments("TEL", _NUMBER)]),
             _join(self._texts("EMAIL")),
             company,
             self._join_categories(),
@@ -106,6 +109,12 @@ class _Reading:
                 self._card.note(line_problem(each.line, "has another property in its value"))
                 for phone in _GLUED_PHONE.finditer(each.value, start):
                     yield phone[1].decode()
+
+    def _find_fragments(self, name: str, wanted: re.Pattern[bytes]) -> Iterator[str]:
+        """Find what a property holds that is not whole, which is a problem of the card."""
+        for fragment, text in self._card.fragments:
+            if fragment == name and (found := wanted.search(text.strip())):
+                yield found[0].decode("utf-8", "replace")
 
     def _text(self, each: Property) -> str:
         text = self._decoder.decode(each)
@@ -145,7 +154,7 @@ class _Reading:
             value = self._name_text(each)
             last, first, *_ = (self._parse_names(part) for part in [*_split_at(value, ";"), ""])
             if first or last:
-                return first, last, organization
+                return _on_one_line(first), _on_one_line(last), organization
         is_company = self._first("X-ABSHOWAS").strip().upper() == "COMPANY" or (
             self._first("KIND").strip().upper() == "ORG"
         )
@@ -157,6 +166,9 @@ class _Reading:
             if is_company or name == organization:
                 return "", "", organization or name
             return *split_name(name), organization
+        if self._card.problem is not None:
+            for broken in self._find_fragments("FN", _NAME):
+                return *split_name(broken), organization
         return *self._find_nickname(), "", organization
 
     def _find_nickname(self) -> tuple[str]:
@@ -190,6 +202,10 @@ class _Reading:
         cell = _BETWEEN.join(_OWN_GROUPS.get(name, name) for name in names)
         # A comma in the only one separates nothing.
         return cell + _BETWEEN if len(names) == 1 and re.search("[,;]", cell) else cell
+
+
+def _on_one_line(name: str) -> str:
+    return " ".join(name.split()) if "\n" in name else name
 
 
 def _find_start(each: Property) -> int:

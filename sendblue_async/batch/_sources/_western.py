@@ -33,6 +33,7 @@ _LETTER = re.compile(
       [äöüôíóú]
     | (?<!^)é | ^é(?!rs)
     | (?<![aeioué])á | (?<![aei])(?<=[iu])á(?=[nrl]) | (?<=[bcdglmnrstz]i)á(?=[nrl])
+    | (?<=^se)á(?=n)
     | (?<=[aeiouyäöü])ß | ç(?=[aeouãõáéóúâô]|$) | ñ(?=[aeiouáéíóú])
     | â(?=[tpgqm]|c[ho]|n[gdctv]|le$|$) | (?<=[ao])î(?=t) | î(?=t$|l[eo]|ch|tre|m[ea])
     | ê(?=t?$|te?s?$|tr|n[eci]|m[ei]|v[erã]|s$|sn|r[cetm]|l[eo]|q|chn?e) | û(?=t$|lé|ler|r$|ch|me)

@@ -49,9 +49,13 @@ class Wrapping:
         texts = [text for cell in cells if cell.strip() and (text := cell.strip(" "))]
         wrapped = [text for text in texts if self._is_around(text)]
         others = sum(
-            not _NUMBER.fullmatch(text) for text in texts if not self._is_around(text)
-        ) - sum(_FORMULA.match(text) is not None for text in texts if not self.after)
-        return bool(wrapped) and len(wrapped) * 10 >= 8 * (len(wrapped) + others)
+            not _NUMBER.fullmatch(text) and (bool(self.after) or not _FORMULA.match(text))
+            for text in texts
+            if not self._is_around(text)
+        )
+        # A single one may be a nickname, or 't Hooft.
+        least = 1 if self.before == self.after else 2
+        return len(wrapped) >= least and len(wrapped) * 10 >= 8 * (len(wrapped) + others)
 
     def _is_around(self, text: str) -> bool:
         if not text.startswith(self.before) or len(text) < len(self.before + self.after):
