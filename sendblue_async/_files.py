@@ -17,6 +17,7 @@ from typing import IO
 _FLAGS = os.O_CREAT | os.O_EXCL | os.O_WRONLY
 _FLAGS |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _FOLDER = getattr(os, "O_DIRECTORY", None)
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 # A file system that cannot flush a folder, and a folder that may be written and not read.
 _CANNOT_FLUSH = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/\d+(/task/\d+)?/fd")
@@ -49,6 +50,23 @@ def is_stream(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) or _is_descriptor(path)
+
+
+def open_stream(path: Path) -> IO[str]:
+    """Open what :func:`is_stream` tells of, to write to it; a pipe must have a reader already.
+
+    Raises:
+        OSError: If it cannot be opened.
+    """
+    return open(path, "a", encoding="utf-8", opener=_open_at_once)
+
+
+def _open_at_once(name: str, flags: int) -> int:
+    # Nobody could interrupt the wait for a reader.
+    descriptor = os.open(name, flags | _NO_WAIT)
+    if _NO_WAIT:
+        os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def _is_descriptor(path: Path) -> bool:

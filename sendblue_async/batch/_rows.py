@@ -118,7 +118,10 @@ def split_row(row: Any) -> tuple[tuple[Any, ...], Sequence[Any]] | None:
     if names:
         return names, [getattr(row, name) for name in names]
     if callable(getattr(row, "keys", None)) and hasattr(kind, "__getitem__"):
-        return tuple(row.keys()), tuple(row)
+        names = tuple(row.keys())
+        # A sqlite3.Row gives its values, also of columns with one name; others give the names.
+        values = tuple(row) if hasattr(kind, "__iter__") else names
+        return names, [row[name] for name in names] if values == names else values
     return None
 
 

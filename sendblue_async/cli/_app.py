@@ -61,10 +61,21 @@ InSandbox = Annotated[
 
 
 def parse_path(text: str) -> Path:
-    """Parse the name of a file; an empty one would be the current folder."""
+    """Parse the name of a file; an empty one would be the current folder.
+
+    Of all names, only ``-`` itself stands for a standard stream.
+    """
     if not text:
         raise typer.BadParameter("It is empty; name a file.")
-    return Path(text)
+    path = Path(text)
+    return path if text == str(path) or str(path) != "-" else Path.cwd() / path
+
+
+def parse_output(text: str) -> Path:
+    """Parse the name of a file that is written beside what standard output gets."""
+    if text == "-":
+        raise typer.BadParameter("It must be a file, not standard output.")
+    return parse_path(text)
 
 
 def parse_number(least: int, most: float = math.inf) -> Callable[[str], int]:

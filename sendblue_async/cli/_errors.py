@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,7 @@ _FIELDS = ("outcome", "retryable", "status", "attempts", "retry_after", "request
 # What sysexits.h calls EX_TEMPFAIL, as schedulers know it.
 _TRY_LATER = 75
 _NOT_SENT = SendblueError("")
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def print_document(kind: str, message: str, **known: Any) -> None:
@@ -69,7 +71,9 @@ def translate_errors(*, as_json: bool = False) -> Iterator[None]:
         _print(error, as_json=as_json)
         raise typer.Exit(1) from None
     except OSError as error:
-        is_unwritable = discard_unprinted()
+        # Python may have given up what it could not print; files have a name, and their own words.
+        is_full = error.errno in _FULL and error.filename is None
+        is_unwritable = discard_unprinted() or is_full
         if is_unwritable:
             reason = "" if isinstance(error, BrokenPipeError) else error.strerror
             if reason:

@@ -37,7 +37,7 @@ async def export(
         typer.Argument(
             metavar="FILE",
             parser=parse_path,
-            help="File to write, .csv, .jsonl or .xlsx. Default: standard output.",
+            help="File to write, .csv, .jsonl or .xlsx, or -. Default: standard output.",
         ),
     ] = None,
     format: Annotated[
@@ -51,6 +51,8 @@ async def export(
     sandbox: InSandbox = False,
 ) -> None:
     """Export all contacts to a file that `import` reads back."""
+    if file == Path("-"):
+        file = None
     if file is None and format is Format.XLSX and sys.stdout.isatty():
         raise ValidationError("A terminal shows no workbook. Name a FILE.", field="file")
     async with open_client(sandbox) as client:

@@ -20,6 +20,7 @@ from ._app import (
     command,
     open_client,
     parse_number,
+    parse_output,
     parse_path,
     parse_seconds,
 )
@@ -166,7 +167,7 @@ async def import_(
         typer.Option(
             "--journal",
             metavar="FILE",
-            parser=parse_path,
+            parser=parse_output,
             help="Where the journal is kept. Default: beside the file. Needed to resume an import "
             "of standard input.",
         ),
@@ -176,7 +177,7 @@ async def import_(
         typer.Option(
             "--rejected",
             metavar="FILE",
-            parser=parse_path,
+            parser=parse_output,
             help="Where rejected rows are written. Default: beside the file; those of standard "
             "input or of a dry run are only counted.",
         ),
@@ -186,7 +187,7 @@ async def import_(
         typer.Option(
             "--results",
             metavar="FILE",
-            parser=parse_path,
+            parser=parse_output,
             help="Also write a line for each row: CSV, or JSON Lines if it ends in .jsonl or "
             ".ndjson.",
         ),
@@ -210,7 +211,7 @@ async def import_(
         typer.Option(
             "--report",
             metavar="FILE",
-            parser=parse_path,
+            parser=parse_output,
             help="Also write the results to this file, as JSON.",
         ),
     ] = None,

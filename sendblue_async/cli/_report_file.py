@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from .._files import check_replaceable, is_same_file, is_stream, open_to_replace
+from .._files import check_replaceable, is_same_file, is_stream, open_stream, open_to_replace
 from ..exceptions import ValidationError
 from ._output import print_stderr
 
@@ -40,16 +41,18 @@ def check_report(path: Path | None, job: ImportJob) -> None:
 def write_report(path: Path, document: dict[str, Any], *, like: Path | None) -> bool:
     """Write the report, and return whether that succeeded."""
     try:
-        if is_stream(path):
-            opened: AbstractContextManager[IO[str]] = path.open("a", encoding="utf-8")
-        else:
-            opened = open_to_replace(path, like=like)
+        opened: AbstractContextManager[IO[str]] = (
+            open_stream(path) if is_stream(path) else open_to_replace(path, like=like)
+        )
         with opened as file:
             file.write(json.dumps(document, indent=2) + "\n")
     except OSError as error:
+        # Of a pipe without a reader, the system says that there is no such device.
+        unread = error.errno == errno.ENXIO and path.is_fifo()
+        reason = "Nobody reads from this pipe" if unread else error.strerror or error
         print_stderr(
-            f"The report could not be written to {path}: {error.strerror or error}. A report "
-            "that was there before is unchanged."
+            f"The report could not be written to {path}: {reason}. A report that was there before "
+            "is unchanged."
         )
         return False
     return True

@@ -117,6 +117,25 @@ def test_the_header_is_found_below_titles(read: Read, above: str, delimiter: str
     assert next(iter(reader.entries())).line == above.count("\n") + 2
 
 
+@pytest.mark.parametrize(
+    "groups",
+    ["Person,,Phones,", "Contact,,Phone,", "Name,,Phone", ",,Mobile,", "Tags,,Phone,,,,"],
+)
+@pytest.mark.parametrize("above", ["", "Report 2026\n\n"])
+def test_names_of_groups_of_columns_are_not_the_header(read: Read, groups: str, above: str) -> None:
+    """The row below has more names of columns, and no number."""
+    text = f"{above}{groups}\nFirst Name,Last Name,Mobile,Home\nAda,King,2015550101,2015550102\n"
+    assert stored(read(text)) == [("+12015550101", "Ada")]
+
+
+@pytest.mark.parametrize(
+    "row", ["Ada,2015550101,Phone,Mobile,Tags", "Ada,,Phone,Mobile", "Phone,2015550101,vip"]
+)
+def test_a_contact_below_the_header_is_none(read: Read, row: str) -> None:
+    """Neither names of columns in its cells nor more cells make it the header."""
+    assert read(f"First Name,Phone,Tags\n{row}\n").table.columns == ("First Name", "Phone", "Tags")
+
+
 def test_contacts_above_the_header_are_not_left_out(read: Read) -> None:
     """A row with a number before the header makes the file unusable."""
     with pytest.raises(ValidationError, match=r"line 1, and line 2 looks like the header\."):

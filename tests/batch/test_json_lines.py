@@ -80,7 +80,7 @@ def test_values_become_cells(read: Read, value: str, cell: str) -> None:
         "{",
         '{"a": 1} {"a": 2}',
         "{'a': 1}",
-        '{"a": NaN}',
+        '{"a": Infinity}',
         '{"a": -Infinity}',
         '{"a": 1e999}',
         '{"a": "tab\there"}',
@@ -186,3 +186,8 @@ def test_objects_read_back(read: Read, objects: list[dict[str, Any]], ascii_only
 def test_the_path_is_that_of_the_file(read: Read) -> None:
     """The table knows where it came from."""
     assert isinstance(read('{"a": 1}').path, Path)
+
+
+def test_the_nan_of_a_program_is_blank(read: Read) -> None:
+    """Python's ``json`` writes a missing value of a DataFrame so, which is no number."""
+    assert seen(read('{"a": NaN, "b": "x", "c": [NaN]}\n')) == [(1, "", "x", "[null]")]

@@ -139,6 +139,27 @@ class Attrs:
     last_name: str | None
 
 
+class Keyed:
+    """A row with keys and values by them, as records of drivers and web forms have it."""
+
+    def __init__(self, values: dict[str, str | None]) -> None:
+        self._values = values
+
+    def keys(self) -> list[str]:
+        """The names of its values."""
+        return [*self._values]
+
+    def __getitem__(self, key: str) -> str | None:
+        return self._values[key]
+
+
+class Iterated(Keyed):
+    """One of those that iterates over its keys."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+
 def frame() -> pandas.DataFrame:
     """A DataFrame of pandas, in which what is missing is NaN, NaT, NA or None."""
     made = pandas.DataFrame(mappings())
@@ -165,6 +186,8 @@ ROW_SOURCES: dict[str, Callable[[], Any]] = {
     "named tuples": lambda: [Named(*row) for row in ROWS],
     "dataclasses": lambda: [Data(*row) for row in ROWS],
     "attrs": lambda: [Attrs(*row) for row in ROWS],
+    "rows with keys": lambda: [Keyed(row) for row in mappings()],
+    "rows that iterate over keys": lambda: [Iterated(row) for row in mappings()],
 }
 FILE_SOURCES: dict[str, Callable[[], Any]] = {
     "text": lambda: io.StringIO(CSV),

@@ -100,8 +100,10 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, name: str) -> None:
         read_table("")
     path.rmdir()
     os.mkfifo(path)
-    with pytest.raises(ValidationError, match=r" is not an ordinary file\. "):
+    with pytest.raises(ValidationError, match=r" is a pipe\. Read it as standard input, "):
         read_table(path)
+    with pytest.raises(ValidationError, match=r"^/dev/null is not an ordinary file\. "):
+        read_table("/dev/null")
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.vcf"])

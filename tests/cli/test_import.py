@@ -261,6 +261,23 @@ def test_a_report_goes_to_a_stream_as_it_is(
     assert path.with_name("stdout").is_symlink()
 
 
+def test_a_report_waits_for_no_reader_of_a_pipe(
+    home: dict[str, str], sandbox: Sandbox, run_here: Run
+) -> None:
+    """Without one it cannot be written; with one, the pipe gets all of it."""
+    pipe = written(home, numbers(1)).with_name("pipe")
+    os.mkfifo(pipe)
+    environment = home | account(sandbox)
+    done = run_here(environment, "import", "people.csv", "--report", "pipe")
+    assert (done.code, done.out) == (1, "1 entry\n       1 created\n")
+    assert "Nobody reads from this pipe." in done.err
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with open(reader, encoding="utf-8") as report:
+        done = run_here(environment, "import", "people.csv", "--report", "pipe")
+        assert done.code == 0
+        assert json.loads(report.read())["was_finished"] is True
+
+
 def test_a_report_follows_what_is_in_a_redirected_output(
     home: dict[str, str], sandbox: Sandbox
 ) -> None:
@@ -487,6 +504,12 @@ def test_columns_are_mapped(home: dict[str, str], sandbox: Sandbox, run_here: Ru
         (["people.csv", "--report", "/proc/report.json"], "/proc/report.json"),
         (["people.csv", "--report", "loop"], "loop"),
         (["people.csv", "--sandbox", "--resume"], "--resume"),
+        (["people.csv", "--report", "-"], "It must be a file, not standard output."),
+        (["people.csv", "--results", "-"], "It must be a file, not standard output."),
+        (["people.csv", "--rejected", "-"], "It must be a file, not standard output."),
+        (["people.csv", "--journal", "-"], "It must be a file, not standard output."),
+        (["./-"], "There is no file "),
+        (["pipe"], "pipe is a pipe. Read it as standard input, with - for the file."),
     ],
 )
 def test_what_makes_no_sense_is_a_usage_error(
@@ -495,6 +518,7 @@ def test_what_makes_no_sense_is_a_usage_error(
     """Exit code 2, a sentence, and nothing sent."""
     path = written(home, numbers(1))
     path.with_name("loop").symlink_to("loop")
+    os.mkfifo(path.with_name("pipe"))
     done = run_here(home | account(sandbox), "import", *arguments)
     assert (done.code, done.out) == (2, "")
     assert words in done.err

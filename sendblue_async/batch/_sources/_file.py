@@ -146,6 +146,11 @@ def open_source(path: Path, contents: Path | None = None) -> Iterator[SourceFile
     contents = contents or path
     try:
         if contents.exists() and not contents.is_file():
+            if contents.is_fifo():
+                raise ValidationError(
+                    f"{path} is a pipe. Read it as standard input, with - for the file.",
+                    field="path",
+                )
             kind = "a folder" if contents.is_dir() else "not an ordinary file"
             raise ValidationError(f"{path} is {kind}. Name a file of contacts.", field="path")
         with SourceFile(path, contents) as source:

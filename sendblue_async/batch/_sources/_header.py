@@ -68,7 +68,8 @@ def find_header(rows: Sequence[Sequence[str]], is_known: Callable[[str], bool]) 
         signs = known > 1, len(cells) > widest, not any(map(holds_number, cells))
         # One of them alone is that of a contact with such a word in it, or of a title.
         if known and sum(signs) > 1:
-            return index
+            below = filled[index + 1] if index + 1 < len(filled) else []
+            return index + _has_more_names(below, cells, known, is_known)
         widest = max(widest, len(cells))
     # Without a word that is known: titles stand alone in their row.
     for index, cells in enumerate(filled):
@@ -77,6 +78,17 @@ def find_header(rows: Sequence[Sequence[str]], is_known: Callable[[str], bool]) 
         if any(map(holds_number, cells)):
             break
     return 0
+
+
+def _has_more_names(
+    below: Sequence[str], cells: Sequence[str], known: int, is_known: Callable[[str], bool]
+) -> bool:
+    """Tell whether the row below is the header, and these are the names of groups of columns."""
+    return (
+        len(below) > len(cells)
+        and _count_known(below, is_known) > known
+        and not any(map(holds_number, below))
+    )
 
 
 def _count_known(cells: Iterable[str], is_known: Callable[[str], bool]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 from ...exceptions import ValidationError
 from ._encoding import detect_text, sniff_text
@@ -73,12 +73,12 @@ def _parse_lines(lines: Iterable[str]) -> Iterator[tuple[int, str, dict[str, str
 
 
 class _Parser:
-    """Parses strictly what RFC 8259 calls JSON; Python by itself also takes NaN and Infinity."""
+    """Parses strictly what RFC 8259 calls JSON, and the NaN of Python's programs, which is null."""
 
     def __init__(self) -> None:
         self._repeats = False
         self._decode = json.JSONDecoder(
-            object_pairs_hook=self._object, parse_constant=self._refuse
+            object_pairs_hook=self._object, parse_constant=self._read_constant
         ).decode
         self._encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
@@ -104,8 +104,9 @@ class _Parser:
         self._repeats = self._repeats or len(found) < len(pairs)
         return found
 
-    def _refuse(self, constant: str) -> NoReturn:
-        raise ValueError(constant)
+    def _read_constant(self, constant: str) -> None:
+        if constant != "NaN":
+            raise ValueError(constant)
 
 
 def _open(source: SourceFile, options: ReadOptions) -> Content:
