@@ -13,7 +13,7 @@ from ...models import Contact
 from .._mapping._exact import EXACT
 from .._sources._csv import escape_formula
 from .._sources._extra import import_library
-from .._sources._garbled import GARBLED
+from .._sources._garbled import is_garbled
 from ._rows import COLUMNS, NUMBERS, make_rows
 
 ExportFormat = Literal["csv", "jsonl", "xlsx"]
@@ -103,11 +103,10 @@ class JsonLinesWriter:
                 value = getattr(contact, name)
                 text = json.dumps(value, ensure_ascii=False)
                 # Else the text of the cell, in which it is escaped twice.
-                if EXACT not in document and "\ufffd" not in text and text.isprintable():
+                is_plain = "\ufffd" not in text and text.isprintable() and not is_garbled(text)
+                if EXACT not in document and is_plain:
                     document[name] = value
-            line = json.dumps(document, ensure_ascii=False)
-            # Text that looks as if it had been read in a wrong encoding is taken for such.
-            self._file.write((json.dumps(document) if GARBLED.search(line) else line) + "\n")
+            self._file.write(json.dumps(document, ensure_ascii=False) + "\n")
 
     def finish(self) -> None:
         """Nothing is left to write."""

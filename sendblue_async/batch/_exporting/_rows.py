@@ -32,7 +32,7 @@ _ODD = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff"
 _NOT_IN_CELLS = re.compile(
     f"[{_UNREADABLE}{_ODD}]|_(?=x[0-9A-Fa-f]{{4}}_)|{GARBLED.pattern}",
 )
-_NOT_IN_JSON = re.compile(f"[{_UNREADABLE}]")
+_NOT_IN_JSON = re.compile(f"[{_UNREADABLE}]|{GARBLED.pattern}")
 _PLAIN_TAG = re.compile(r"[^\s,;:|\[{('\"“„*](?:[^\n,;:|]*[^\s,;:|])?")
 # A row may not go over many lines.
 _MOST_LINES = 100

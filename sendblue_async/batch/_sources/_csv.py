@@ -364,7 +364,7 @@ def _find_open_quote(lines: list[str], dialect: Dialect) -> int:
 
 def _open(source: SourceFile, options: ReadOptions) -> Content:
     delimiter = None if options.delimiter is None else check_delimiter(options.delimiter)
-    text = detect_text(source, options.encoding)
+    text = detect_text(source, options)
     header, dialect = read_header(
         str(source.path),
         text.lines(),

@@ -16,7 +16,8 @@ from ...exceptions import ConfigurationError, ValidationError
 from ._archive import ZIP
 from ._code_pages import check_escapes, doubts_western, unknown_encoding_error
 from ._file import BUFFER, SourceFile, open_source, suffix_of
-from ._garbled import GARBLED, is_garbled
+from ._format import ReadOptions
+from ._garbled import BROKEN, is_garbled, mark_garbled
 from ._western import PLAIN_TO_DOUBTFUL, Fit, judge_text
 
 LONGEST_LINE = 1 << 24
@@ -53,14 +54,12 @@ _CONTROLS = bytes({*range(32), 127} - set(b"\t\n\v\f\r\x1a\x1b"))
 _SAMPLE = 4096
 _KEPT_LINES = 200
 
-_BROKEN = "\udcff"
-
 
 def _replace_broken_bytes(error: UnicodeError) -> tuple[str, int]:
     """Put a lone surrogate in place of bytes that are not text, in any encoding."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
-    return _BROKEN, error.end
+    return BROKEN, error.end
 
 
 codecs.register_error("sendblue_async.mark", _replace_broken_bytes)
@@ -87,10 +86,10 @@ class Text:
         """Read its lines from the first one on, as :func:`read_lines` gives them."""
         with open_source(self.path, self.contents) as source:
             lines = read_lines(source, self.encoding)
-            yield from map(_mark_garbled, lines) if self.garbled else lines
+            yield from map(mark_garbled, lines) if self.garbled else lines
 
 
-def detect_text(source: SourceFile, encoding: str | None) -> Text:
+def detect_text(source: SourceFile, options: ReadOptions) -> Text:
     """Find out how a file is read as text: by its first bytes, else by all of them.
 
     UTF-8 if at least as many lines are valid beyond ASCII as are broken, of which each is a problem
@@ -98,25 +97,21 @@ def detect_text(source: SourceFile, encoding: str | None) -> Text:
 
     Args:
         source: The file.
-        encoding: The encoding by any name that Python knows, if it is given.
+        options: Have the encoding by any name that Python knows, if it is given.
 
     Raises:
         ValidationError: If this is no text at all, or in an encoding that has to be given.
         ConfigurationError: If Python knows no such encoding.
     """
-    given = None if encoding is None else check_encoding(encoding)
+    given = None if options.encoding is None else check_encoding(options.encoding)
     found = detect_by_first_bytes(source)
     known = given or found
     judged = _Judged()
-    for line in _read_special_lines(source, known, judge=given is None):
+    for line in _read_special_lines(source, known, judge=options.seeks_garbled):
         judged.add(line)
     if known:
-        return Text(
-            source.path,
-            source.contents,
-            known,
-            garbled=not given and (judged.garbled or known != "utf-8"),
-        )
+        garbled = options.seeks_garbled and (judged.garbled or known != "utf-8")
+        return Text(source.path, source.contents, known, garbled=garbled)
     if judged.valid >= judged.broken:
         return Text(source.path, source.contents, "utf-8", garbled=judged.garbled)
     if judged.valid or not judged.is_western():
@@ -247,10 +242,6 @@ class _Judged:
             self.lines[0] = line
 
 
-def _mark_garbled(line: str) -> str:
-    return line if line.isascii() else GARBLED.sub(lambda match: _BROKEN + match[0], line)
-
-
 def _read_special_lines(source: SourceFile, known: str | None, *, judge: bool) -> Iterator[bytes]:
     """Read the file to its end, and yield the lines that have more than ASCII.
 
@@ -311,7 +302,7 @@ def _decode_lines(source: SourceFile, encoding: str) -> Iterator[str]:
             if len(line) >= LONGEST_LINE:
                 raise _long_line_error(source)
             # In front of each part of a file that was put together, and DOS's mark of its end.
-            line = line.removeprefix("\ufeff").replace("\0", _BROKEN)
+            line = line.removeprefix("\ufeff").replace("\0", BROKEN)
             yield _strip_end_mark(line) if "\x1a" in line else line
 
 

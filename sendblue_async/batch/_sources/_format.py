@@ -21,6 +21,7 @@ class ReadOptions:
         sheet: The name of the sheet, or its number, from 1.
         header: ``False`` for a file without one, whose columns are called by their positions.
         is_known: Tells whether a column of this name is known, or was named by the user.
+        is_decoded: Whether somebody else has decoded the text, which is in ``encoding`` now.
     """
 
     encoding: str | None = None
@@ -28,6 +29,12 @@ class ReadOptions:
     sheet: str | int | None = None
     header: bool | None = None
     is_known: Callable[[str], bool] = lambda name: False
+    is_decoded: bool = False
+
+    @property
+    def seeks_garbled(self) -> bool:
+        """Whether text is rejected that was decoded wrongly before; a given encoding settles it."""
+        return self.encoding is None or self.is_decoded
 
 
 @frozen(kw_only=True)

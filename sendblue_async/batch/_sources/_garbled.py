@@ -28,6 +28,17 @@ GARBLED = re.compile(
 """What next to no text has in it that was not read in the wrong encoding."""
 
 
+BROKEN = "\udcff"
+"""Stands in text for what cannot be read, until its row is made."""
+
+
+def mark_garbled(text: str) -> str:
+    """Mark each place where a text was decoded wrongly as one that cannot be read."""
+    return text if text.isascii() else GARBLED.sub(lambda match: BROKEN + match[0], text)
+
+
 def is_garbled(text: str) -> bool:
     """Tell whether some of a text was decoded wrongly."""
-    return _TWO_SPECIAL.search(text) is not None and GARBLED.search(text) is not None
+    if text.isascii() or _TWO_SPECIAL.search(text) is None:
+        return False
+    return GARBLED.search(text) is not None

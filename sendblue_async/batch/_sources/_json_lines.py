@@ -49,7 +49,9 @@ def read_columns(name: str, lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(columns)
 
 
-def read_rows(lines: Iterable[str], columns: tuple[str, ...]) -> Iterator[Row]:
+def read_rows(
+    lines: Iterable[str], columns: tuple[str, ...], *, seeks_garbled: bool = False
+) -> Iterator[Row]:
     """Read a row from each line that is not blank, with a cell for each column.
 
     Of a line that cannot be used, all of it stands in the first cell.
@@ -61,7 +63,9 @@ def read_rows(lines: Iterable[str], columns: tuple[str, ...]) -> Iterator[Row]:
             problem = problem or UNDECODABLE
         if problem:
             cells = {columns[0]: REPLACEMENT + line.strip()}
-        yield make_row(number, (cells.get(column, "") for column in columns), problem)
+        values = (cells.get(column, "") for column in columns)
+        # In escapes, which the lines show nothing of.
+        yield make_row(number, values, problem, seeks_garbled=seeks_garbled)
 
 
 def _parse_lines(lines: Iterable[str]) -> Iterator[tuple[int, str, dict[str, str], Problem | None]]:
@@ -110,11 +114,11 @@ class _Parser:
 
 
 def _open(source: SourceFile, options: ReadOptions) -> Content:
-    text = detect_text(source, options.encoding)
+    text = detect_text(source, options)
     columns = read_columns(str(source.path), text.lines())
     return Content(
         header=columns,
-        read_rows=lambda: read_rows(text.lines(), columns),
+        read_rows=lambda: read_rows(text.lines(), columns, seeks_garbled=options.seeks_garbled),
         encoding=text.encoding,
     )
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
+from ._garbled import is_garbled, mark_garbled
+
 REPLACEMENT = "\ufffd"
 """Stands for what could not be read; a row with it is rejected until somebody has mended it."""
 
@@ -71,10 +73,27 @@ def is_readable(value: str) -> bool:
     return value.isascii() or not _NO_TEXT.search(value)
 
 
-def make_row(line: int, cells: Iterable[str], problem: Problem | None = None) -> Row:
-    """Make a row, in which U+FFFD replaces what is not text; which is a problem."""
+def make_row(
+    line: int,
+    cells: Iterable[str],
+    problem: Problem | None = None,
+    *,
+    seeks_garbled: bool = False,
+) -> Row:
+    """Make a row, in which U+FFFD replaces what is not text; which is a problem.
+
+    Args:
+        line: Where it begins.
+        cells: Its cells.
+        problem: Why it cannot be used, if that is known already.
+        seeks_garbled: Whether text that was decoded wrongly before is taken for none.
+    """
     cells = tuple(cells)
-    if is_readable("".join(cells)):
+    text = "".join(cells)
+    if seeks_garbled and is_garbled(text):
+        cells = tuple(map(mark_garbled, cells))
+        text = "".join(cells)
+    if is_readable(text):
         return Row(line, cells, problem)
     shown = tuple(_NO_TEXT.sub(REPLACEMENT, cell) for cell in cells)
     return Row(line, shown, problem or UNDECODABLE)

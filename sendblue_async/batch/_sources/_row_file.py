@@ -112,7 +112,7 @@ def read_rows(path: Path, width: int) -> Iterator[Row]:
                 del cells[width:]
             cells += [""] * (width - len(cells))
             if any(map(str.strip, cells)):
-                yield make_row(number, cells, problem)
+                yield make_row(number, cells, problem, seeks_garbled=True)
 
 
 def fingerprint_of(path: Path, columns: Sequence[str]) -> str:

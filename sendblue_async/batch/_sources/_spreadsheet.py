@@ -216,7 +216,7 @@ def open_spreadsheet(
                     noted = note.texts.get(row, {}).items()
                     missing = any(column < width and text == REPLACEMENT for column, text in noted)
                     problem = _NO_VALUE if missing else None
-                    yield make_row(row + 1, values, problem)
+                    yield make_row(row + 1, values, problem, seeks_garbled=True)
 
     return Content(
         header=header,

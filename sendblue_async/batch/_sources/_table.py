@@ -115,7 +115,7 @@ def read_table(
         _check_options(path, format_.name, options, format_.options)
         if source.is_text and "encoding" in format_.options:
             _check_options(path, "text", options, format_.options - {"encoding"})
-            options = evolve(options, encoding="utf-8")
+            options = evolve(options, encoding="utf-8", is_decoded=True)
         content = format_.open(file, options)
         file.finish()
     return Table(

@@ -175,11 +175,12 @@ def _is_noise(piece: bytes) -> bool:
 
 
 def _open(source: SourceFile, options: ReadOptions) -> Content:
-    text = detect_undeclared(source, options.encoding)
+    text = detect_undeclared(source, options)
     check_has_cards(str(source.path), read_pieces(text))
     decoder = Decoder(
         text.encoding,
         is_given=options.encoding is not None,
+        seeks_garbled=options.seeks_garbled,
         is_transcoded=not extends_ascii(text.encoding),
     )
     return Content(

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
+from ._garbled import BROKEN
 from ._names import split_name
 from ._row import REPLACEMENT, Problem
 from ._vcard_card import Card
-from ._vcard_property import BROKEN, Decoder, Property, line_problem
+from ._vcard_property import Decoder, Property, line_problem
 
 COLUMNS = ("First Name", "Last Name", "Phone", "E-mail", "Organization", "Categories")
 """The columns that every vCard file has."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ._encoding import Text, detect_text
 from ._file import SourceFile, open_source
+from ._format import ReadOptions
 
 PIECE = 1 << 16
 """How many bytes of a line are handed out at once: a picture may stand on one line."""
@@ -112,16 +113,16 @@ class _Undeclared(SourceFile):
             yield line
 
 
-def detect_undeclared(source: SourceFile, encoding: str | None) -> Text:
+def detect_undeclared(source: SourceFile, options: ReadOptions) -> Text:
     """Find out how a vCard file is read, but for what declares its charset.
 
     Args:
         source: The file.
-        encoding: The encoding by any name that Python knows, if it is given.
+        options: Have the encoding by any name that Python knows, if it is given.
 
     Raises:
         ValidationError: If this is no text at all.
         ConfigurationError: If Python knows no such encoding.
     """
     with _Undeclared(source.path, source.contents) as undeclared:
-        return detect_text(undeclared, encoding)
+        return detect_text(undeclared, options)

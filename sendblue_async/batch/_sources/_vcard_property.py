@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from ...exceptions import ConfigurationError
 from ._encoding import check_encoding
-from ._garbled import GARBLED
+from ._garbled import BROKEN, is_garbled
 from ._row import Problem
 from ._vcard_lines import extends_ascii
 
@@ -42,8 +42,6 @@ _KNOWN_PARAMETERS = frozenset({
     "ALTID", "CHARSET", "ENCODING", "LANGUAGE", "MEDIATYPE", "PID", "PREF", "SORT-AS", "TYPE",
     "VALUE",
 })  # fmt: skip
-
-BROKEN = "\udcff"
 
 
 @frozen
@@ -206,12 +204,14 @@ class Decoder:
     Attributes:
         encoding: The encoding of what declares no charset.
         is_given: Whether it was given, and not detected.
+        seeks_garbled: Whether a value that was decoded wrongly before is taken for none.
         is_transcoded: Whether the bytes are UTF-8, whatever a property declares.
         strip_folds: Whether the space that a line begins with after a soft break is no text.
     """
 
     encoding: str
     is_given: bool = False
+    seeks_garbled: bool = True
     is_transcoded: bool = False
     strip_folds: bool = True
 
@@ -260,7 +260,7 @@ class Decoder:
             if text is None and self.is_given:
                 text = _try_decode(value, self.encoding)
             found = _decode_marking(value, codec) if text is None else text
-        if not self.is_given and not found.isascii() and GARBLED.search(found):
+        if self.seeks_garbled and is_garbled(found):
             found = BROKEN + found
         return found.replace("\0", BROKEN)
 
