@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from sendblue_async.batch._mapping._columns import check_repeated, map_columns
+from sendblue_async.batch._mapping._vocabulary import find_meaning
 from sendblue_async.batch._sources._header import number_repeated
 from sendblue_async.exceptions import ConfigurationError, ValidationError
 
@@ -415,7 +416,7 @@ def test_a_column_that_is_given_costs_no_number(given: dict[str, str], numbers: 
                 ValidationError,
                 r"^'number.* was read as one column\. .* comma, .* or tilde, .* columns=\{'number",
             )
-            for sign in ("|", " | ", "^", ";", ", ", ":")
+            for sign in ("|", " | ", "^", ";", ", ", ":", "!", "*", "  ", "\u00a7")
         ),
         (["E-Mail (work)/phone"], {}, ValidationError, "No column was recognised as phone num"),
         (["number"], {"Number": "number"}, ConfigurationError, "There is no column 'Number'"),
@@ -474,3 +475,51 @@ def test_the_vocabulary_is_read_when_it_is_needed() -> None:
         "assert _vocabulary._load.cache_info().misses == 1\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("header", "numbers", "first", "last"),
+    [
+        ("Nombres;Apellido paterno;Apellido materno;Celular", "Celular", None, "Apellido paterno"),
+        (
+            "Prénom usuel;Nom d'usage;Tel Mobile;Tel Fixe",
+            "Tel Mobile",
+            "Prénom usuel",
+            "Nom d'usage",
+        ),
+        ("Roepnaam;Achternaam;GSM-nummer", "GSM-nummer", "Roepnaam", "Achternaam"),
+        ("N. telefono;N. cell.", "N. cell.", None, None),
+        ("Nazwisko;Numer komórki", "Numer komórki", None, "Nazwisko"),
+        ("Name (First);Name (Last);Phone", "Phone", "Name (First)", "Name (Last)"),
+        ("姓(漢字);名(漢字);お電話番号", "お電話番号", "名(漢字)", "姓(漢字)"),
+        ("名前（姓）;名前（名）;携帯番号", "携帯番号", "名前（名）", "名前（姓）"),
+        ("姓氏;名字;商务电话;住宅电话;移动电话", "移动电话", "名字", "姓氏"),
+        ("Όνομα;Επώνυμο;Σταθερό τηλέφωνο;Κινητό", "Κινητό", "Όνομα", "Επώνυμο"),
+        (
+            "الاسم الأول;اسم العائلة;رقم الهاتف;رقم الجوال",
+            "رقم الجوال",
+            "الاسم الأول",
+            "اسم العائلة",
+        ),
+        ("שם פרטי;שם משפחה;טלפון;טלפון נייד", "טלפון נייד", "שם פרטי", "שם משפחה"),
+        ("Etunimi;Sukunimi;Kotipuhelin;Matkapuhelin", "Matkapuhelin", "Etunimi", "Sukunimi"),
+        ("Fornavn;Etternavn;Telefon arbeid;Mobil", "Mobil", "Fornavn", "Etternavn"),
+        ("Vorname;Nachname;Tel. gesch.;Tel. priv.", "Tel. priv.", "Vorname", "Nachname"),
+        ("What is your name?;What's your phone number?", "What's your phone number?", None, None),
+    ],
+)
+def test_more_headers_of_exports(
+    header: str, numbers: str, first: str | None, last: str | None
+) -> None:
+    """A mobile number goes before others, and each name into its field."""
+    names = header.split(";")
+    found = map_columns(names, {})
+    assert names[found.numbers[0]] == numbers
+    fields = {field: names[position] for field, position in found.fields.items()}
+    assert (fields.get("first_name"), fields.get("last_name")) == (first, last)
+
+
+@pytest.mark.parametrize("name", ["N", "Code", "код", "Postcode", "Is member", "ISO", "Dienst"])
+def test_words_that_say_too_little_are_no_field(name: str) -> None:
+    """A counter, a code of anything, or a yes or no."""
+    assert find_meaning(name) is None

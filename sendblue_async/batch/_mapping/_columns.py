@@ -34,8 +34,8 @@ FIELDS = (*CONTACT_FIELDS, *_ASIDE)
 """What a column can be: a field of a contact, both names of one in one cell, or its country."""
 
 _VARIABLE = "custom_variables."
-# What separates the columns of a file that is read by another delimiter.
-_SEPARATED = re.compile(r"\w[^\w\n]*[,;:|^~\t\x01\x1f][^\w\n]*\w")
+# What separates the columns of a file that is read by another delimiter; no header has such signs.
+_SEPARATED = re.compile(r"\w[^\w\n]*(?:[^\w\s.'#()/&?\u00b0-]|\s{2})[^\w\n]*\w")
 
 
 @frozen
@@ -182,8 +182,9 @@ def _check_positions(
     if not numbers and len(names) == 1 and _SEPARATED.search(names[0]):
         raise ValidationError(
             f"{_list_names(names)} was read as one column. Between several there must be a "
-            f"{DELIMITER_NAMES}, which is detected if no delimiter is given. If it is one column "
-            f"of phone numbers, name it, as in {_suggest_mapping(names[0], 'number')}.",
+            f"{DELIMITER_NAMES}, which is detected if no delimiter is given, and no quotes around "
+            "whole lines. If it is one column of phone numbers, name it, as in "
+            f"{_suggest_mapping(names[0], 'number')}.",
             field="map",
         )
     if not numbers:

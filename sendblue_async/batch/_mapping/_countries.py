@@ -20,7 +20,7 @@ _SIGN = re.compile("[-()/|,;\u2013]")
 _MISSING = "na"
 # The letters with which flags are drawn.
 _FLAG_A = 0x1F1E6
-_FLAG = re.compile(f"[{chr(_FLAG_A)}-{chr(_FLAG_A + 25)}]")
+_FLAG = re.compile(f"[{chr(_FLAG_A)}-{chr(_FLAG_A + 25)}]{{2}}")
 
 
 @frozen
@@ -69,7 +69,9 @@ def _find_region(name: str) -> str | None:
 
 
 def _read_flag(match: re.Match[str]) -> str:
-    return chr(ord("A") + ord(match[0]) - _FLAG_A)
+    # Its name may stand beside it.
+    code = "".join(chr(ord("A") + ord(letter) - _FLAG_A) for letter in match[0])
+    return f"-{code}-"
 
 
 def _library() -> Any:
