@@ -407,7 +407,7 @@ def test_a_column_that_is_given_costs_no_number(given: dict[str, str], numbers: 
     ("names", "given", "kind", "words"),
     [
         (["a", "b"], {}, ValidationError, "No column was recognised as phone numbers"),
-        (["+14155550123"], {}, ValidationError, r"as in columns=\{'…0123': 'number'\}\. The"),
+        (["+14155550123"], {}, ValidationError, r"with columns=\{NAME: 'number'\}\. The"),
         (["+14155550123"], {}, ValidationError, "The columns are '…0123'"),
         *(
             (

@@ -218,3 +218,25 @@ def test_blank_values_of_variables_delete_nothing(read: Read) -> None:
     [entry] = reader.entries()
     assert entry.contact is not None
     assert entry.contact.to_dict() == {"number": "+12015550101", "update_if_exists": True}
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "advice"),
+    [
+        ("Ask,Reach\nAda,2015550101\n", {}, "columns={'Reach': 'number'}"),
+        ("Ada,2015550101\nAlan,2015550102\n", {"header": False}, "columns={'2': 'number'}"),
+        ("Ada,King,\nAlan,Turing,2015550102\n", {}, "header=False"),
+        ("Ask,Reach\nAda,soon\n", {}, "columns={NAME: 'number'}"),
+    ],
+)
+def test_what_is_advised_where_no_column_has_a_known_name(
+    read: Read, text: str, options: dict[str, Any], advice: str
+) -> None:
+    """To use the column that holds numbers; no other one is recommended."""
+    with pytest.raises(ValidationError, match="No column was recognised") as caught:
+        read(text, **options)
+    said = str(caught.value)
+    assert advice in said
+    assert "'Ask': 'number'" not in said
+    assert "'Ada': 'number'" not in said
+    assert "'King': 'number'" not in said

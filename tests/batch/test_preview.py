@@ -20,6 +20,7 @@ pytestmark = pytest.mark.anyio
 # The second number is as good as the first one, and is another one in one row.
 RIVALS = "Mobile,Handy,Name\n+12015550101,+12015550101,Ada\n+12015550102,+12015550103,Bob\n"
 ABROAD = "Phone,Residence\n7702345678,India\n201-555-0101,USA\n"
+COUNTED = "Number,Reach at\n2026000123,(201) 555-0101\n"
 BETTER = "Phone,Reach me at\nhouse 4,+12015550101\nhouse 5,+12015550102\n,+12015550103\n"
 
 
@@ -114,7 +115,14 @@ def test_what_an_unused_column_holds(tmp_path: Path, cells: list[str], holds: st
         (ABROAD.replace("Residence", "Land"), {"region": "US"}, None),
         (ABROAD, {"region": "US", "columns": {"Residence": "country"}}, None),
         (ABROAD, {}, None),
-        ("Number,Call\n2026000123,(201) 555-0101\n", {"region": "US"}, None),
+        (COUNTED, {"region": "US"}, "counting_column"),
+        (COUNTED.replace("Number", "No."), {"region": "US"}, "counting_column"),
+        (COUNTED.replace("Reach", "Fax"), {"region": "US"}, None),
+        (COUNTED.replace("(201) 555-0101", "soon"), {"region": "US"}, None),
+        (COUNTED.replace("Number", "Phone"), {"region": "US"}, None),
+        (COUNTED.replace("Number", "Contact Number"), {"region": "US"}, None),
+        (COUNTED, {"region": "US", "columns": {"Number": "number"}}, None),
+        (COUNTED, {"region": "US", "columns": {"Reach at": "number"}}, None),
         ("Phone,Note\nx,y\n", {}, None),
         ("Phone,Note\n", {}, None),
     ],

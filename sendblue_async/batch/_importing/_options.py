@@ -123,7 +123,7 @@ class ImportOptions:
         )
         if self.header:
             check_column_names(str(table.path), given)
-        columns = map_columns(table.columns, given)
+        columns = map_columns(table.columns, given, table.find_numbers)
         check_repeated(str(table.path), table.header, columns)
         added = {*table.columns[len(drop_added(table.columns)) :]}
         return ContactReader(

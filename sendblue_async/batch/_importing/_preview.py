@@ -15,7 +15,7 @@ from .._mapping._columns import ColumnMapping
 from .._mapping._contact_reader import ContactReader
 from .._mapping._countries import find_country
 from .._mapping._number_cells import read_cell
-from .._mapping._vocabulary import find_meaning, is_fax, normalise
+from .._mapping._vocabulary import WEAKEST, find_meaning, is_fax, normalise
 from .._sources._doubt import Doubt
 from .._sources._row import Row
 
@@ -79,6 +79,7 @@ def preview(reader: ContactReader) -> ImportMapping:
         doubts=(
             *table.doubts,
             *sample.find_rivals(),
+            *sample.find_counted(holds),
             *sample.find_better([position for position in holds if holds[position] == "numbers"]),
             *sample.find_countries(holds),
             *sample.find_area_codes(holds),
@@ -114,6 +115,12 @@ def _list_fields(columns: ColumnMapping, names: Sequence[str]) -> dict[str, tupl
         for field, positions in fields.items()
         if positions
     }
+
+
+def _may_count(name: str) -> bool:
+    """Tell whether a column says no more of itself than ``Number`` does."""
+    meaning = find_meaning(name)
+    return meaning is not None and meaning.rank[0] == WEAKEST and len(re.findall(r"\w+", name)) == 1
 
 
 class _Sample:
@@ -175,6 +182,22 @@ class _Sample:
                     f"first one is used. Say which one is with "
                     f"columns={ {self._name(second): 'number'}!r}.",
                 )
+
+    def find_counted(self, holds: Mapping[int, str | None]) -> Iterator[Doubt]:
+        """Find a column such as ``Number`` that may count something, beside one with numbers."""
+        columns = self._reader.columns
+        others = [position for position in holds if holds[position] == "numbers"]
+        if columns.given or not others:
+            return
+        names = [self._reader.table.columns[each] for each in columns.numbers]
+        if all(map(_may_count, names)):
+            used, other = self._name(columns.numbers[0]), self._name(others[0])
+            yield Doubt(
+                "counting_column",
+                f"{used!r} may count something else, and {other!r}, which is not used, holds "
+                f"numbers that could be phone numbers. Say which one is, with "
+                f"columns={ {other: 'number'}!r} or columns={ {used: 'number'}!r}.",
+            )
 
     def find_better(self, unused: Sequence[int]) -> Iterator[Doubt]:
         """Find columns that are not used and hold numbers, where those that are used hold few."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import chain
 
 from attrs import evolve, frozen
@@ -76,7 +76,15 @@ class ColumnMapping:
         return frozenset((*self.numbers, *chain.from_iterable(single), *aside))
 
 
-def map_columns(names: Sequence[str], given: Mapping[str, str]) -> ColumnMapping:
+def _find_none() -> None:
+    return None
+
+
+def map_columns(
+    names: Sequence[str],
+    given: Mapping[str, str],
+    find_numbers: Callable[[], int | None] = _find_none,
+) -> ColumnMapping:
     """Map the columns of a file to fields, by their names unless they are given.
 
     Args:
@@ -85,6 +93,8 @@ def map_columns(names: Sequence[str], given: Mapping[str, str]) -> ColumnMapping
             ``custom_variables.LABEL``. A field that is given is not looked for any more, but for
             numbers, of which there can be several: those that are given are tried first, then
             those that are recognised, unless they are given as something else.
+        find_numbers: Finds the position of a column that seems to hold numbers, if none has the
+            name of one.
 
     Raises:
         ConfigurationError: If a column or a field that was given does not exist.
@@ -94,7 +104,9 @@ def map_columns(names: Sequence[str], given: Mapping[str, str]) -> ColumnMapping
     numbers = found.pop("number", [])
     if {"first_name", "last_name"} <= found.keys() and "full_name" not in given.values():
         found.pop("full_name", None)
-    _check_positions(names, found, numbers)
+    _check_positions(names, found)
+    if not numbers:
+        raise _no_numbers_error(names, find_numbers())
     single = {field: positions[0] for field, positions in found.items()}
     mapping = ColumnMapping(
         numbers=tuple(numbers),
@@ -167,10 +179,8 @@ def _recognise(names: Sequence[str], taken: Container[int]) -> dict[str, list[tu
     return {field: sorted(positions) for field, positions in ranked.items()}
 
 
-def _check_positions(
-    names: Sequence[str], found: Mapping[str, Sequence[int]], numbers: Sequence[int]
-) -> None:
-    """Check that there are numbers, and that no other field has several columns."""
+def _check_positions(names: Sequence[str], found: Mapping[str, Sequence[int]]) -> None:
+    """Check that no field but numbers has several columns."""
     for field, positions in found.items():
         if field not in _ASIDE and len(positions) > 1:
             columns = _list_names([names[position] for position in positions])
@@ -179,20 +189,30 @@ def _check_positions(
                 f"{_suggest_mapping(names[positions[0]], field)}.",
                 field="map",
             )
-    if not numbers and len(names) == 1 and _SEPARATED.search(names[0]):
-        raise ValidationError(
+
+
+def _no_numbers_error(names: Sequence[str], likely: int | None) -> ValidationError:
+    if len(names) == 1 and _SEPARATED.search(names[0]):
+        words = (
             f"{_list_names(names)} was read as one column. Between several there must be a "
             f"{DELIMITER_NAMES}, which is detected if no delimiter is given, and no quotes around "
             "whole lines. If it is one column of phone numbers, name it, as in "
-            f"{_suggest_mapping(names[0], 'number')}.",
-            field="map",
+            f"{_suggest_mapping(names[0], 'number')}."
         )
-    if not numbers:
-        raise ValidationError(
-            f"No column was recognised as phone numbers; name one, as in "
-            f"{_suggest_mapping(names[0], 'number')}. The columns are {_list_names(names)}.",
-            field="map",
+    elif likely is not None:
+        words = (
+            f"No column was recognised as phone numbers, but {_list_names([names[likely]])} seems "
+            f"to hold some. To use it, say {_suggest_mapping(names[likely], 'number')}. "
+            f"The columns are {_list_names(names)}."
         )
+    else:
+        words = (
+            "No column was recognised as phone numbers, and none seems to hold any. If one does, "
+            f"name it with columns={{NAME: 'number'}}. The columns are {_list_names(names)}."
+        )
+        if not all(map(str.isdecimal, names)):
+            words += " Pass header=False and name them by position, if those are of a contact."
+    return ValidationError(words, field="map")
 
 
 def check_repeated(name: str, header: Sequence[str], mapping: ColumnMapping) -> None:

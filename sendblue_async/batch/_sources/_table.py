@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from attrs import asdict, evolve, field, frozen
@@ -12,7 +14,7 @@ from attrs import asdict, evolve, field, frozen
 from ...exceptions import ConfigurationError, ValidationError
 from ._file import file_version, make_path, open_source
 from ._format import Content, ReadOptions
-from ._header import number_repeated
+from ._header import ROWS_OF_START, holds_number, number_repeated
 from ._registry import find_format
 from ._row import Row
 from ._row_file import RowFile, fingerprint_of, read_rows
@@ -48,6 +50,17 @@ class Table(Content):
             ValidationError: On the way, if the file can no longer be read.
         """
         return self.read_rows()
+
+    def find_numbers(self) -> int | None:
+        """Find the column that most seems to hold phone numbers, by the first rows."""
+        found = Counter(
+            position
+            for row in islice(self.rows(), ROWS_OF_START)
+            if row.problem is None
+            for position, cell in enumerate(row.cells)
+            if holds_number(cell)
+        )
+        return max(found, key=found.__getitem__, default=None)
 
     def check_unchanged(self) -> None:
         """See that the file is the one that the fingerprint was taken of.
