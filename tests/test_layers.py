@@ -178,9 +178,11 @@ ROOMS = {
         "_phone_numbers": {"_number_problems", "_numbering_plans", "_vocabulary"},
         "_number_cells": {"_countries", "_phone_numbers"},
         "_tags": set[str](),
+        "_missing": {"_columns"},
         "_contact_reader": {
             "_columns",
             "_exact",
+            "_missing",
             "_number_cells",
             "_phone_numbers",
             "_tags",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations
@@ -14,6 +15,7 @@ from ...exceptions import ValidationError
 from .._mapping._columns import ColumnMapping
 from .._mapping._contact_reader import ContactReader
 from .._mapping._countries import find_country
+from .._mapping._missing import MAYBE_NAMES, find_missing
 from .._mapping._number_cells import read_cell
 from .._mapping._vocabulary import WEAKEST, find_meaning, is_fax, normalise
 from .._sources._doubt import Doubt
@@ -24,6 +26,8 @@ _ROWS = 100
 _CHARACTERS = 1 << 20
 # A name has one to four words that begin with a letter, and nothing that a person's has not.
 _NAME = re.compile(r"(?:(?:^|,? )[^\W\d_][^\s\d_@/:;,!?()]*){1,4}")
+# A word that stands for no name comes again and again: so often, and in one of so many rows.
+_MANY, _MANY_SHARE = 3, 20
 _DIGITS = re.compile(r"\d+")
 # How many digits the code of a country has.
 _CODE_LENGTHS = (1, 2, 3)
@@ -82,6 +86,7 @@ def preview(reader: ContactReader) -> ImportMapping:
             *sample.find_counted(holds),
             *sample.find_better([position for position in holds if holds[position] == "numbers"]),
             *sample.find_countries(holds),
+            *sample.find_missing_names(),
             *sample.find_area_codes(holds),
         ),
     )
@@ -235,6 +240,27 @@ class _Sample:
                     f"than in {reader.region}. To use them, say "
                     f"columns={ {self._name(position): 'country'}!r}.",
                 )
+
+    def find_missing_names(self) -> Iterator[Doubt]:
+        """Find columns of names with one word again and again that programs write for none."""
+        columns = self._reader.columns
+        if columns.exact is not None:
+            return
+        missing = find_missing(self._rows, columns)
+        names = columns.fields.get("first_name"), columns.fields.get("last_name"), columns.full_name
+        for position in names:
+            if position is None:
+                continue
+            words = Counter(row.cells[position] for row in self._rows)
+            for word in sorted(MAYBE_NAMES - missing):
+                count = words[word]
+                if count >= _MANY and count * _MANY_SHARE >= len(self._rows):
+                    yield Doubt(
+                        "missing_names",
+                        f"{word!r} stands in {self._name(position)!r} in {count} of the first "
+                        f"{len(self._rows)} rows, and would be stored as a name. Empty these cells "
+                        "if it stands for none.",
+                    )
 
     def _differs_in(self, row: Row, country: int) -> bool:
         """Return whether the number of a row is another one in the country that a column names."""

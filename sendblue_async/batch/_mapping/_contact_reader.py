@@ -16,6 +16,7 @@ from .._sources._row import SHOWN_ERRORS, SPREADSHEET_ERROR, Problem, Row
 from .._sources._table import Table
 from ._columns import ColumnMapping
 from ._exact import restore_exact
+from ._missing import blank_missing, find_missing
 from ._number_cells import read_cell
 from ._phone_numbers import are_national
 from ._tags import parse_tags
@@ -81,9 +82,12 @@ class ContactReader:
         indices = count()
         batches = _batch_rows(self.table.rows())
         # A number that can be read in two ways is read as those that stand in its column.
-        first = [] if self.region is None else [*_take_some(batches)]
-        national = self._find_national([row for rows, _ in first for row in rows])
+        first = [*_take_some(batches)]
+        shown = [row for rows, _ in first for row in rows]
+        national = self._find_national(shown)
+        missing = find_missing(shown, self.columns)
         for rows, characters in chain(first, batches):
+            rows = [blank_missing(row, missing) for row in rows]
             if characters > MOST_CHARACTERS:
                 rows = [*map(self._limit_length, rows)]
             numbers = [row.problem or self._find_numbers(row, national) for row in rows]
