@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping  # noqa: F401 (attrs copies converters' hints)
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from attrs import field, fields_dict, frozen
@@ -12,7 +13,7 @@ from attrs import field, fields_dict, frozen
 from .._arguments import NO_COMPANY, suggest_arguments
 from .._converter import Clear, unstructure
 from .._phone_numbers import digits_of
-from .._spellings import EXTRA, preferred_spellings, spellings
+from .._spellings import EXTRA, fields_of, preferred_spellings, spellings
 from ..exceptions import ValidationError
 from ._fields import (
     check_extra_body,
@@ -135,6 +136,12 @@ class ContactCreate:
         return same and _has(stored, sent)
 
 
+@cache
+def _plain_keys() -> frozenset[str]:
+    """The keys of the contacts that a single create carries whole."""
+    return frozenset({*spellings(ContactCreate), *fields_of(ContactCreate, "extra")})
+
+
 @suggest_arguments
 @frozen(kw_only=True, slots=False, repr=False)
 class BatchContact(ContactCreate):
@@ -160,7 +167,8 @@ class BatchContact(ContactCreate):
 
         :meta private:
         """
-        is_plain = isinstance(fields, Mapping) and "company_name" not in fields
+        # Of a key that is unknown to both, a batch contact names all that there are.
+        is_plain = isinstance(fields, Mapping) and _plain_keys().issuperset(fields)
         return (ContactCreate if is_plain else BatchContact).from_dict(fields)
 
     def without_company(self) -> ContactCreate:

@@ -12,12 +12,14 @@ from functools import partial
 from importlib import resources
 from typing import Any
 
+import attrs
 import pytest
 
-from sendblue_async.batch._mapping._columns import check_repeated, map_columns
+from sendblue_async.batch._mapping._columns import CONTACT_FIELDS, check_repeated, map_columns
 from sendblue_async.batch._mapping._vocabulary import find_meaning
 from sendblue_async.batch._sources._header import number_repeated
 from sendblue_async.exceptions import ConfigurationError, ValidationError
+from sendblue_async.models import BatchContact
 
 decompose = partial(unicodedata.normalize, "NFD")
 EXPORTS: dict[str, tuple[list[str], list[str], dict[str, str]]] = {
@@ -206,6 +208,12 @@ def test_one_column_may_hold_both_names(name: str) -> None:
     assert (apart.full_name, apart.unused) == (None, (name,))
     given = map_columns(["Phone", "x", "First Name", "Surname"], {"x": "full_name"})
     assert given.full_name == 1
+
+
+def test_a_column_can_be_every_field_of_a_contact() -> None:
+    """The list of the fields has all that a batch stores, whatever the model gets in the end."""
+    known = {field.name for field in attrs.fields(BatchContact)}
+    assert known - {"update_if_exists", "extra_body"} == {*CONTACT_FIELDS}
 
 
 COMPANY_NAMES = [

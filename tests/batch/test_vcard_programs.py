@@ -198,6 +198,8 @@ END:VCARD
 
 ADA: dict[str, Any] = {"number": "+12015550101", "first_name": "Ada", "last_name": "King"}
 RUSSIAN = {"number": "+79123456789", "first_name": "Фёдор", "last_name": "Достоевский"}
+AT_WORK = {**ADA, "company_name": "Analytical Engines"}
+ENGINES = {"number": "+12015550105", "company_name": "Engines & Sons"}
 GERMAN = {"number": "+4915123456789", "first_name": "Jörg", "last_name": "Müller"}
 
 
@@ -219,10 +221,10 @@ GERMAN = {"number": "+4915123456789", "first_name": "Jörg", "last_name": "Müll
             "DE",
             [GERMAN, {"number": "+49301234567", "first_name": "Zentrale"}],
         ),
-        (IPHONE, "utf-8", "US", [ADA, {"number": "+12015550105"}, "not_a_contact"]),
-        (GOOGLE, "utf-8", "US", [{**ADA, "tags": ["vip"]}]),
+        (IPHONE, "utf-8", "US", [AT_WORK, ENGINES, "not_a_contact"]),
+        (GOOGLE, "utf-8", "US", [{**AT_WORK, "tags": ["vip"]}]),
         (WHATSAPP, "utf-8", "US", [{"number": "+12015550101", "first_name": "Ada King"}]),
-        (OUTLOOK, "cp1252", "DE", [GERMAN]),
+        (OUTLOOK, "cp1252", "DE", [{**GERMAN, "company_name": "Müller & Söhne"}]),
         (THUNDERBIRD, "utf-8", "US", [ADA]),
         (NEXTCLOUD, "utf-8", "US", [{**ADA, "tags": ["vip", "spring 26"]}]),
     ],
@@ -234,7 +236,7 @@ GERMAN = {"number": "+4915123456789", "first_name": "Jörg", "last_name": "Müll
 def test_exports(
     tmp_path: Path, text: str, codec: str, region: str, expected: list[Any], end: str
 ) -> None:
-    """Names, the number to send to and tags are those that the program shows."""
+    """Names, companies, the number to send to and tags are those that the program shows."""
     path = tmp_path / "contacts.vcf"
     path.write_bytes(text.replace("\n", end).encode(codec))
     found: list[Any] = []
@@ -242,6 +244,5 @@ def test_exports(
         if entry.contact is None:
             found.append(entry.problem and entry.problem.code)
         else:
-            sent = entry.contact.to_dict()
-            found.append({key: sent[key] for key in sent if key != "company_name"})
+            found.append(entry.contact.to_dict())
     assert found == expected

@@ -338,6 +338,17 @@ async def test_under_faults_every_company_is_stored(
             assert (there[name] or None) == row.get(name)
 
 
+@pytest.mark.parametrize("name", ["company", "companyName", "organization"])
+async def test_a_row_with_another_name_for_it_is_told_the_right_one(
+    sandbox: Sandbox, connect: Any, name: str
+) -> None:
+    """It is rejected, and not stored without it."""
+    found = await result(connect(sandbox), {"number": NUMBER, name: "Navy"})
+    assert found.outcome == "rejected"
+    assert "company_name" in str(found.error)
+    assert not sandbox.requests
+
+
 NOT_CARRIED = (
     "No single create carries a company_name: use create_contacts, create_contacts_bulk or an "
     "import, or update_contact afterwards."
