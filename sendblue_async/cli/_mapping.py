@@ -74,11 +74,16 @@ def settle_doubts(mapping: ImportMapping) -> None:
 @contextmanager
 def _signals_end_program() -> Iterator[None]:
     """Let signals end the program although an event loop runs, which waits for the answer."""
-    handlers: dict[str, Any] = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL}
+    handlers: dict[str, Any] = {
+        "SIGINT": signal.default_int_handler,
+        "SIGTERM": signal.SIG_DFL,
+        "SIGHUP": signal.SIG_DFL,
+    }
     before = {
         number: signal.signal(number, handler)
         for name, handler in handlers.items()
         if (number := getattr(signal, name, None)) is not None
+        and signal.getsignal(number) is not signal.SIG_IGN
     }
     wakeup = signal.set_wakeup_fd(-1)
     try:

@@ -296,6 +296,7 @@ def test_which_number_it_is(cell: str, region: str | None, number: str) -> None:
         ("+49 49 151 23456789", None),
         ("+494915123456789", "US"),
         ("0049 49 151 23456789", "DE"),
+        ("0049 49 151 23456789", None),
     ],
 )
 def test_what_can_be_two_numbers_is_not_guessed(cell: str, region: str) -> None:

@@ -116,6 +116,35 @@ def test_a_terminal_that_closes_loses_nothing(home: dict[str, str], sandbox: San
     assert report["remaining"] == 60 - report["created"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_wait_for_an_answer(
+    home: dict[str, str], sandbox: Sandbox, number: signal.Signals
+) -> None:
+    """Where the import asks whether to go ahead, nothing is in flight."""
+    path = written(home, 1)
+    path.write_text("Mobile,Handy\n+12015550101,+12015550102\n")
+    controller, terminal = pty.openpty()
+    with subprocess.Popen(
+        [PROGRAM, "import", "people.csv"],
+        cwd=home["HOME"],
+        env=home | account(sandbox) | {"TERM": "xterm"},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+    ) as program:
+        os.close(terminal)
+        shown = b""
+        while b"[y/N]" not in shown:
+            shown += os.read(controller, 1024)
+        program.send_signal(number)
+        try:
+            assert program.wait(timeout=20) == -number
+        finally:
+            program.kill()
+            os.close(controller)
+    assert sandbox.counts["requests"] == 0
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

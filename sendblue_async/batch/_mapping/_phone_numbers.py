@@ -228,7 +228,7 @@ def _parse_digits(digits: str, region: str | None, is_national: bool) -> str | P
     found = _parse_plain(bare, region)
     if region is None:
         other = _parse_plain(f"+{bare[2:]}", None) if bare.startswith("00") else found
-        return other if isinstance(other, str) else found
+        return found if isinstance(other, Problem) and other is not DOUBLED else other
     if bare.startswith("00"):
         # 00 stands for + in most of the world, whatever is dialled in the region.
         other = _parse_plain(f"+{bare[2:]}", None)
