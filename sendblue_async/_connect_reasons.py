@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import re
 import socket
 import ssl
@@ -107,13 +108,16 @@ def _find_reason(error: BaseException) -> str:
     if isinstance(error, aiohttp.ServerFingerprintMismatch):
         return "certificate with another fingerprint than the one given"
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _CERTIFICATES.get(getattr(error, "verify_code", 0), "certificate not acceptable")
+        reason = _CERTIFICATES.get(getattr(error, "verify_code", 0), "certificate not acceptable")
+        return reason + _explain_missing_authorities()
     if isinstance(error, ssl.SSLError):
         if error.reason in _NO_TLS:
             return "it does not speak TLS"
         if error.reason in _NO_COMMON_VERSION:
             return "no version of TLS in common"
         return f"TLS failed ({error.reason})" if error.reason else "TLS failed"
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return _SYSTEM[error.errno]
     if looking_up or isinstance(error, socket.gaierror):
         number = error.errno if isinstance(error, OSError) else None
         return _NAMES.get(number or 0, _NAME_NOT_FOUND)
@@ -125,6 +129,15 @@ def _find_reason(error: BaseException) -> str:
         # That is how several errors are reported, one for each address of the host.
         return "none of its addresses answers"
     return type(error).__name__
+
+
+def _explain_missing_authorities() -> str:
+    """Say which variable names no certificates: OpenSSL goes by what is left, without a word."""
+    for name, exists in (("SSL_CERT_FILE", os.path.isfile), ("SSL_CERT_DIR", os.path.isdir)):
+        path = os.environ.get(name)
+        if path and not exists(path):
+            return f", and {name} names what does not exist"
+    return ""
 
 
 def _was_in_handshake(error: BaseException) -> bool:

@@ -233,7 +233,9 @@ def find_environment_proxy(base_url: str) -> Secret | None:
     """
     url = urlsplit(base_url)
     host = url.hostname or ""
-    if is_loopback(host) or urllib.request.proxy_bypass(host):
+    # NO_PROXY may name a port as well, also the usual one.
+    address = f"{host}:{url.port or {'http': 80, 'https': 443}[url.scheme]}"
+    if is_loopback(host) or any(map(urllib.request.proxy_bypass, (host, address))):
         return None
     proxies = hide(urllib.request.getproxies())
     scheme = url.scheme if url.scheme in proxies else "all"

@@ -35,6 +35,11 @@ _HEADER_COUNT: dict[str, Any] = (
 )
 
 
+# Pools with a session to close. In a client that the garbage collector takes whole, as after an
+# error whose traceback leads to it, a session would complain before anybody could close it.
+_open_pools: set[Pool] = set()
+
+
 @define(eq=False)
 class Pool:
     """The session of one event loop, and the slots for its requests.
@@ -57,10 +62,19 @@ class Pool:
         """Whether this process was forked from the one that made it."""
         return self.process != os.getpid()
 
-    def abandon(self) -> None:
+    def abandon(self, keep: set[Pool] = _open_pools) -> None:
         """Let go of the session without closing it: its event loop does not run here."""
+        keep.discard(self)
         if self.guard is not None:
             self.session.detach()
+
+    async def close(self) -> None:
+        """Close the session, on its event loop."""
+        try:
+            if self.guard is not None:
+                await self.guard.aclose()
+        finally:
+            _open_pools.discard(self)
 
 
 class Pools:
@@ -127,9 +141,8 @@ class Pools:
             )
         # One by one, as loops on other threads may be adding their pools meanwhile.
         for loop, pool in list(self._pools.items()):
-            if pool.is_inherited:
-                pool.abandon()
             if pool.is_inherited or loop.is_closed():
+                pool.abandon()
                 self._pools.pop(loop, None)
         slots, session, guard = self._slots, self._session, None
         if session is None:
@@ -156,6 +169,8 @@ class Pools:
             slots = min([slots, *filter(None, limits)])
         # A caller that finds a slot free does not yield to others first.
         pool = Pool(session, anyio.Semaphore(slots, fast_acquire=True), guard)
+        if guard is not None:
+            _open_pools.add(pool)
         self._pools[asyncio.get_running_loop()] = pool
         return pool
 
@@ -169,14 +184,12 @@ class Pools:
             self._closed = True
             pools, self._pools = self._pools, {}
         for loop, pool in pools.items():
-            if pool.is_inherited:
+            if pool.is_inherited or loop.is_closed():
                 pool.abandon()
-            elif pool.guard is None or loop.is_closed():
-                continue
             elif loop is here:
-                await pool.guard.aclose()
+                await pool.close()
             else:
-                asyncio.run_coroutine_threadsafe(_close_guard(pool.guard), loop)
+                asyncio.run_coroutine_threadsafe(pool.close(), loop)
 
     def __del__(
         self,
@@ -189,13 +202,14 @@ class Pools:
     ) -> None:
         here = process()
         own = [pool for pool in self._pools.values() if pool.process == here]
-        if own:
-            warn("unclosed Sendblue client", category, stacklevel=2, source=self)
         for loop, pool in self._pools.items():
-            if pool.guard is not None and pool in own and loop.is_running() and not is_finalizing():
-                submit(_close_guard(pool.guard), loop)
+            if pool in own and loop.is_running() and not is_finalizing():
+                submit(pool.close(), loop)
             else:
                 pool.abandon()
+        # Last, as it may raise.
+        if own:
+            warn("unclosed Sendblue client", category, stacklevel=2, source=self)
 
 
 _connect = aiohttp.TCPConnector.connect
@@ -320,10 +334,6 @@ async def _close_with_loop(session: ClientSession) -> AsyncGenerator[None, None]
         yield
     finally:
         await session.close()
-
-
-async def _close_guard(guard: AsyncGenerator[None, None]) -> None:
-    await guard.aclose()
 
 
 _only_if_unused: ContextVar[bool] = ContextVar("_only_if_unused", default=False)

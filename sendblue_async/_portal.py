@@ -49,6 +49,11 @@ class _Loop(_AsyncioLoop):
 
     time: Any = staticmethod(SYSTEM_CLOCK.monotonic)
 
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Report what no caller gets to know, but not a session that an exit leaves open."""
+        if "client_session" not in context:
+            super().call_exception_handler(context)
+
     def run_forever(self) -> None:
         """Run for as long as the process does."""
         while True:
@@ -68,6 +73,7 @@ class _Host:
     Attributes:
         loop: The event loop.
         process: The process that made it, and the only one where its thread is.
+        make_queue: Makes a queue for messages to threads that it serves.
         get_ident: Names threads of the kind that its own is of; gevent and eventlet bring others.
         starting_thread: The thread that is about to start the host's own, if one is.
         thread: The thread that runs the loop, once it does.
@@ -77,7 +83,9 @@ class _Host:
     def __init__(self) -> None:
         # First: a child that is forked while the loop is made shares it with the parent.
         self.process = os.getpid()
-        self.loop = _Loop()
+        originals = _find_originals()
+        self.loop = _Loop(*(make_selector() for make_selector in originals[1:]))
+        self.make_queue: Any = originals[0] if originals else queue.SimpleQueue
         self.get_ident = threading.get_ident
         self.starting_thread: int | None = threading.get_ident()
         self.thread: int | None = None
@@ -134,6 +142,18 @@ class _Host:
             _try_to_start(self.start)
 
 
+def _find_originals() -> list[Any]:
+    """The queue and the selector of Python where gevent has replaced them, and threads not.
+
+    Its own belong to the thread that makes them; on another they crash or wait for ever.
+    """
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is None or sys.platform == "win32" or monkey.is_module_patched("threading"):
+        return []
+    names = [("queue", "SimpleQueue"), ("selectors", "DefaultSelector")]
+    return [monkey.get_original(*name) for name in names]
+
+
 class Portal:
     """Runs coroutines for threads that wait for them."""
 
@@ -173,7 +193,7 @@ class Portal:
         loop = host.loop
         # Written in C, so that no exception of a signal handler can strike while it is locked.
         # Under gevent, it is gevent's, which lets other greenlets go on.
-        messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        messages: queue.SimpleQueue[Any] = host.make_queue()
         if on_message is not None:
             args = (messages.put, *args)
         task: asyncio.Task[R] | None = None

@@ -96,6 +96,13 @@ def read_refusal(status: int, document: Any, redact: Callable[[str], str]) -> Re
     )
 
 
+def show_target(location: str, redact: Callable[[str], str]) -> str:
+    """Show where a redirect leads, without a password and its query, which can hold anything."""
+    place = re.split("[?#]", location, maxsplit=1)[0]
+    place = re.sub("//[^/]*@", "//", place)
+    return redact_excerpt(place, _MAX_REASON_LENGTH, redact, on_one_line=True)
+
+
 def _find_meaning(status: int, words: str, codes: list[str]) -> Meaning | None:
     if status in _UNAUTHORIZED and _NO_KEYS in words.lower():
         return Meaning.NO_KEYS

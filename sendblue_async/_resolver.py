@@ -43,6 +43,10 @@ class _Resolutions:
             def resolve() -> Any:
                 try:
                     return socket.getaddrinfo(host, port, **options)
+                except socket.gaierror:
+                    # It calls a name unknown if it could not open a file to look it up in.
+                    with open(os.devnull, "rb"):
+                        raise
                 finally:
                     del self._answers[question]
 

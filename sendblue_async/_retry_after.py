@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
+# Of two servers on the way, each may have set the header.
+_REPEATED = re.compile(r"(.{1,40}?)(?:[ \t]*,[ \t]*\1)+", re.ASCII)
 _TIME = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
 _YEAR = "[1-9][0-9]{3}"
 _HTTP_DATE = re.compile(
@@ -39,6 +41,8 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
         now: Seconds since the epoch, for a response without a ``Date`` of its own.
     """
     value = headers.get("retry-after", "").strip(" \t")
+    if repeated := _REPEATED.fullmatch(value):
+        value = repeated[1]
     if _SECONDS.fullmatch(value):
         seconds = float(value)
     else:

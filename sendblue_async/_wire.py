@@ -18,7 +18,14 @@ from ._answer import NO_CONTENT, Reply
 from ._converter import encode_json, structure, unstructure
 from ._phone_numbers import shows_another
 from ._redaction import redact_excerpt, redact_numbers
-from ._refusal import Meaning, Refusal, is_contact_not_found, is_refusal, read_refusal
+from ._refusal import (
+    Meaning,
+    Refusal,
+    is_contact_not_found,
+    is_refusal,
+    read_refusal,
+    show_target,
+)
 from ._request_id import read_request_id
 from ._retry import Failure
 from ._retry_after import parse_retry_after
@@ -279,9 +286,14 @@ def _parse_json_or_none(body: bytes) -> Any:
         return None
 
 
-def _fail_unreadable(
-    reply: Reply, redact: Callable[[str], str], why: str = "is not the JSON expected"
-) -> Failure:
+def _is_page(reply: Reply, hundred: int) -> bool:
+    """Whether an answer with such a status is HTML or XML, which the API never sends."""
+    return hundred <= reply.status < hundred + 100 and reply.body.lstrip()[:1] == b"<"
+
+
+def _fail_unreadable(reply: Reply, redact: Callable[[str], str], why: str = "") -> Failure:
+    page = "a web page, perhaps of a proxy or a login, and " if _is_page(reply, 200) else ""
+    why = why or f"is {page}not the JSON expected"
     return Failure(
         rule=RULES[FailureKind.UNREADABLE],
         message=f"got an answer ({reply.status}) that {why}",
@@ -296,8 +308,12 @@ def _read_refusal(reply: Reply, document: Any, now: float, redact: Callable[[str
     refusal = read_refusal(reply.status, document, redact)
     retry_after = parse_retry_after(reply.headers, now)
     rule = rule_for(reply.status, has_retry_after=retry_after is not None)
-    verb = "was redirected" if rule.error is UnexpectedRedirectError else "was answered"
-    message = f"{verb} with {reply.status}: {refusal.reason}"
+    verb, where = "was answered", ""
+    if rule.error is UnexpectedRedirectError:
+        verb, target = "was redirected", show_target(reply.headers.get("location", ""), redact)
+        where = f" to {target}" if target else ""
+    page = ", as a web page, perhaps of a proxy or firewall" if _is_page(reply, 400) else ""
+    message = f"{verb} with {reply.status}{where}: {refusal.reason}{page}"
     return _fail_refused(reply, redact, rule, message, refusal, retry_after)
 
 

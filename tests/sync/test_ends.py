@@ -63,6 +63,73 @@ def test_a_script_that_never_closes_its_client_ends_at_once(programs: Programs, 
     assert any(seconds_to_end() < 1 for _ in range(3))
 
 
+# Functions that make a client and drop it, with an error or a circle around it.
+DROPPED = {
+    "an error that leads to it": """
+        def work():
+            try:
+                SyncSendblueClient().get_contact("+14155550199")
+            except SendblueError as error:
+                error.itself = error
+    """,
+    "a batch": """
+        def work():
+            rows = [{"number": f"+1415555010{n}"} for n in range(3)]
+            list(SyncSendblueClient().create_contacts(rows, update_if_exists=True))
+    """,
+    "a circle": """
+        def work():
+            client = SyncSendblueClient()
+            client.itself = client
+            client.get_contact("+14155550100")
+    """,
+}
+COLLECT = """
+    gc.collect()
+    deadline = time.monotonic() + 20
+    while len(os.listdir("/proc/self/fd")) > before:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize("dropped", DROPPED)
+@pytest.mark.parametrize("end", ["", COLLECT])
+def test_a_client_may_be_left_to_the_garbage_collector(
+    programs: Programs, dropped: str, end: str
+) -> None:
+    """Its connections are closed, and nothing is logged: not then, and not at the end."""
+    start = """
+        import gc, os, time
+        from sendblue_async import SendblueError, SyncSendblueClient
+        kept = SyncSendblueClient()
+        kept.create_contact("+14155550100")
+        before = len(os.listdir("/proc/self/fd"))
+    """
+    drop = "for _ in range(20): work()"
+    programs.run("\n".join(map(textwrap.dedent, [start, DROPPED[dropped], drop, end])))
+
+
+def test_a_finished_batch_leaves_its_client_at_once(programs: Programs) -> None:
+    """No circle keeps a client and its connections until the garbage collector comes by."""
+    programs.run(
+        """
+        import gc, time, weakref
+        from sendblue_async import SyncSendblueClient
+        gc.disable()
+        client = SyncSendblueClient()
+        gone = weakref.ref(client._client._transport)
+        rows = [{"number": f"+1415555010{n}"} for n in range(3)]
+        list(client.create_contacts(rows, update_if_exists=True))
+        del client
+        deadline = time.monotonic() + 20
+        while gone() is not None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        """
+    )
+
+
 def test_an_unclosed_client_is_a_resource_warning(programs: Programs) -> None:
     """Where resource warnings are shown, an unclosed client gives one, and aiohttp none."""
     source = """

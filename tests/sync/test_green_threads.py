@@ -67,3 +67,35 @@ def test_green_threads_call_at_the_same_time(
         "ignore",
     )
     assert printed == "True\nTrue True\n"
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_gevent_may_leave_threads_as_they_are(
+    programs: Programs, sandbox: Sandbox, order: str
+) -> None:
+    """With gevent's sockets and selectors on real threads, calls come back at once, every time."""
+    patch = "gevent.monkey.patch_all(thread=False)"
+    start = "\n        ".join(["import gevent.monkey", *ORDERS[order]]).format(patch=patch)
+    printed = programs.run(
+        f"""
+        {start}
+        import threading, time
+        started = time.monotonic()
+        with sendblue_async.SyncSendblueClient() as client:
+            def create(n): return client.create_contact(f"+141555501{{n:02}}").contact.phone[-2:]
+            print(*map(create, range(40)))
+            threads = [threading.Thread(target=create, args=[n]) for n in range(40, 80)]
+            for thread in threads: thread.start()
+            for thread in threads: thread.join()
+            rows = [{{"number": f"+141555502{{n:02}}"}} for n in range(40)]
+            print(len(list(client.create_contacts(rows, concurrency=8))))
+        # Woken only by the looks for a signal, each call takes a second.
+        print(time.monotonic() - started < 40)
+        """,
+        "-W",
+        "ignore",
+    )
+    numbers = " ".join(f"{n:02}" for n in range(40))
+    assert printed == f"{numbers}\n40\nTrue\n"
+    # The first call of one order creates another one.
+    assert len(sandbox.contacts) in (120, 121)

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -235,6 +236,17 @@ def test_uvloop_may_be_installed(programs: Programs, sandbox: Sandbox) -> None:
 FROZEN = {
     "at the call": "",
     "at the import": "import freezegun; freezegun.freeze_time('2030-01-01').start()",
+    # As time-machine did up to its version 2: in what all copies of the module share.
+    "in C": """
+        import ctypes, time
+        function = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.c_void_p)
+        stopped = function(lambda module, nothing: 1000.0)
+        pointer = ctypes.c_void_p
+        method = pointer.from_address(id(time.monotonic) + object.__basicsize__).value
+        code = pointer.from_address(method + ctypes.sizeof(pointer))
+        code.value = ctypes.cast(stopped, pointer).value
+        assert time.monotonic() == 1000.0
+    """,
 }
 
 
@@ -244,8 +256,7 @@ def test_time_may_be_frozen(
     slow_programs: Programs, listener: socket.socket, frozen: str, tick: bool
 ) -> None:
     """With a frozen clock a failed attempt is repeated, and a deadline ends the call, in time."""
-    source = f"""
-        {FROZEN[frozen]}
+    source = f"""{textwrap.dedent(FROZEN[frozen])}\n""" + textwrap.dedent(f"""
         from sendblue_async import SendblueError, SyncSendblueClient, Timeouts
         from freezegun import freeze_time
         client = SyncSendblueClient()
@@ -257,7 +268,7 @@ def test_time_may_be_frozen(
                 hasty.get_contact("+14155550123")
             except SendblueError as error:
                 print(error.timed_out)
-        """
+        """)
     with slow_programs.start(source) as program:
         connection, _ = listener.accept()
         with connection:

@@ -258,6 +258,8 @@ PROXY = "http://proxy.example:3128"
         ({"HTTPS_PROXY": PROXY, "NO_PROXY": "api.sendblue.co"}, DEFAULT_BASE_URL, None),
         ({"HTTPS_PROXY": PROXY, "no_proxy": "x.example, sendblue.co"}, DEFAULT_BASE_URL, None),
         ({"HTTPS_PROXY": PROXY, "NO_PROXY": ".sendblue.co"}, DEFAULT_BASE_URL, None),
+        ({"HTTPS_PROXY": PROXY, "NO_PROXY": "x, api.sendblue.co:443"}, DEFAULT_BASE_URL, None),
+        ({"HTTPS_PROXY": PROXY, "NO_PROXY": "api.sendblue.co:8443"}, DEFAULT_BASE_URL, PROXY),
         ({"HTTPS_PROXY": PROXY, "NO_PROXY": "sendblue.com"}, DEFAULT_BASE_URL, PROXY),
         ({"HTTPS_PROXY": PROXY, "HTTP_PROXY": PROXY}, "http://127.0.0.1:8080", None),
         ({"HTTPS_PROXY": PROXY, "HTTP_PROXY": PROXY}, "https://localhost", None),

@@ -61,6 +61,12 @@ def test_seconds_are_read(text: str, seconds: float) -> None:
     assert parse_retry_after({"retry-after": text, "date": FORMS[0]}, 0.0) == seconds
 
 
+@pytest.mark.parametrize("text", ["20, 20", "20,20", "20, 20, 20", *[f"{f}, {f}" for f in FORMS]])
+def test_a_time_that_two_servers_name_alike_is_read(text: str) -> None:
+    """A header that comes twice with one value, as its joined lines show it, counts once."""
+    assert parse_retry_after({"retry-after": text}, MOMENT - 20) == 20.0
+
+
 NO_TIME = [
     "0", "00", "0.0", "-0", "-10", "+5", "1e1", "1_0", "0x10", "nan", "inf", "-inf", "Infinity",
     "９", "٣", "²", "5, 10", "5;10", "5 10", "soon", "", " ", "\t", ".5", "5.", "1.5.1", "1,5",

@@ -305,6 +305,38 @@ def test_only_a_3xx_is_called_a_redirect(status: int, message: str) -> None:
     assert failed(status, b"").message == message
 
 
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("https://app.sendblue.com/login?next=/secret#top", "https://app.sendblue.com/login"),
+        ("/login", "/login"),
+        ("https://user:password@host/x", "https://host/x"),
+        ("https://host/%2B14155550123/x", "https://host/…0123/x"),
+        ("/a\x1b[2Jb", "/a [2Jb"),
+        ("http://127.0.0.1:8080/x", "http://127.0.0.1:8080/x"),
+    ],
+)
+def test_a_redirect_names_its_target(location: str, target: str) -> None:
+    """Its query, a password and a phone number are left out, as are signs that nobody can see."""
+    message = failed(302, b"", {"location": location}).message
+    assert message == f"was redirected with 302 to {target}: Found"
+
+
+@pytest.mark.parametrize(
+    "page", [b"<!DOCTYPE html><p>Log in", b"\n <html>", b"<?xml version='1.0'?>"]
+)
+def test_a_web_page_is_called_one(page: bytes) -> None:
+    """A page instead of JSON points to who may have sent it; a server's fault is no surprise."""
+    assert failed(200, page).message == (
+        "got an answer (200) that is a web page, perhaps of a proxy or a login, "
+        "and not the JSON expected"
+    )
+    assert failed(403, page).message == (
+        "was answered with 403: Forbidden, as a web page, perhaps of a proxy or firewall"
+    )
+    assert failed(502, page).message == "was answered with 502: Bad Gateway"
+
+
 @pytest.mark.parametrize("status", [200, 201, 202])
 def test_the_name_of_a_2xx_is_no_reason_for_a_refusal(status: int) -> None:
     """A refusal without words does not repeat the "OK" or "Created" of its status."""

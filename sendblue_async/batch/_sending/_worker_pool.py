@@ -164,12 +164,13 @@ class WorkerPool:
         self.since = clock.time()
         self.concurrency = options.concurrency
         self._create = create
-        # Waits of both end as soon as the workers are to stop.
-        stoppable = evolve(clock, sleep=self.pause)
+        self._stopping = asyncio.Event()
+        # Waits of both end as soon as the workers are to stop. They know nothing else of them: a
+        # client is to go with the last reference to its batch, and not wait in a circle.
+        stoppable = evolve(clock, sleep=partial(_pause, clock, self._stopping))
         self.circuit_breaker = CircuitBreaker(options.give_up_after, clock=stoppable)
         self._rate_gate = RateGate(rate_limiter, clock=stoppable)
         self._number_lock = KeyedLock()
-        self._stopping = asyncio.Event()
         self._error: BaseException | None = None
 
     def stop(self) -> None:
@@ -187,17 +188,7 @@ class WorkerPool:
         Raises:
             Stopped: As soon as the workers are to stop.
         """
-        either = [
-            asyncio.ensure_future(self.clock.sleep(seconds)),
-            asyncio.ensure_future(self._stopping.wait()),
-        ]
-        try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in either:
-                wait.cancel()
-        if self.stopped:
-            raise Stopped
+        await _pause(self.clock, self._stopping, seconds)
 
     async def results(
         self, source: Iterable[S] | AsyncIterable[S], make_job: Callable[[S], Job[T]]
@@ -355,3 +346,17 @@ class WorkerPool:
             if failures == _MAX_FAILURES or not (is_transient(error) or verification_failed(error)):
                 return result(outcome="unknown" if maybe_applied else "rejected", error=error)
         return result(outcome="unknown" if maybe_applied else "skipped", error=error)
+
+
+async def _pause(clock: Clock, stopping: asyncio.Event, seconds: float) -> None:
+    either = [
+        asyncio.ensure_future(clock.sleep(seconds)),
+        asyncio.ensure_future(stopping.wait()),
+    ]
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in either:
+            wait.cancel()
+    if stopping.is_set():
+        raise Stopped
