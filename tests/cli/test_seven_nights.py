@@ -6,13 +6,14 @@ import csv
 import re
 import shlex
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from sendblue_async.sandbox import Faults, Sandbox
 
-from .program import account, run, started
+from .program import PROGRAM, account, run, started
 
 LINE = (
     *("import", "crm.csv", "--update-if-exists", "--resume", "--rate", "2000/s"),
@@ -142,18 +143,37 @@ PAGE = Path(__file__).parents[2] / "docs" / "nightly-imports.md"
 
 
 def test_the_lines_of_the_page_run(home: dict[str, str], sandbox: Sandbox) -> None:
-    """What a crontab and a unit of systemd start is a command that imports the file."""
+    """As cron and systemd start them: with keys in a file, and hardly any environment."""
     text = PAGE.read_text(encoding="utf-8")
     path = Path(home["HOME"], "crm.csv")
-    (line,) = re.findall(r"^(\d+ \d+ \* \* \*)  sendblue-async (.+)$", text, re.MULTILINE)
-    (unit,) = re.findall(r"^ExecStart=sendblue-async (.+)$", text, re.MULTILINE)
+    (line,) = re.findall(r"^(\d+ \d+ \* \* \*)  (/.+)$", text, re.MULTILINE)
+    (unit,) = re.findall(r"^ExecStart=(/.+)$", text, re.MULTILINE)
     minute, hour, *_ = line[0].split()
     assert int(minute) < 60
     assert int(hour) < 24
-    # In a crontab it would end the command.
+    # In a crontab it would end the command; a unit knows no shell.
     assert "%" not in line[1]
-    for night, command in enumerate((line[1], unit)):
+    assert not {*"%$|<>&;\"'"} & {*unit}
+    keys = Path(home["HOME"], ".sendblue", "credentials.json")
+    keys.parent.mkdir()
+    keys.write_text('{"apiKey": "sandbox-key", "apiSecret": "sandbox-secret"}')
+    keys.chmod(0o600)
+    kept = {name: value for name, value in home.items() if name.startswith("COVERAGE")}
+    environment = kept | {
+        "HOME": home["HOME"],
+        "SHELL": "/bin/sh",
+        "PATH": "/usr/bin:/bin",
+        "SENDBLUE_API_BASE_URL": sandbox.base_url,
+    }
+
+    def placed(command: str) -> str:
+        moved = command.replace("/srv/venv/bin/sendblue-async", str(PROGRAM))
+        return moved.replace("/srv", home["HOME"])
+
+    for night, command in enumerate((["/bin/sh", "-c", placed(line[1])], placed(unit).split())):
         path.write_text("\n".join(["Phone,First Name", *rows(0, 10 + night, "Ada")]) + "\n")
-        arguments = shlex.split(command.replace("/srv", home["HOME"]))
-        assert run(home | account(sandbox), *arguments).code == 0
+        done = subprocess.run(
+            command, env=environment, capture_output=True, timeout=60, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
         assert len(sandbox.contacts) == 10 + night
