@@ -42,14 +42,13 @@ async def test_a_header_that_comes_several_times(serve: Any, connect: Any) -> No
     "lines",
     [
         ["Retry-After: 5", "Retry-After: 10"],
-        ["Retry-After: 7", "Retry-After: 7"],
         ["Retry-After: 5", "Retry-After: soon"],
     ],
 )
-async def test_two_times_to_wait_are_none(
+async def test_two_different_times_to_wait_are_none(
     serve: Any, connect: Any, timer: Any, lines: list[str]
 ) -> None:
-    """Joined, they are no time, so that the client waits by its own schedule."""
+    """They are no time, so that the client waits by its own schedule."""
     server = await serve(raw(whole(*lines, status=429, body=b"{}")), contact(NUMBER))
     await connect(server, timer=timer).get_contact(NUMBER)
     assert timer.waits == [1.0]
