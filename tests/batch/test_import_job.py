@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -206,3 +207,23 @@ def test_what_a_batch_takes_and_gives_is_named_by_the_package(name: str) -> None
     """Nobody has to know which module it comes from."""
     assert name in sendblue_async.__all__
     assert getattr(sendblue_async, name) is getattr(batch, name)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"encoding": "klingon"},
+        {"encoding": 8},
+        {"delimiter": "pipes"},
+        {"delimiter": 1},
+        {"sheet": 0},
+        {"sheet": True},
+        {"sheet": 1.5},
+        {"format": "tsv"},
+    ],
+)
+def test_options_are_checked_when_they_are_made(options: dict[str, Any]) -> None:
+    """Not only when the file is opened, which may be in the night."""
+    (value,) = options.values()
+    with pytest.raises(ConfigurationError, match=re.escape(repr(value))):
+        ImportOptions(**options)

@@ -39,9 +39,7 @@ def test_the_name_tells_the_format(
     table = read_table(str(tmp_path / name))
     assert table.columns == columns
     assert table.path == tmp_path / name
-    assert (table.delimiter is None) == name.lower().endswith(
-        ("jsonl", "ndjson")
-    ) or name == "jsonl"
+    assert (table.delimiter is None) == name.lower().endswith((".jsonl", ".ndjson"))
 
 
 @pytest.mark.parametrize("name", ["a.vcf", "a.VCARD"])

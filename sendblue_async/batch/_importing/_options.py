@@ -16,6 +16,8 @@ from .._mapping._contact_reader import ContactReader
 from .._mapping._phone_numbers import check_region
 from .._mapping._vocabulary import find_meaning
 from .._rows import check_names
+from .._sources._dialect import check_delimiter
+from .._sources._encoding import check_encoding
 from .._sources._extra import import_library
 from .._sources._header import check_column_names
 from .._sources._registry import check_format
@@ -36,6 +38,23 @@ def _validate_columns(instance: object, attribute: Attribute[Any], value: Any) -
     elif not all(isinstance(word, str) for pair in value.items() for word in pair):
         raise ConfigurationError(
             f"columns must be a mapping of column names to fields, not {value!r}."
+        )
+
+
+def _validate_encoding(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if value is not None:
+        check_encoding(value)
+
+
+def _validate_delimiter(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if value is not None:
+        check_delimiter(value)
+
+
+def _validate_sheet(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    if not (value is None or isinstance(value, str) or (type(value) is int and value > 0)):
+        raise ConfigurationError(
+            f"sheet must be the name of a sheet, or its number from 1, not {value!r}."
         )
 
 
@@ -82,9 +101,9 @@ class ImportOptions:
     all_numbers: bool = field(default=False, validator=validate_flag)
     accept_doubts: bool = field(default=False, validator=validate_flag)
     format: str | None = field(default=None, converter=check_format)
-    encoding: str | None = None
-    delimiter: str | None = None
-    sheet: str | int | None = None
+    encoding: str | None = field(default=None, validator=_validate_encoding)
+    delimiter: str | None = field(default=None, validator=_validate_delimiter)
+    sheet: str | int | None = field(default=None, validator=_validate_sheet)
     header: bool = field(default=True, validator=validate_flag)
 
     def __attrs_post_init__(self) -> None:

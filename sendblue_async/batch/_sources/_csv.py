@@ -382,6 +382,7 @@ def _open(source: SourceFile, options: ReadOptions) -> Content:
 
 CSV = Format(
     name="CSV",
+    short_names=("csv",),
     options=frozenset({"encoding", "delimiter", "header"}),
     sniff=lambda source: True,
     open=_open,

@@ -68,6 +68,7 @@ class Format:
 
     Attributes:
         name: Its name in messages.
+        short_names: Its names as an option of the import.
         options: Which of :class:`ReadOptions` it takes.
         sniff: Whether a file is of this format, by its name or its first bytes, of which nothing
             is read.
@@ -77,6 +78,7 @@ class Format:
     """
 
     name: str
+    short_names: tuple[str, ...]
     options: frozenset[str]
     sniff: Callable[[SourceFile], bool]
     open: Callable[[SourceFile, ReadOptions], Content]

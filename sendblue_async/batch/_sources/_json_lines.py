@@ -125,6 +125,7 @@ def _open(source: SourceFile, options: ReadOptions) -> Content:
 
 JSON_LINES = Format(
     name="JSON Lines",
+    short_names=("jsonl", "ndjson"),
     options=frozenset({"encoding"}),
     sniff=sniff_text(".jsonl", ".ndjson", start=_OBJECT),
     open=_open,

@@ -133,6 +133,7 @@ def _is_error(cell: Attributes, shown: str) -> bool:
 
 ODS = Format(
     name="an OpenDocument spreadsheet",
+    short_names=("ods",),
     options=frozenset({"sheet"}),
     sniff=sniff,
     open=partial(open_spreadsheet, inspect=inspect),

@@ -16,17 +16,7 @@ FORMATS = (XLSX, XLS, ODS, JSON_LINES, VCARD, CSV)
 """All formats, in the order in which they are asked: first those that go by what is in the file,
 whatever its name is, and last CSV, which takes any file."""
 
-
-NAMES = {
-    "csv": CSV,
-    "jsonl": JSON_LINES,
-    "ndjson": JSON_LINES,
-    "ods": ODS,
-    "vcard": VCARD,
-    "vcf": VCARD,
-    "xls": XLS,
-    "xlsx": XLSX,
-}
+NAMES = {name: each for each in FORMATS for name in each.short_names}
 """The formats by the names that users give them."""
 
 
@@ -39,8 +29,8 @@ def check_format(name: str | None) -> str | None:
     if name is None or (isinstance(name, str) and name.lower() in NAMES):
         return name
     raise ConfigurationError(
-        f"{name!r} is not a known format. Use one of {', '.join(NAMES)}, or leave it out to have "
-        "it detected."
+        f"{name!r} is not a known format. Use one of {', '.join(sorted(NAMES))}, or leave it out "
+        "to have it detected."
     )
 
 

@@ -192,6 +192,7 @@ def _open(source: SourceFile, options: ReadOptions) -> Content:
 
 VCARD = Format(
     name="vCard",
+    short_names=("vcard", "vcf"),
     options=frozenset({"encoding"}),
     sniff=sniff_text(".vcf", ".vcard", start=_CARD),
     open=_open,

@@ -109,8 +109,7 @@ class Card:
         problem: Why it cannot be read, of what is known so far.
         properties: Those of :data:`READ`.
         fragments: Those of them that are not whole, with all that stands there after the name.
-        spaced_breaks: How many lines begin with a blank after a soft line break.
-        other_breaks: How many do not.
+        other_breaks: How many lines begin with no blank after a soft line break.
     """
 
     def __init__(self, line: int, indent: bytes = b"", problem: Problem | None = None) -> None:
@@ -119,7 +118,6 @@ class Card:
         self.problem = problem
         self.properties: list[Property] = []
         self.fragments: list[tuple[str, bytes]] = []
-        self.spaced_breaks = 0
         self.other_breaks = 0
         self._current: _Line | None = None
         self._last: _Line | None = None
@@ -152,9 +150,7 @@ class Card:
                 current.is_soft = False
         elif current is not None and current.continues_on(piece):
             if current.is_soft:
-                is_spaced = piece[:1] in b" \t"
-                self.spaced_breaks += is_spaced
-                self.other_breaks += not is_spaced
+                self.other_breaks += piece[:1] not in b" \t"
             current.add(piece)
             self._count(current, len(piece))
         elif piece := piece.lstrip(b" \t"):

@@ -124,6 +124,7 @@ def _find_error(kind: int, record: bytes) -> str | None:
 
 XLS = Format(
     name="an old Excel workbook",
+    short_names=("xls",),
     options=frozenset({"sheet"}),
     sniff=lambda source: source.peek().startswith(_MAGIC),
     open=partial(open_spreadsheet, inspect=inspect),

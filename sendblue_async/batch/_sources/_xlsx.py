@@ -117,6 +117,7 @@ def _column_index(letters: str) -> int:
 
 XLSX = Format(
     name="an Excel workbook",
+    short_names=("xlsx",),
     options=frozenset({"sheet"}),
     sniff=lambda source: _WORKBOOK in find_members(source),
     open=partial(open_spreadsheet, inspect=inspect),
