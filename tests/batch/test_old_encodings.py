@@ -192,11 +192,17 @@ def test_one_broken_byte_is_the_problem_of_its_row(read: Read, tmp_path: Path) -
         ("hz", "张伟, 王秀英"),
     ],
 )
-def test_letters_that_are_written_as_ascii(read: Read, encoding: str, names: str) -> None:
+def test_letters_that_are_written_as_ascii(
+    read: Read, tmp_path: Path, encoding: str, names: str
+) -> None:
     """They are valid UTF-8, and nothing is stored of them before the encoding is given."""
     with pytest.raises(ValidationError, match=f"'{names.split(',')[0]}'") as caught:
         read(names, encoding)
     assert caught.value.field == "encoding"
+    cards = tmp_path / "contacts.vcf"
+    cards.write_bytes(f"BEGIN:VCARD\nFN:{names}\nEND:VCARD\n".encode(encoding))
+    with pytest.raises(ValidationError, match=r"contacts\.vcf is in"):
+        read_table(cards)
     [given] = re.findall("encoding='(.+?)'", str(caught.value))
     assert [row.cells[1] for row in read(names, encoding, encoding=given).rows()] == names.split(
         ", "

@@ -30,6 +30,16 @@ def lines(template: str, *rows: tuple[str, ...]) -> str:
             id="quotes inside",
         ),
         pytest.param(lines('"%s,%s,""%s"""', ADA, ALAN), [ADA, ALAN], id="whole line"),
+        pytest.param(
+            'Phone,First Name,Last Name\n"+12015550101,Ada,""King, Jr."""\n',
+            [ADA],
+            id="whole line, but not the header",
+        ),
+        pytest.param(
+            'Phone,Tags\n"+12015550101, +12015550102",\n',
+            [("+12015550101, +12015550102", "")],
+            id="one cell alone in quotes",
+        ),
         pytest.param(lines('"%s;%s;%s";;', ADA, ALAN), [ADA, ALAN], id="whole line, padded"),
         pytest.param(
             lines("'%s','%s','%s'", ADA, ("+12015550102", "Alan", "O''Brien")),
@@ -94,6 +104,6 @@ def test_what_stands_around_cells_is_none_of_their_text(
     path.write_text(text, encoding="utf-8")
     table = read_table(path)
     assert table.columns == ("Phone", "First Name", "Last Name")[: len(rows[0])] or (
-        table.columns == ("Phone", "TAGS")
+        table.columns in {("Phone", "TAGS"), ("Phone", "Tags")}
     )
     assert [(row.cells, row.problem) for row in table.rows()] == [(row, None) for row in rows]

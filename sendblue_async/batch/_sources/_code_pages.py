@@ -88,13 +88,18 @@ def unknown_encoding_error(
     )
 
 
+def may_be_escaped(content: bytes | bytearray) -> bool:
+    """Tell whether letters may be written as ASCII there."""
+    return b"\x1b$" in content or b"~{" in content
+
+
 def check_escapes(source: SourceFile, content: bytes) -> None:
     """Check that some of the file is not in an encoding that writes letters as ASCII.
 
     Raises:
         ValidationError: If it is.
     """
-    if b"\x1b$" not in content and b"~{" not in content:
+    if not may_be_escaped(content):
         return
     for name, escaped in _ESCAPED.items():
         found = escaped.search(content)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from ._code_pages import may_be_escaped
 from ._encoding import Text, detect_text
 from ._file import SourceFile, open_source
 from ._format import ReadOptions
@@ -98,18 +99,18 @@ class _Undeclared(SourceFile):
         for _, piece, begins in _read_bytes(self.path, self.contents):
             is_folded = begins and piece.startswith((b" ", b"\t"))
             if begins and not is_folded:
-                if not line.isascii():
+                if not line.isascii() or may_be_escaped(line):
                     yield line + b"\n"
                 declared, line = _DECLARED.match(piece) is not None, bytearray()
             elif len(line) > PIECE:
                 # A picture.
-                if not line.isascii():
+                if not line.isascii() or may_be_escaped(line):
                     yield line
                 line = bytearray()
             if not declared:
                 # A letter may be folded in its middle.
                 line += piece[1:] if is_folded else piece
-        if not line.isascii():
+        if not line.isascii() or may_be_escaped(line):
             yield line
 
 

@@ -106,8 +106,15 @@ def find_line_mend(lines: Sequence[str], delimiter: str) -> LineMend | None:
     """Find out how the first lines of a file are mended, if they have to be."""
     texts = [line for line in lines[:_LINES] if line.strip() and len(line) < _LONGEST]
     wholes = [_WHOLE_LINE.fullmatch(line) for line in texts]
-    if texts and all(wholes):
-        nested = [whole[1].replace('""', '"') for whole in wholes if whole]
+    # The header may stand there as it should.
+    rest = texts[1:]
+    if (wholes and all(wholes)) or (
+        rest and all(wholes[1:]) and all(line.rstrip().endswith('"') for line in rest)
+    ):
+        nested = [
+            whole[1].replace('""', '"') if whole else line
+            for whole, line in zip(wholes, texts, strict=True)
+        ]
         widths = {len(row) for row in csv.reader(nested, delimiter=delimiter)}
         return LineMend(delimiter, is_nested=True) if min(widths) > 1 == len(widths) else None
     padded = _make_padded_row(delimiter)
