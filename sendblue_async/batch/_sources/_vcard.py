@@ -170,6 +170,8 @@ def _find_marks(piece: bytes) -> list[re.Match[bytes]]:
 
 def _is_noise(piece: bytes) -> bool:
     """Return whether it has no letter and no digit, so that nothing is lost with it."""
+    if not piece:
+        return True
     text = piece.replace(rb"\r", b"").replace(_LINE_END, b"").decode("utf-8", "ignore")
     return not any(map(str.isalnum, text))
 

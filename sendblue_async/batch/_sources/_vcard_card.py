@@ -22,6 +22,7 @@ _OTHERS = frozenset({
     "UID", "URL", "XML",
 })  # fmt: skip
 _WORD = re.compile(rb"(?:[\w-]+\.)?([Xx]-[\w-]+|[A-Z][A-Z0-9-]*(?![\w.]))", re.ASCII)
+_SOFT_BREAK = re.compile(rb"=[ \t]*\n[ \t]?")
 _BLANK = b"\t\v\f \x1a"
 _LARGEST_CARD = 1 << 20
 _LONGEST_HEAD = 1 << 13
@@ -82,7 +83,7 @@ class _Line:
 
     def _find_head(self) -> None:
         # A label in the head may be in quoted-printable, too.
-        whole = re.sub(rb"=[ \t]*\n[ \t]?", b"", self.text)
+        whole = _SOFT_BREAK.sub(b"", self.text) if b"\n" in self.text else bytes(self.text)
         self.head = parse_head(whole)
         if self.head is not None:
             self.text = bytearray(whole[self.head.size :])

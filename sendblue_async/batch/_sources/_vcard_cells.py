@@ -224,6 +224,8 @@ def _split_at(value: str, separator: str) -> list[str]:
     """Split at those separators that no backslash stands before."""
     if separator not in value:
         return [value]
+    if "\\" not in value:
+        return value.split(separator)
     return re.findall(rf"(?:^|{separator})((?:[^{separator}\\]|\\.|\\\Z)*)", value, re.DOTALL)
 
 

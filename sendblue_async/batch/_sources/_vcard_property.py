@@ -6,6 +6,7 @@ import base64
 import binascii
 import codecs
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from attrs import evolve, frozen
@@ -42,6 +43,8 @@ _KNOWN_PARAMETERS = frozenset({
     "ALTID", "CHARSET", "ENCODING", "LANGUAGE", "MEDIATYPE", "PID", "PREF", "SORT-AS", "TYPE",
     "VALUE",
 })  # fmt: skip
+
+_LONGEST_USUAL = 100
 
 
 @frozen
@@ -103,11 +106,22 @@ class Property:
 def parse_head(line: bytes) -> Head | None:
     """Parse what stands before the colon; return ``None`` if this is no property."""
     before, colon, _ = line.partition(b":")
-    parts = before.split(b";")
-    if colon and (b'"' in before or b"(" in before):
-        parts = _split_head(line)
-        colon = b":" if parts else b""
-    match = _NAME.fullmatch(parts[0].strip()) if colon else None
+    if not colon:
+        return None
+    if b'"' in before or b"(" in before:
+        return _parse_parts(_split_head(line))
+    # The cards of a file have much the same heads.
+    parse = _parse_usual_head if len(before) <= _LONGEST_USUAL else _parse_usual_head.__wrapped__
+    return parse(bytes(before))
+
+
+@lru_cache(maxsize=1024)
+def _parse_usual_head(before: bytes) -> Head | None:
+    return _parse_parts(before.split(b";"))
+
+
+def _parse_parts(parts: Sequence[bytes]) -> Head | None:
+    match = _NAME.fullmatch(parts[0].strip()) if parts else None
     if match is None:
         return None
     name = match["name"].decode()
@@ -140,11 +154,39 @@ def _split_head(line: bytes) -> list[bytes]:
 
 def make_property(head: Head, value: bytes, line: int) -> Property:
     """Make a property, of which the parameters are read."""
+    meaning = _read_parameters(head.parameters)
+    return Property(
+        head=head,
+        value=value,
+        line=line,
+        types=meaning.types,
+        encoding=meaning.encoding,
+        charset=meaning.charset,
+        rank=meaning.rank,
+        is_marked=meaning.is_marked,
+        may_end_early=meaning.may_end_early and b":" in value,
+    )
+
+
+@frozen
+class _Meaning:
+    """What parameters say of their property, as :class:`Property` has it."""
+
+    types: tuple[str, ...]
+    encoding: str | None
+    charset: str | None
+    rank: int | None
+    is_marked: bool
+    may_end_early: bool
+
+
+@lru_cache(maxsize=256)
+def _read_parameters(parameters: tuple[str, ...]) -> _Meaning:
     types: list[str] = []
     encoding: str | None = ""
     charset = rank = None
     is_marked = may_end_early = False
-    for parameter in head.parameters:
+    for parameter in parameters:
         key, equals, given = parameter.partition("=")
         key, given = key.strip().upper(), given.strip().strip('"')
         if "(" in key:
@@ -165,17 +207,7 @@ def make_property(head: Head, value: bytes, line: int) -> Property:
         is_marked |= key in {"ALTID", "LANGUAGE", "PREF"}
         # Of the last one that has a value only; those before it end at a semicolon.
         may_end_early = bool(equals) and key not in _KNOWN_PARAMETERS and "(" not in key
-    return Property(
-        head=head,
-        value=value,
-        line=line,
-        types=tuple(types),
-        encoding=encoding,
-        charset=charset,
-        rank=rank,
-        is_marked=is_marked,
-        may_end_early=may_end_early and b":" in value,
-    )
+    return _Meaning(tuple(types), encoding, charset, rank, is_marked, may_end_early)
 
 
 def _read_label(parameter: str) -> str:
