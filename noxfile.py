@@ -232,7 +232,7 @@ def bench(session: nox.Session) -> None:
 
     What follows `--` is a module of benchmarks/ and its arguments; by default each has its turn.
     """
-    session.install(".[cli]", *group("bench"))
+    session.install(".[cli,excel]", *group("bench"))
     chosen = [session.posargs] if session.posargs else [["calls"], ["imports"], ["rate_limits"]]
     for name, *arguments in chosen:
         session.run("python", "-m", f"benchmarks.{name}", *arguments)
