@@ -85,7 +85,7 @@ class LookUpResult:
     elapsed: float
     now: float
     age: float
-    is_last: bool = False
+    is_last: bool
 
     @property
     def not_found(self) -> ContactResponse | None:

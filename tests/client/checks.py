@@ -25,3 +25,7 @@ def check_cause(error: SendblueError) -> None:
         assert re.search("…[0-9]{4}", error.cause)
     else:
         assert error.cause == (None if cause is None else f"{type(cause).__name__}: {cause}")
+    while cause is not None:
+        # The frames of aiohttp and asyncio hold the request.
+        assert cause.__traceback__ is None
+        cause = cause.__cause__ or cause.__context__

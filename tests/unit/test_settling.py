@@ -266,6 +266,18 @@ UPDATE = ContactUpdate(first_name="Ada")
 ORDER = OptOut(number=NUMBER, opted_out=True)
 
 
+@pytest.mark.parametrize("other", ["+14155550199", "+14155550100"])
+def test_another_contact_settles_no_update_and_no_opt_out(other: str) -> None:
+    """Whatever its values are, they are not those of the number in question."""
+    for flow in (
+        update_flow(NUMBER, UPDATE, LOOK_UP, unknown()),
+        opt_out_flow(ORDER, LOOK_UP, unknown()),
+    ):
+        look = shown(phone=other, first_name="Ada", opt_out=True, elapsed=LATE)
+        _, error = run(flow, [look, unknown(5), *[look] * 4])
+        assert error.outcome == "unknown"
+
+
 @pytest.mark.parametrize("agrees", [True, False])
 @pytest.mark.parametrize("flow", ["update", "opt out", "delete"])
 def test_what_may_have_been_so_before_is_believed_late(flow: str, agrees: bool) -> None:
