@@ -16,7 +16,7 @@ from ._endpoints import Endpoints
 from ._rate_limits import RateLimiter, make_rate_limiter
 from .batch import ContactResult, ImportProgress, ImportReport, SendOptions
 from .batch._contacts import find_contacts
-from .batch._rows import Source
+from .batch._rows import RowsOrFile
 from .batch._sending._bulk import BulkCreator
 from .batch._sending._company import CompanyCreator
 from .batch._sending._worker_pool import Create, WorkerPool, check_source, make_job
@@ -155,7 +155,7 @@ class SendblueClient(Endpoints):
     @hide_others
     async def import_contacts(
         self,
-        source: Source,
+        source: RowsOrFile,
         *,
         update_if_exists: bool = False,
         only_changes: bool = False,
@@ -278,7 +278,7 @@ class SendblueClient(Endpoints):
     @hide_others
     def import_job(
         self,
-        source: Source,
+        source: RowsOrFile,
         import_options: batch.ImportOptions | None = None,
         send_options: SendOptions | None = None,
         *,

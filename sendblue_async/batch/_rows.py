@@ -22,7 +22,7 @@ import attrs
 from ..exceptions import ConfigurationError, ValidationError
 from ..models import ContactCreate
 
-Source: TypeAlias = (
+RowsOrFile: TypeAlias = (
     str | os.PathLike[str] | IO[str] | IO[bytes] | Iterable[Any] | AsyncIterable[Any]
 )
 """What contacts can be imported from."""

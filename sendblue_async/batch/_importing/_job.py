@@ -15,7 +15,7 @@ from ..._event_loop import require_asyncio
 from ...exceptions import ConfigurationError, JournalError
 from .._account import FetchPage, StoredContacts
 from .._mapping._contact_reader import ContactReader, Entry
-from .._rows import CallersSource, Source
+from .._rows import CallersSource, RowsOrFile
 from .._sending._options import SendOptions
 from .._sending._worker_pool import WorkerPool
 from .._sources._file import Reading, make_path
@@ -65,7 +65,7 @@ class ImportJob:
 
     def __init__(
         self,
-        source: Source | CallersSource,
+        source: RowsOrFile | CallersSource,
         import_options: ImportOptions,
         send_options: SendOptions,
         *,
