@@ -44,7 +44,7 @@ WEAKEST = _NUMBER_KINDS.index("number")
 
 
 @frozen
-class Meaning:
+class ColumnMeaning:
     """What a column holds, as its name says.
 
     Attributes:
@@ -61,7 +61,7 @@ class Meaning:
 _Words = Mapping[str, tuple[str, int]]
 
 
-def find_meaning(name: str) -> Meaning | None:
+def find_meaning(name: str) -> ColumnMeaning | None:
     """Find out what a column holds, or ``None`` if its name does not say that.
 
     Case, accents, signs, spaces and numbering do not matter: ``Phone 1 - Value``,
@@ -73,7 +73,7 @@ def find_meaning(name: str) -> Meaning | None:
     vocabulary = _load()
     alone = vocabulary.alone.get(plain)
     if alone is not None:
-        return Meaning(alone, (len(_QUALIFIERS), 0))
+        return ColumnMeaning(alone, (len(_QUALIFIERS), 0))
     unnumbered = _DIGITS.sub("", plain.replace("e164", ""))
     found = []
     for field, words in vocabulary.fields.items():
@@ -82,7 +82,7 @@ def find_meaning(name: str) -> Meaning | None:
         parsed = _split_words(text, words)
         rank = _rank(field, parsed) if parsed else None
         if rank is not None:
-            found.append((len(parsed), Meaning(field, rank)))
+            found.append((len(parsed), ColumnMeaning(field, rank)))
     return min(found, key=lambda pair: pair[0], default=(0, None))[1]
 
 
