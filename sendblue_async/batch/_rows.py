@@ -36,7 +36,7 @@ _NO_VALUES = frozenset({"NAType", "NaTType", "MaskedConstant"})
 _NARROW_DTYPES = ("float16", "float32", "float[pyarrow]", "halffloat[pyarrow]")
 
 
-Call: TypeAlias = Callable[[Callable[[], Any]], Awaitable[Any]]
+CallOnThread: TypeAlias = Callable[[Callable[[], Any]], Awaitable[Any]]
 """Calls a function where it belongs, such as on another thread."""
 
 
@@ -50,7 +50,7 @@ class CallersSource:
     """
 
     source: Any
-    call: Call = attrs.field(repr=False)
+    call: CallOnThread = attrs.field(repr=False)
 
 
 class NarrowFloat(float):

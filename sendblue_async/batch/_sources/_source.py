@@ -25,7 +25,7 @@ from attrs import field, frozen
 from ..._redaction import redact_numbers
 from ..._threads import run_on_daemon
 from ...exceptions import ConfigurationError, ValidationError
-from .._rows import Call, CallersSource, check_names, describe_kind, find_table
+from .._rows import CallersSource, CallOnThread, check_names, describe_kind, find_table
 from ._file import make_path, open_source
 from ._gzip import GZIP, unpack
 from ._row_file import RowFile
@@ -78,7 +78,7 @@ class Turns:
     stopped: Callable[[], bool]
     tell: Callable[[int], object] = lambda rows: None
 
-    async def take(self, steps: Iterator[int], call: Call) -> bool:
+    async def take(self, steps: Iterator[int], call: CallOnThread) -> bool:
         """Take all steps by this function; return whether that was to their end."""
         while not self.stopped():
             rows = await call(partial(next, steps, None))
@@ -185,7 +185,7 @@ class StreamSource:
 
     path: Path | None = None
 
-    def __init__(self, given: Any, call: Call | None) -> None:
+    def __init__(self, given: Any, call: CallOnThread | None) -> None:
         self._file = given
         self._call = call
         self._is_text = False
@@ -249,7 +249,9 @@ class RowSource:
 
     path: Path | None = None
 
-    def __init__(self, given: Any, columns: tuple[str, ...] | None, call: Call | None) -> None:
+    def __init__(
+        self, given: Any, columns: tuple[str, ...] | None, call: CallOnThread | None
+    ) -> None:
         self.name = f"the {type(given).__name__}"
         self._given = given
         self._columns = columns
