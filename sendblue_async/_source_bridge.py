@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from ._caller import answer_with
 from ._portal import portal
 from .batch._contacts import find_contacts
-from .batch._sending._worker_pool import check_source, make_job
+from .batch._sending._worker_pool import check_source, make_item
 from .exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -180,11 +180,11 @@ def _pull_rows_and_wait(
         call_soon = answer.get_loop().call_soon_threadsafe
         try:
             # The fields of a row may be lazy as well.
-            jobs = [make_job(row, update_if_exists=update_if_exists) for row in islice(pulled, 1)]
+            items = [make_item(row, update_if_exists=update_if_exists) for row in islice(pulled, 1)]
         except Exception as error:
             call_soon(answer_with, answer, [], error)
         else:
-            call_soon(answer_with, answer, jobs, None)
+            call_soon(answer_with, answer, items, None)
 
     async def next_result(ask: Callable[[_Answer], object]) -> list[R]:
         rows.use(ask)

@@ -19,7 +19,7 @@ from .batch._contacts import find_contacts
 from .batch._rows import RowsOrFile
 from .batch._sending._bulk import BulkCreator
 from .batch._sending._company import CompanyCreator
-from .batch._sending._worker_pool import Create, WorkerPool, check_source, make_job
+from .batch._sending._worker_pool import Create, WorkerPool, check_source, make_item
 from .exceptions import ConfigurationError
 
 if sys.version_info >= (3, 11):
@@ -150,7 +150,7 @@ class SendblueClient(Endpoints):
         pool, _ = self._make_worker_pool(options, read=True)
         check_source(source)
         rows = find_contacts(source, columns)
-        return pool.results(rows, partial(make_job, update_if_exists=update_if_exists))
+        return pool.results(rows, partial(make_item, update_if_exists=update_if_exists))
 
     @hide_others
     async def import_contacts(

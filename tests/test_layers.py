@@ -203,7 +203,7 @@ ROOMS = {
     "batch._importing": {
         "_changes": set[str](),
         "_in_thread": set[str](),
-        "_job_batcher": set[str](),
+        "_work_batcher": set[str](),
         "_journal_errors": set[str](),
         "_journal_schema": set[str](),
         "_paths": set[str](),
@@ -225,7 +225,7 @@ ROOMS = {
             "_changes",
             "_duplicates",
             "_in_thread",
-            "_job_batcher",
+            "_work_batcher",
             "_journal",
             "_journal_schema",
             "_reasons",

@@ -11,14 +11,14 @@ from itertools import islice
 from ...exceptions import JournalError, ValidationError
 from .._mapping._contact_reader import Entry
 from .._results import ContactResult, EntryOutcome
-from .._sending._worker_pool import Job, WorkerPool
+from .._sending._worker_pool import WorkerPool, WorkItem
 from ._changes import Changes
 from ._duplicates import Duplicates
 from ._in_thread import run_in_thread
-from ._job_batcher import JobBatcher
 from ._journal import Journal
 from ._journal_schema import IN_PROGRESS
 from ._reasons import describe_error
+from ._work_batcher import WorkBatcher
 
 _STATES_AT_ONCE = 1_000
 # Rows that are not sent, one after another, until those that have ended are committed and other
@@ -34,7 +34,7 @@ _ON_THREAD = 8
 
 
 class JournaledQueue:
-    """Gives workers their jobs once the intents are on the disk, and commits the outcomes.
+    """Gives workers their items once the intents are on the disk, and commits the outcomes.
 
     Args:
         entries: All entries of the file.
@@ -74,12 +74,12 @@ class JournaledQueue:
         self._outcomes: list[EntryOutcome] = []
         self._withdrawn: list[int] = []
         self._on_thread = 0
-        self._batcher = JobBatcher(self._begin, workers=workers.concurrency)
+        self._batcher = WorkBatcher(self._begin, workers=workers.concurrency)
         self.pull = self._batcher.pull
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Give out jobs until the end of the block, and commit all outcomes then."""
+        """Give out items until the end of the block, and commit all outcomes then."""
         try:
             async with self._batcher.running():
                 yield
@@ -105,35 +105,35 @@ class JournaledQueue:
             code = f"http_{error.status}" if error.status else "no_answer"
             self._end(result.row, result.outcome, code, describe_error(error, result.contact))
 
-    async def _begin(self, count: int) -> list[Job[Entry]]:
-        """Return the next jobs for so many workers, once their intents are on the disk.
+    async def _begin(self, count: int) -> list[WorkItem[Entry]]:
+        """Return the next items for so many workers, once their intents are on the disk.
 
         One commit begins as many as there are idle workers, so that never more are in progress
         than can be in flight.
         """
         if self._workers.stopped:
             raise StopAsyncIteration
-        jobs: list[Job[Entry]] = []
+        items: list[WorkItem[Entry]] = []
         with self._explain_change():
-            for job in islice(self._pending, count):
-                if job is None:
+            for item in islice(self._pending, count):
+                if item is None:
                     await asyncio.sleep(0)
                     break
-                jobs.append(job)
+                items.append(item)
             else:
-                if not jobs:
+                if not items:
                     raise StopAsyncIteration
             self._check_unchanged()
-        self.begun += len(jobs)
+        self.begun += len(items)
         try:
-            await self._commit([job.row.index for job in jobs])
+            await self._commit([item.row.index for item in items])
             self._on_commit()
         except BaseException:
-            self._withdraw(jobs)
+            self._withdraw(items)
             raise
-        return jobs
+        return items
 
-    def _find_pending(self, entries: Iterator[Entry]) -> Iterator[Job[Entry] | None]:
+    def _find_pending(self, entries: Iterator[Entry]) -> Iterator[WorkItem[Entry] | None]:
         """Iterate over the entries to send, and note the outcomes of all others.
 
         ``None`` stands between them where many are skipped one after another.
@@ -168,7 +168,7 @@ class JournaledQueue:
                 contact = self._changes.leave_out_company(contact)
             self.counts["unknown"] -= state == "unknown"
             skipped = 0
-            yield Job(entry, contact, maybe_applied=state is not None)
+            yield WorkItem(entry, contact, maybe_applied=state is not None)
 
     def _end(
         self, entry: Entry, outcome: str, code: str = "", reason: str = "", contact_id: str = ""
@@ -207,11 +207,11 @@ class JournaledQueue:
         self._withdraw(self._batcher.ready)
         self._journal.commit([], self._take_outcomes(), self._withdrawn)
 
-    def _withdraw(self, jobs: Iterable[Job[Entry]]) -> None:
+    def _withdraw(self, items: Iterable[WorkItem[Entry]]) -> None:
         """Note that no worker gets these, so that only those of an earlier run are in progress."""
-        jobs = [*jobs]
-        self.begun -= len(jobs)
-        self._withdrawn += [job.row.index for job in jobs if not job.maybe_applied]
+        items = [*items]
+        self.begun -= len(items)
+        self._withdrawn += [item.row.index for item in items if not item.maybe_applied]
 
     def _take_outcomes(self) -> list[EntryOutcome]:
         outcomes, self._outcomes = self._outcomes, []

@@ -87,7 +87,7 @@ class Create(Protocol):
 
 
 @frozen(slots=False)
-class Job(Generic[T]):
+class WorkItem(Generic[T]):
     """One contact to send, or why there is none.
 
     Attributes:
@@ -119,22 +119,22 @@ def check_source(source: Any) -> None:
         )
 
 
-def make_job(row: T, *, update_if_exists: bool | None) -> Job[T]:
-    """Make the job for a contact, or for a row of its fields.
+def make_item(row: T, *, update_if_exists: bool | None) -> WorkItem[T]:
+    """Make the item for a contact, or for a row of its fields.
 
     Args:
-        row: The contact or the row. A job is returned as it is.
+        row: The contact or the row. An item is returned as it is.
         update_if_exists: Whether it is updated, where it does not say so itself.
     """
-    if isinstance(row, Job):
+    if isinstance(row, WorkItem):
         return row
     try:
         contact = row if isinstance(row, ContactCreate) else BatchContact.read(read_fields(row))
     except ValidationError as error:
-        return Job(row, error=error)
+        return WorkItem(row, error=error)
     if update_if_exists is not None and contact.update_if_exists is None:
         contact = evolve(contact, update_if_exists=update_if_exists)
-    return Job(row, contact)
+    return WorkItem(row, contact)
 
 
 class WorkerPool:
@@ -191,13 +191,13 @@ class WorkerPool:
         await _pause(self.clock, self._stopping, seconds)
 
     async def results(
-        self, source: Iterable[S] | AsyncIterable[S], make_job: Callable[[S], Job[T]]
+        self, source: Iterable[S] | AsyncIterable[S], make_item: Callable[[S], WorkItem[T]]
     ) -> AsyncGenerator[ContactResult[T], None]:
         """Send the rows of the source, and yield the result of each as it finishes.
 
         Args:
             source: The rows, pulled one at a time.
-            make_job: Makes a row's job.
+            make_item: Makes a row's item.
 
         Raises:
             SendblueError: If no contact can be sent any more, after the results of those that
@@ -207,14 +207,14 @@ class WorkerPool:
         room = asyncio.Semaphore(self.concurrency)
         pull = self._make_pull(source)
 
-        async def pull_job() -> Job[T]:
-            return make_job(await pull())
+        async def pull_item() -> WorkItem[T]:
+            return make_item(await pull())
 
         async def on_result(result: ContactResult[T]) -> None:
             await room.acquire()
             finished.put_nowait(result)
 
-        async with self._start(pull_job, on_result) as tasks:
+        async with self._start(pull_item, on_result) as tasks:
             for task in tasks:
                 # Not left to the worker, which may die of anything at any time.
                 task.add_done_callback(lambda _: finished.put_nowait(None))
@@ -231,14 +231,14 @@ class WorkerPool:
 
     async def run(
         self,
-        pull: Callable[[], Awaitable[Job[T]]],
+        pull: Callable[[], Awaitable[WorkItem[T]]],
         on_result: Callable[[ContactResult[T]], Awaitable[object]],
     ) -> None:
         """Work until there is nothing to pull any more.
 
         Args:
-            pull: Gives a worker its next job, or raises ``StopAsyncIteration``.
-            on_result: Called with the result of a job, before its worker pulls the next.
+            pull: Gives a worker its next item, or raises ``StopAsyncIteration``.
+            on_result: Called with the result of an item, before its worker pulls the next.
 
         Raises:
             SendblueError: As from :meth:`results`.
@@ -251,7 +251,7 @@ class WorkerPool:
     @asynccontextmanager
     async def _start(
         self,
-        pull: Callable[[], Awaitable[Job[T]]],
+        pull: Callable[[], Awaitable[WorkItem[T]]],
         on_result: Callable[[ContactResult[T]], Awaitable[object]],
     ) -> AsyncIterator[list[asyncio.Task[None]]]:
         """Start the workers, and stop them at the end of the block."""
@@ -289,7 +289,7 @@ class WorkerPool:
 
     async def _work(
         self,
-        pull: Callable[[], Awaitable[Job[T]]],
+        pull: Callable[[], Awaitable[WorkItem[T]]],
         on_result: Callable[[ContactResult[T]], Awaitable[object]],
     ) -> None:
         try:
@@ -305,21 +305,23 @@ class WorkerPool:
         self._error = self._error or error
         self.stop()
 
-    async def _process(self, job: Job[T]) -> ContactResult[T]:
+    async def _process(self, item: WorkItem[T]) -> ContactResult[T]:
         """Send one contact; contacts with one number are sent one by one, in their order."""
-        contact = job.contact
+        contact = item.contact
         if contact is None:
-            return ContactResult(row=job.row, outcome="rejected", error=job.error)
+            return ContactResult(row=item.row, outcome="rejected", error=item.error)
         await self._number_lock.acquire(contact.number)
         try:
-            return await self._send_until_final(job, contact)
+            return await self._send_until_final(item, contact)
         finally:
             self._number_lock.release(contact.number)
 
-    async def _send_until_final(self, job: Job[T], contact: ContactCreate) -> ContactResult[T]:
+    async def _send_until_final(
+        self, item: WorkItem[T], contact: ContactCreate
+    ) -> ContactResult[T]:
         """Call for the contact until it is settled what became of it, or the workers stop."""
-        result = partial(ContactResult, row=job.row, contact=contact)
-        maybe_applied, failures, answers = job.maybe_applied, 0, 0
+        result = partial(ContactResult, row=item.row, contact=contact)
+        maybe_applied, failures, answers = item.maybe_applied, 0, 0
         error: SendblueError | None = None
         while not self.stopped:
             create = partial(self._create, contact, since=self.since if maybe_applied else None)

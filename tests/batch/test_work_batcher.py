@@ -1,4 +1,4 @@
-"""Workers that are idle get their jobs together."""
+"""Workers that are idle get their items together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sendblue_async.batch._importing._job_batcher import JobBatcher
+from sendblue_async.batch._importing._work_batcher import WorkBatcher
 
 pytestmark = pytest.mark.anyio
 
@@ -32,9 +32,9 @@ class Source:
         step = next(self._steps, StopAsyncIteration())
         if isinstance(step, Exception):
             raise step
-        jobs = list(range(self._next, self._next + min(step, count)))
-        self._next += len(jobs)
-        return jobs
+        items = list(range(self._next, self._next + min(step, count)))
+        self._next += len(items)
+        return items
 
 
 async def pulled(pull: Callable[[], object], count: int) -> list[object]:
@@ -49,9 +49,9 @@ async def a_moment() -> None:
 
 
 async def test_all_that_are_idle_are_fed_together() -> None:
-    """One call begins the jobs of all, in the order in which they pulled."""
+    """One call begins the items of all, in the order in which they pulled."""
     source = Source(9, 9)
-    batcher = JobBatcher(source.begin, workers=9)
+    batcher = WorkBatcher(source.begin, workers=9)
     async with batcher.running():
         assert await pulled(batcher.pull, 5) == [0, 1, 2, 3, 4]
         assert await pulled(batcher.pull, 3) == [5, 6, 7]
@@ -61,7 +61,7 @@ async def test_all_that_are_idle_are_fed_together() -> None:
 async def test_few_wait_for_others() -> None:
     """What costs the same for one as for many is done for those together that come soon after."""
     source = Source(9, 9)
-    batcher = JobBatcher(source.begin, workers=MANY)
+    batcher = WorkBatcher(source.begin, workers=MANY)
     async with batcher.running():
         early = asyncio.create_task(batcher.pull())
         await a_moment()
@@ -76,7 +76,7 @@ async def test_few_wait_for_others() -> None:
 async def test_all_wait_for_nobody() -> None:
     """Neither at first nor if all were idle before a call of ``begin`` was over."""
     source = Source(1, 1, 1)
-    batcher = JobBatcher(source.begin, workers=2)
+    batcher = WorkBatcher(source.begin, workers=2)
     async with batcher.running():
         pulls = [asyncio.create_task(batcher.pull()) for _ in range(2)]
         await source.begins.wait()
@@ -86,10 +86,10 @@ async def test_all_wait_for_nobody() -> None:
     assert source.asked[:3] == [2, 3, 2]
 
 
-async def test_most_jobs_are_for_those_who_are_idle_next() -> None:
+async def test_most_items_are_for_those_who_are_idle_next() -> None:
     """They take them at once; those who wait get theirs if nobody else comes."""
     source = Source(MANY, MANY)
-    batcher = JobBatcher(source.begin, workers=MANY)
+    batcher = WorkBatcher(source.begin, workers=MANY)
     async with batcher.running():
         pulls = [asyncio.create_task(batcher.pull()) for _ in range(MANY)]
         await a_moment()
@@ -103,10 +103,10 @@ async def test_most_jobs_are_for_those_who_are_idle_next() -> None:
     assert source.asked == [MANY, 5]
 
 
-async def test_the_wait_begins_anew_when_no_job_is_ready() -> None:
+async def test_the_wait_begins_anew_when_no_item_is_ready() -> None:
     """Those who were idle meanwhile wait for others from then on."""
     source = Source(MANY, MANY)
-    batcher = JobBatcher(source.begin, workers=MANY)
+    batcher = WorkBatcher(source.begin, workers=MANY)
     async with batcher.running():
         pulls = [asyncio.create_task(batcher.pull()) for _ in range(MANY)]
         await a_moment()
@@ -118,10 +118,10 @@ async def test_the_wait_begins_anew_when_no_job_is_ready() -> None:
     assert source.asked == [MANY, left]
 
 
-async def test_with_fewer_jobs_it_asks_again() -> None:
+async def test_with_fewer_items_it_asks_again() -> None:
     """Nobody waits for ever when less was ready than was asked for, or nothing."""
     source = Source(1, 0, 1, 1)
-    batcher = JobBatcher(source.begin, workers=1)
+    batcher = WorkBatcher(source.begin, workers=1)
     async with batcher.running():
         assert await pulled(batcher.pull, 3) == [0, 1, 2]
     assert source.asked == [3, 2, 2, 1]
@@ -129,7 +129,7 @@ async def test_with_fewer_jobs_it_asks_again() -> None:
 
 async def test_at_the_end_all_hear_of_it() -> None:
     """Those that wait, and those that come later."""
-    batcher = JobBatcher(Source(1).begin, workers=1)
+    batcher = WorkBatcher(Source(1).begin, workers=1)
     async with batcher.running():
         first, *others = await pulled(batcher.pull, 3)
         assert first == 0
@@ -141,16 +141,16 @@ async def test_at_the_end_all_hear_of_it() -> None:
 async def test_an_error_reaches_those_that_wait() -> None:
     """It ends no later pull."""
     error = ValueError("no")
-    batcher = JobBatcher(Source(error, 9).begin, workers=1)
+    batcher = WorkBatcher(Source(error, 9).begin, workers=1)
     async with batcher.running():
         assert await pulled(batcher.pull, 2) == [error, error]
         assert await batcher.pull() == 0
 
 
-async def test_no_job_is_lost_on_who_has_left() -> None:
+async def test_no_item_is_lost_on_who_has_left() -> None:
     """What was begun for a worker that was cancelled goes to the next one."""
     source = Source(9, 9)
-    batcher = JobBatcher(source.begin, workers=1)
+    batcher = WorkBatcher(source.begin, workers=1)
     leaves, stays = (asyncio.create_task(batcher.pull()) for _ in range(2))
     await asyncio.sleep(0)
     async with batcher.running():
@@ -163,15 +163,15 @@ async def test_no_job_is_lost_on_who_has_left() -> None:
 
 
 async def test_nor_on_who_leaves_as_it_comes() -> None:
-    """A job goes to the next one, too, if its worker is cancelled before it can take it."""
+    """An item goes to the next one, too, if its worker is cancelled before it can take it."""
     source = Source(9, 9)
 
     async def begin(count: int) -> list[int]:
-        jobs = await source.begin(count)
+        items = await source.begin(count)
         asyncio.get_running_loop().call_soon(leaves.cancel)
-        return jobs
+        return items
 
-    batcher = JobBatcher(begin, workers=1)
+    batcher = WorkBatcher(begin, workers=1)
     leaves = asyncio.create_task(batcher.pull())
     async with batcher.running():
         with pytest.raises(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""Batches of jobs for workers that are idle together."""
+"""Batches of items for workers that are idle together."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _LINGER = 0.0002
 # Seconds that they wait at most: a bulk request waits 10 ms for more contacts, and with 100
 # workers those that were begun too late would go in requests of their own, twice as many in all.
 _MAX_LINGER = 0.008
-# How many jobs of a batch that was begun for all workers are given out at once; the others wait
+# How many items of a batch that was begun for all workers are given out at once; the others wait
 # for the worker that is done next. If all began in one moment, all would wait in the next one:
 # 4,000 rows took 2.7 s with this and 3.8 s without, at a server that answers at once.
 _MAX_HANDOUT = 4
 
 
-class JobBatcher(Generic[T]):
-    """Begins jobs for all workers that are idle together, while the others work.
+class WorkBatcher(Generic[T]):
+    """Begins items for all workers that are idle together, while the others work.
 
     Args:
-        begin: Called with the number of idle workers; returns at most as many jobs. If it
+        begin: Called with the number of idle workers; returns at most as many items. If it
             returned fewer, it is soon called again; it raises ``StopAsyncIteration`` at the end.
         workers: How many workers there are. While fewer are idle, they wait some milliseconds for
-            others, as ``begin`` costs the same for one job as for many.
+            others, as ``begin`` costs the same for one item as for many.
 
     Attributes:
-        ready: Jobs that were begun and that no worker has taken yet.
+        ready: Items that were begun and that no worker has taken yet.
     """
 
     def __init__(self, begin: Callable[[int], Awaitable[list[T]]], *, workers: int) -> None:
@@ -45,27 +45,27 @@ class JobBatcher(Generic[T]):
         self._linger: asyncio.TimerHandle | None = None
 
     async def pull(self) -> T:
-        """Return a worker's next job, or raise what ``begin`` raises."""
+        """Return a worker's next item, or raise what ``begin`` raises."""
         if self.ready:
-            job = self.ready.popleft()
+            item = self.ready.popleft()
             if not self.ready and self._idle:
                 self._stop_lingering()
                 self._wake_soon()
-            return job
+            return item
         turn: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._idle.append(turn)
         self._wake_soon()
         try:
             return await turn
         except asyncio.CancelledError:
-            # Given a job at the very moment at which it is cancelled.
+            # Given an item at the very moment at which it is cancelled.
             if not turn.cancelled() and turn.exception() is None:
                 self.ready.appendleft(turn.result())
             raise
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Hand out jobs until the end of the block."""
+        """Hand out items until the end of the block."""
         task = asyncio.create_task(self._hand_out())
         try:
             yield
@@ -92,7 +92,7 @@ class JobBatcher(Generic[T]):
                 self._wake_soon()
 
     async def _begin_next(self) -> int:
-        """Begin the next jobs, and return how many of them are for workers that are idle."""
+        """Begin the next items, and return how many of them are for workers that are idle."""
         count = len(self._waiting())
         if not count:
             return 0
@@ -100,7 +100,7 @@ class JobBatcher(Generic[T]):
         return len(self.ready) if count < self._workers else min(_MAX_HANDOUT, len(self.ready))
 
     def _wake_soon(self) -> None:
-        """Hand out jobs at once if all workers are idle, or after a moment if not."""
+        """Hand out items at once if all workers are idle, or after a moment if not."""
         if not self.ready and len(self._idle) >= self._workers:
             self._wanted.set()
         elif self._linger is None:
@@ -114,6 +114,6 @@ class JobBatcher(Generic[T]):
             self._linger = None
 
     def _waiting(self) -> list[asyncio.Future[T]]:
-        """The turns of idle workers that have no job yet."""
+        """The turns of idle workers that have no item yet."""
         self._idle = [turn for turn in self._idle if not turn.done()]
         return self._idle
