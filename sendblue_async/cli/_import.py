@@ -36,7 +36,7 @@ from ._import_arguments import (
 )
 from ._import_report import print_dry_run, print_result
 from ._interruption import Interruption
-from ._mapping import doubt_error, settle_doubts, show_mapping
+from ._mapping import confirm_doubts, doubt_error, show_mapping
 from ._output import print_json, print_stderr
 from ._progress import show_progress
 from ._report_file import check_report, write_report
@@ -302,7 +302,7 @@ async def import_(
                 mapping = await job.inspect()
                 show_mapping(mapping, job.source_name)
                 if mapping.doubts and not yes and not interruption.has_come():
-                    settle_doubts(mapping)
+                    confirm_doubts(mapping)
                 return await job.run()
 
             interruption = Interruption(stop)

@@ -54,7 +54,7 @@ def doubt_error(mapping: ImportMapping) -> ValidationError:
     return ValidationError(f"{said} If the file is read right as it is, go ahead with --yes.")
 
 
-def settle_doubts(mapping: ImportMapping) -> None:
+def confirm_doubts(mapping: ImportMapping) -> None:
     """Ask once whether to go ahead in spite of what is doubtful.
 
     Raises:
