@@ -62,7 +62,7 @@ def _make_cells(contact: Contact, odd: re.Pattern[str]) -> dict[str, str]:
     cells.update({name: _make_cell(getattr(contact, name) or "", odd) for name in _TEXTS})
     cells["sendblue_number"] = _make_line(contact.sendblue_number)
     cells["tags"] = _make_tags(contact.tags or ())
-    cells["custom_variables"] = to_json(contact.custom_variables)
+    cells["custom_variables"] = make_json_cell(contact.custom_variables)
     cells.update(
         {name: json.dumps(flag) for name in _FLAGS if (flag := getattr(contact, name)) is not None}
     )
@@ -91,10 +91,10 @@ def _make_line(number: str | None) -> str:
 def _make_tags(tags: Sequence[str]) -> str:
     is_plain = all(map(_PLAIN_TAG.fullmatch, tags)) and len({*tags}) == len(tags)
     text = ",".join(tags)
-    return text if is_plain and _make_cell(text, _NOT_IN_CELLS) == text else to_json(tags)
+    return text if is_plain and _make_cell(text, _NOT_IN_CELLS) == text else make_json_cell(tags)
 
 
-def to_json(value: Any) -> str:
+def make_json_cell(value: Any) -> str:
     """Make a cell of JSON, or an empty one of nothing; it has no character that is odd."""
     if not value:
         return ""

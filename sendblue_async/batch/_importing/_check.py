@@ -22,7 +22,7 @@ from ._journal import Journal
 from ._options import ImportOptions
 from ._preview import ImportMapping
 from ._rejected import write_rejected
-from ._report import to_json
+from ._report import to_json_value
 
 _SAMPLES = 3
 _LINES = 10
@@ -104,7 +104,7 @@ class DryRun:
 
     def to_dict(self) -> dict[str, Any]:
         """Convert it to a JSON document."""
-        return asdict(self, value_serializer=lambda _, __, value: to_json(value))
+        return asdict(self, value_serializer=lambda _, __, value: to_json_value(value))
 
 
 def dry_run(

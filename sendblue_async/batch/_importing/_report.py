@@ -130,7 +130,7 @@ class ImportReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Convert it to a JSON document, in which ``throttled`` also has its former name."""
-        document = asdict(self, value_serializer=lambda _, __, value: to_json(value))
+        document = asdict(self, value_serializer=lambda _, __, value: to_json_value(value))
         return {**document, "refused": self.throttled}
 
 
@@ -162,7 +162,7 @@ def report_nothing(
     )
 
 
-def to_json(value: Any) -> Any:
+def to_json_value(value: Any) -> Any:
     """Convert a value of a report to one that JSON has."""
     return os.fspath(value) if isinstance(value, Path) else value
 
