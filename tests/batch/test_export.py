@@ -149,6 +149,8 @@ PEOPLE = st.fixed_dictionaries(
 @example(people=[dict.fromkeys(FIELDS[:4], odd) for odd in ODD])
 @example(people=[{"tags": [odd], "custom_variables": {odd: odd}} for odd in ODD])
 @example(people=[{"tags": ["vip", "lead"]}, {"tags": ["", ""]}, {"tags": ["a", "a"]}])
+@example(people=[{"assigned_to_email": "null"}])
+@example(people=[{"first_name": "nan"}, {"company_name": "NULL"}, {"assigned_to_email": "n/a"}])
 async def test_an_import_reads_an_export_back(
     tmp_path_factory: pytest.TempPathFactory, format: str, people: list[dict[str, Any]]
 ) -> None:

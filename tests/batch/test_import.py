@@ -396,7 +396,8 @@ async def test_a_file_that_cannot_be_read_on_is_told_as_one_that_was_sent(
     server: Sandbox, client: SendblueClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A resumed import reads it while it sends, and what has gone out is not hidden."""
-    path = written(tmp_path, [f"{number(n)},Ada," for n in range(300)])
+    # The first 5,000 rows are read before anything is sent.
+    path = written(tmp_path, [f"{number(n)},Ada," for n in range(6_000)])
     async with SendblueClient("sandbox-key", "wrong", base_url=server.base_url) as wrong:
         with pytest.raises(AuthenticationError):
             await wrong.import_contacts(path, rate_limit=1e6)
@@ -404,7 +405,7 @@ async def test_a_file_that_cannot_be_read_on_is_told_as_one_that_was_sent(
 
     def failing(self: Table) -> Iterator[Row]:
         for count, row in enumerate(rows(self)):
-            if count == 150:
+            if count == 5_500:
                 raise ValidationError("It cannot be read.")
             yield row
 

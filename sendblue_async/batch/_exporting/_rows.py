@@ -14,6 +14,7 @@ from ...models import Contact, ContactCreate, e164
 from .._mapping._columns import CONTACT_FIELDS, map_columns
 from .._mapping._contact_reader import ContactReader
 from .._mapping._exact import EXACT, format_exact
+from .._mapping._missing import MAYBE_NAMES
 from .._sources._garbled import GARBLED
 from .._sources._row import SHOWN_ERRORS, Row
 from .._sources._table import Table
@@ -52,7 +53,11 @@ def make_rows(contacts: Sequence[Contact], *, is_json: bool = False) -> list[dic
     rows = [_make_cells(contact, odd) for contact in contacts]
     for row, contact, read in zip(rows, contacts, _read_back(rows), strict=True):
         if read is not None:
-            row[EXACT] = _escape_json(format_exact(_find_lost(contact, read)))
+            lost = _find_lost(contact, read)
+            if is_json:
+                # A document without this column is no export, where such a word may be a blank.
+                lost |= {name: ("", row[name]) for name in _TEXTS if row[name] in MAYBE_NAMES}
+            row[EXACT] = _escape_json(format_exact(lost))
     return rows
 
 
