@@ -40,6 +40,12 @@ def is_same_file(one: Path, other: Path) -> bool:
     return False
 
 
+def is_unread_pipe(path: Path, error: OSError) -> bool:
+    """Whether the error of opening this is that nobody reads from the pipe."""
+    # The system says that there is no such device.
+    return error.errno == errno.ENXIO and path.is_fifo()
+
+
 def is_stream(path: Path) -> bool:
     """Whether this is a pipe, a terminal or an open descriptor such as ``/dev/stdout``.
 
@@ -58,11 +64,15 @@ def open_stream(path: Path) -> IO[str]:
     Raises:
         OSError: If it cannot be opened.
     """
-    return open(path, "a", encoding="utf-8", opener=_open_at_once)
+    return open(path, "a", encoding="utf-8", opener=open_at_once)
 
 
-def _open_at_once(name: str, flags: int) -> int:
-    # Nobody could interrupt the wait for a reader.
+def open_at_once(name: str, flags: int) -> int:
+    """Open without a wait for the reader of a pipe, which nobody could interrupt.
+
+    Raises:
+        OSError: If it cannot be opened, as a pipe without a reader.
+    """
     descriptor = os.open(name, flags | _NO_WAIT)
     if _NO_WAIT:
         os.set_blocking(descriptor, True)

@@ -139,7 +139,7 @@ ROOMS = {
         "_wrapping": set[str](),
         "_dialect": {"_wrapping"},
         "_csv": {"_dialect", "_encoding", "_file", "_format", "_header", "_row", "_wrapping"},
-        "_json_lines": {"_encoding", "_file", "_format", "_row"},
+        "_json_lines": {"_csv", "_encoding", "_file", "_format", "_row"},
         "_vcard_lines": {"_code_pages", "_encoding", "_file", "_format"},
         "_vcard_property": {"_encoding", "_garbled", "_row", "_vcard_lines"},
         "_vcard_card": {"_row", "_vcard_property"},

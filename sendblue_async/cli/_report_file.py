@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import json
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from .._files import check_replaceable, is_same_file, is_stream, open_stream, open_to_replace
+from .._files import (
+    check_replaceable,
+    is_same_file,
+    is_stream,
+    is_unread_pipe,
+    open_stream,
+    open_to_replace,
+)
 from ..exceptions import ValidationError
 from ._output import print_stderr
 
@@ -47,8 +53,7 @@ def write_report(path: Path, document: dict[str, Any], *, like: Path | None) -> 
         with opened as file:
             file.write(json.dumps(document, indent=2) + "\n")
     except OSError as error:
-        # Of a pipe without a reader, the system says that there is no such device.
-        unread = error.errno == errno.ENXIO and path.is_fifo()
+        unread = is_unread_pipe(path, error)
         reason = "Nobody reads from this pipe" if unread else error.strerror or error
         print_stderr(
             f"The report could not be written to {path}: {reason}. A report that was there before "

@@ -191,3 +191,11 @@ def test_the_path_is_that_of_the_file(read: Read) -> None:
 def test_the_nan_of_a_program_is_blank(read: Read) -> None:
     """Python's ``json`` writes a missing value of a DataFrame so, which is no number."""
     assert seen(read('{"a": NaN, "b": "x", "c": [NaN]}\n')) == [(1, "", "x", "[null]")]
+
+
+def test_a_value_that_is_kept_from_a_spreadsheet_is_read_as_in_csv(read: Read) -> None:
+    """What a program copied from such a cell is the same value."""
+    wrapped = ['="Ada"', '=""Ada""', "'=1+1", '="+12015550101"', "'Ada", '="a" & "b"', "=1+1"]
+    table = read("\n".join(json.dumps({"name": value}) for value in wrapped))
+    found = [row.cells[0] for row in table.rows()]
+    assert found == ["Ada", "Ada", "'=1+1", "+12015550101", "'Ada", '="a" & "b"', "=1+1"]

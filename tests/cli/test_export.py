@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,20 @@ def test_an_export_is_imported_without_options(
     assert done.code == 0
     assert "       2 unchanged\n" in done.out
     assert {request.method for request in [*sandbox.requests][before:]} == {"GET"}
+
+
+def test_an_export_waits_for_no_reader_of_a_pipe(
+    environment: dict[str, str], sandbox: Sandbox, run_here: Run
+) -> None:
+    """Without one it is refused before anything is listed; with one, the pipe gets all of it."""
+    pipe = Path(environment["HOME"], "pipe")
+    os.mkfifo(pipe)
+    before = len(sandbox.requests)
+    done = run_here(environment, "export", "pipe", "--format", "csv")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "Nobody reads from the pipe pipe. Start its reader first.\n"
+    assert len(sandbox.requests) == before
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with open(reader, encoding="utf-8") as contacts:
+        assert run_here(environment, "export", "pipe", "--format", "csv").code == 0
+        assert [row["first_name"] for row in csv.DictReader(contacts)] == ["Ada", "Zoë"]

@@ -13,7 +13,13 @@ from typing import IO, Any
 from attrs import frozen
 
 from ..._event_loop import require_asyncio
-from ..._files import check_replaceable, is_stream, open_to_replace
+from ..._files import (
+    check_replaceable,
+    is_stream,
+    is_unread_pipe,
+    open_at_once,
+    open_to_replace,
+)
 from ...exceptions import ConfigurationError, ValidationError
 from .._account import FetchPage, StoredContacts, list_pages
 from .._importing._in_thread import run_in_thread
@@ -104,7 +110,7 @@ def _open(target: Target, path: Path | None, *, overwrite: bool) -> Iterator[IO[
         yield target  # type: ignore[misc]
         return
     if is_stream(path):
-        with path.open("ab") as stream:
+        with _open_stream(path) as stream:
             yield stream
         return
     _check_new(path, overwrite=overwrite)
@@ -120,6 +126,17 @@ def _open(target: Target, path: Path | None, *, overwrite: bool) -> Iterator[IO[
     with open_to_replace(path, like=path) as file:
         yield file
         _check_new(path, overwrite=overwrite)
+
+
+def _open_stream(path: Path) -> IO[bytes]:
+    try:
+        return open(path, "ab", opener=open_at_once)
+    except OSError as error:
+        if not is_unread_pipe(path, error):
+            raise
+        raise ValidationError(
+            f"Nobody reads from the pipe {path}. Start its reader first.", field="target"
+        ) from error
 
 
 def _check_new(path: Path, *, overwrite: bool) -> None:

@@ -11,7 +11,7 @@ from typing import IO, Any, Literal, Protocol, get_args
 from ...exceptions import ConfigurationError, ValidationError
 from ...models import Contact
 from .._mapping._exact import EXACT
-from .._sources._csv import escape_formula
+from .._sources._csv import escape_formula, unescape_formula
 from .._sources._extra import import_library
 from .._sources._garbled import is_garbled
 from ._rows import COLUMNS, NUMBERS, make_rows
@@ -150,8 +150,8 @@ class WorkbookWriter:
         escaped = escape_formula(text)
         if escaped == text:
             return text or None
-        # A text cell needs no apostrophe, and the importer takes one off that is there.
-        cell = self._cell(self._sheet, escaped if text.startswith("'") else text)
+        # A text cell needs no apostrophe, unless the importer would read another text.
+        cell = self._cell(self._sheet, text if unescape_formula(text) == text else escaped)
         cell.data_type = "s"
         # It stays text if somebody edits it.
         cell.quotePrefix = True

@@ -15,6 +15,7 @@ from .._mapping._columns import CONTACT_FIELDS, map_columns
 from .._mapping._contact_reader import ContactReader
 from .._mapping._exact import EXACT, format_exact
 from .._mapping._missing import MAYBE_NAMES
+from .._sources._csv import unwrap_text
 from .._sources._garbled import GARBLED
 from .._sources._row import SHOWN_ERRORS, Row
 from .._sources._table import Table
@@ -51,7 +52,7 @@ def make_rows(contacts: Sequence[Contact], *, is_json: bool = False) -> list[dic
     """
     odd = _NOT_IN_JSON if is_json else _NOT_IN_CELLS
     rows = [_make_cells(contact, odd) for contact in contacts]
-    for row, contact, read in zip(rows, contacts, _read_back(rows), strict=True):
+    for row, contact, read in zip(rows, contacts, _read_back(rows, is_json=is_json), strict=True):
         if read is not None:
             lost = _find_lost(contact, read)
             if is_json:
@@ -112,14 +113,16 @@ def _escape_json(text: str) -> str:
     return text.replace("_x", r"\u005fx")
 
 
-def _read_back(rows: Sequence[Mapping[str, str]]) -> list[ContactCreate | None]:
+def _read_back(rows: Sequence[Mapping[str, str]], *, is_json: bool) -> list[ContactCreate | None]:
     """Read the rows as the importer does; ``None`` for what it would reject."""
+    # Other formats escape what the importer would unwrap; JSON holds it as it is.
+    read = unwrap_text if is_json else str
     table = Table(
         path=Path(),
         contents=Path(),
         header=COLUMNS,
         columns=COLUMNS,
-        read_rows=lambda: (Row(n, tuple(row.values())) for n, row in enumerate(rows)),
+        read_rows=lambda: (Row(n, tuple(map(read, row.values()))) for n, row in enumerate(rows)),
         unit="row",
         fingerprint="",
         version=(),

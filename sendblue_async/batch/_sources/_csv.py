@@ -30,7 +30,6 @@ _LARGEST_START = 1 << 20
 # "sep=;" in the first line tells Excel the delimiter, which has been stripped from it here.
 _FOR_EXCEL = re.compile(r"sep=", re.IGNORECASE)
 _SAID_DELIMITER = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)
-# How a spreadsheet keeps its hands off a text.
 _WRAPPED = re.compile(r'="+([^"]*)"+\s*')
 _SINGLY_QUOTED = re.compile(r"\s*'.*'\s*", re.DOTALL)
 _APOSTROPHES = Wrapping("'", "'")
@@ -66,10 +65,14 @@ def escape_formula(cell: str) -> str:
 
 def unescape_formula(cell: str) -> str:
     """Take the apostrophe off that :func:`escape_formula` put there, or the wrapping ``="…"``."""
-    first = cell[:1]
-    if first == "'" and _FORMULA.match(cell):
+    if cell[:1] == "'" and _FORMULA.match(cell):
         return cell[1:]
-    if first == "=" and (wrapped := _WRAPPED.fullmatch(cell)):
+    return unwrap_text(cell)
+
+
+def unwrap_text(cell: str) -> str:
+    """Take off the wrapping ``="…"``, by which a spreadsheet keeps its hands off a text."""
+    if cell[:1] == "=" and (wrapped := _WRAPPED.fullmatch(cell)):
         return wrapped[1]
     return cell
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...exceptions import ValidationError
+from ._csv import unwrap_text
 from ._encoding import detect_text, sniff_text
 from ._file import SourceFile
 from ._format import Content, Format, ReadOptions
@@ -63,7 +64,7 @@ def read_rows(
             problem = problem or UNDECODABLE
         if problem:
             cells = {columns[0]: REPLACEMENT + line.strip()}
-        values = (cells.get(column, "") for column in columns)
+        values = (unwrap_text(cells.get(column, "")) for column in columns)
         # In escapes, which the lines show nothing of.
         yield make_row(number, values, problem, seeks_garbled=seeks_garbled)
 
