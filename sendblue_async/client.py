@@ -127,7 +127,7 @@ class SendblueClient(Endpoints):
             bulk: Whether contacts that are in flight together go into one request of
                 :meth:`create_contacts_bulk`, at most as many as ``concurrency`` says. Contacts
                 that it cannot take, or did not create, are created one by one. Default false.
-            send_options: The four options before this one as one object, in their stead.
+            send_options: The four options before this one as one object, instead of them.
 
         Raises:
             ValidationError: If the source or one of its columns cannot be used; nothing was sent.
@@ -230,7 +230,7 @@ class SendblueClient(Endpoints):
             results: Where a line for each row is written, unless it is stopped: as JSON Lines
                 if the name ends in ``.jsonl`` or ``.ndjson``, else as CSV.
             resume: Whether to resume an interrupted import of this source. Default false.
-            start_over: Whether to begin anew, whatever the journal says of an earlier import:
+            start_over: Whether to start over, whatever the journal says of an earlier import:
                 every row is sent, and what that one left in flight is not looked up. Default false.
             progress: Called now and then with an :class:`~sendblue_async.batch.ImportProgress`.
 

@@ -34,7 +34,7 @@ from ._import_arguments import (
     parse_columns,
     parse_rate,
 )
-from ._import_report import print_dry_run, print_result
+from ._import_report import print_dry_run, print_result, print_unchanged
 from ._interruption import Interruption
 from ._mapping import confirm_doubts, doubt_error, show_mapping
 from ._output import print_json, print_stderr
@@ -90,7 +90,8 @@ async def import_(
         str | None,
         typer.Option(
             metavar="COUNTRY",
-            help="Country of numbers without +, such as US. Default: they are rejected.",
+            help="Country of numbers without +, such as US. Default: that of a country column; "
+            "without one, they are rejected.",
         ),
     ] = None,
     columns: Annotated[
@@ -212,7 +213,7 @@ async def import_(
             "--report",
             metavar="FILE",
             parser=parse_output,
-            help="Also write the results to this file, as JSON.",
+            help="Also write the counts and how it ended to this file, as JSON.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -284,8 +285,8 @@ async def import_(
             check_report(report_path, job)
             if resume and job.journal_path and not job.journal_path.exists():
                 print_stderr(
-                    f"There is no journal at {job.journal_path}, "
-                    "so the import starts from the beginning."
+                    f"No earlier import was found (journal: {job.journal_path}), so this one "
+                    "starts with the first row."
                 )
 
             def stop() -> None:
@@ -317,11 +318,8 @@ async def import_(
             finally:
                 shown.close()
                 if job.report is not None:
-                    if job.report.was_finished and not resume:
-                        print_stderr(
-                            f"{job.report.source} has not changed since it was imported, so what "
-                            "was stored is not sent again. To send all of it, give --start-over."
-                        )
+                    if job.report.was_finished:
+                        print_unchanged(job.report, resume=resume, as_json=as_json)
                     written = print_result(job.report, report_path, as_json=as_json)
     interruption.exit_if_interrupted()
     report = job.report

@@ -44,14 +44,30 @@ def print_result(report: ImportReport, path: Path | None, *, as_json: bool) -> b
     return path is None or write_report(path, report.to_dict(), like=report.path)
 
 
+def print_unchanged(report: ImportReport, *, resume: bool, as_json: bool) -> None:
+    """Say that the counts are those of an earlier import, and how to send all of it again.
+
+    Where the import was to be resumed, that is as it should be, and nothing for standard error.
+    """
+    words = (
+        f"{report.source} has not changed since it was imported, so what was stored is not sent "
+        "again."
+    )
+    if not resume:
+        print_stderr(f"{words} To send all of it, give --start-over.")
+    elif not as_json:
+        print_note(words)
+
+
 def _print_report(report: ImportReport) -> None:
     counts = report.to_dict()
     print_note(format_count(report.entries, "entry"))
     for name in _OUTCOMES:
         if counts[name]:
             print_note(f"{counts[name]:>8} {name}{_format_lines(report, name)}")
-    for code, count in sorted(report.codes.items()):
-        print_note(f"         {count} {code}")
+        if name == "rejected":
+            for code, count in sorted(report.codes.items()):
+                print_note(f"         {count} {code}")
     if report.limit is not None:
         print_note(f"The server refused requests at {report.limit:.0f} a second.")
     if report.rejected_path is not None:

@@ -182,6 +182,18 @@ async def test_unusable_options_are_refused_before_anything_is_sent(
     assert files_in(tmp_path) == {"people.csv": path.read_bytes()}
 
 
+@pytest.mark.parametrize("named", ["results", "rejected"])
+async def test_a_file_that_cannot_be_written_is_refused_before_anything_is_sent(
+    server: Sandbox, client: SendblueClient, tmp_path: Path, named: Any
+) -> None:
+    """Not when all has been sent: nobody could resume by the same line."""
+    path = written(tmp_path, [f"{number(1)},Ada,", "call me,Bob,"])
+    with pytest.raises(ConfigurationError, match="No such file or directory"):
+        await client.import_contacts(path, **{named: tmp_path / "missing" / "rows.csv"})
+    assert server.counts["requests"] == 0
+    assert files_in(tmp_path) == {"people.csv": path.read_bytes()}
+
+
 async def test_an_import_that_was_begun_is_not_begun_again(
     server: Sandbox, client: SendblueClient, tmp_path: Path
 ) -> None:

@@ -104,7 +104,7 @@ def test_an_export_after_one_that_was_not_finished_is_refused_until_somebody_dec
     done = run(environment, *LINE)
     assert (done.code, sandbox.counts["requests"]) == (2, before)
     assert "not finished" in done.err
-    assert "or start over (--start-over) with the input as it is now" in done.err
+    assert "or start over (--start-over), which sends all of those that there are now" in done.err
     # Nobody leaves it in the line by accident.
     done = run(environment, *LINE, "--start-over")
     assert (done.code, sandbox.counts["requests"]) == (2, before)

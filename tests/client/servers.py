@@ -15,6 +15,19 @@ from typing import Any
 import anyio
 from attrs import Factory, define, field, frozen
 
+from sendblue_async.sandbox import Faults
+
+FAULTS = Faults(
+    too_many_requests=0.03,
+    reset=0.05,
+    server_error=0.05,
+    server_error_after_commit=0.05,
+    drop_after_commit=0.1,
+    short_body=0.05,
+    garbage=0.05,
+)
+"""Of every kind, for a sandbox that fails a third of all requests."""
+
 
 @frozen(kw_only=True)
 class Request:

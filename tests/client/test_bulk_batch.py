@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from sendblue_async import AuthenticationError, ConfigurationError, ContactCreate, RetryPolicy
-from sendblue_async.sandbox import Faults, Sandbox
+from sendblue_async.sandbox import Sandbox
 
-from .servers import contact, refusal, reply, reset
+from .servers import FAULTS, contact, refusal, reply, reset
 
 pytestmark = pytest.mark.anyio
 
@@ -132,15 +132,7 @@ async def test_a_lost_answer_is_settled(serve: Any, connect: Any) -> None:
 
 async def test_nothing_is_lost_or_doubled_under_faults(sandbox: Sandbox, connect: Any) -> None:
     """Under faults of every kind each row is created once and says so."""
-    sandbox.faults = Faults(
-        too_many_requests=0.03,
-        reset=0.05,
-        server_error=0.05,
-        server_error_after_commit=0.05,
-        drop_after_commit=0.1,
-        short_body=0.05,
-        garbage=0.05,
-    )
+    sandbox.faults = FAULTS
     client = connect(sandbox, retry=QUICK)
     source = [{"number": number(n), "first_name": f"n{n}"} for n in range(600)]
     random.Random(1).shuffle(source)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas
 import pytest
+from attrs import evolve
 
 from sendblue_async import (
     CLEAR,
@@ -22,9 +23,9 @@ from sendblue_async import (
     ServerError,
     ValidationError,
 )
-from sendblue_async.sandbox import Faults, Sandbox
+from sendblue_async.sandbox import Sandbox
 
-from .servers import Step, contact, echo, refusal, reply, reset
+from .servers import FAULTS, Step, contact, echo, refusal, reply, reset
 
 pytestmark = pytest.mark.anyio
 
@@ -310,16 +311,7 @@ async def test_under_faults_every_company_is_stored(
     sandbox: Sandbox, connect: Any, kind: Any
 ) -> None:
     """Each row once, of all three ways that there are, and each says so."""
-    sandbox.faults = Faults(
-        too_many_requests=0.03,
-        reset=0.05,
-        server_error=0.05,
-        server_error_after_commit=0.05,
-        drop_after_commit=0.1,
-        short_body=0.05,
-        garbage=0.05,
-        read_lag=0.2,
-    )
+    sandbox.faults = evolve(FAULTS, read_lag=0.2)
     client = connect(sandbox, retry=QUICK)
     rows = [
         {

@@ -67,9 +67,9 @@ class EarlierRun:
         way = "Resume" if resume else f"Resume {_RESUME}"
         if self.fingerprint != fingerprint:
             raise JournalError(
-                f"The input has changed since the import with the journal {self.journal} was "
-                f"begun, which is not finished. {way} with the input as it was, or start over "
-                f"{START_OVER} with the input as it is now."
+                "The contacts have changed since an import of them began, which is not finished "
+                f"(journal: {self.journal}). {way} with the contacts as they were, or start over "
+                f"{START_OVER}, which sends all of those that there are now."
             )
         changes = _describe_settings(self.settings, settings)
         if changes:
@@ -80,8 +80,8 @@ class EarlierRun:
             )
         if not (resume or self.is_over):
             raise JournalError(
-                f"This import was begun before, and its journal is {self.journal}. Resume "
-                f"{_RESUME} to continue, or start over {START_OVER}."
+                f"An earlier import of these contacts is not finished (journal: {self.journal}). "
+                f"Resume it {_RESUME}, or start over {START_OVER}, which sends every contact again."
             )
 
 

@@ -260,8 +260,9 @@ class ImportJob:
 
     async def _run(self) -> ImportReport:
         account = self._account()
-        if self._results_path is not None:
-            check_writable("results", self._results_path)
+        for what, path in ("results", self._results_path), ("rejected rows", self._named_rejected):
+            if path is not None:
+                check_writable(what, path)
         in_thread = partial(run_in_thread, stop=self._workers.stop)
         async with self._ticker.running():
             is_loaded = await self._source.load()

@@ -211,7 +211,7 @@ def _no_numbers_error(names: Sequence[str], likely: int | None) -> ValidationErr
             f"name it with columns={{NAME: 'number'}}. The columns are {_list_names(names)}."
         )
         if not all(map(str.isdecimal, names)):
-            words += " Pass header=False and name them by position, if those are of a contact."
+            words += " If the first row is a contact, pass header=False and name them by position."
     return ValidationError(words, field="map")
 
 

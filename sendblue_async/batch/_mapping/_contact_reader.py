@@ -260,7 +260,7 @@ def _make_entries(
 def _make_problem(error: ValidationError) -> Problem:
     # Its words would show what stands in the row.
     field = (error.field or "row").partition("[")[0]
-    return Problem(f"invalid_{field}", f"The {field} cannot be sent as it stands there.")
+    return Problem(f"invalid_{field}", f"The {field} cannot be sent as written.")
 
 
 def _parse_variables(cell: str) -> dict[str, Any]:

@@ -25,8 +25,6 @@ TWO_NUMBERS = reject(
 TOO_MANY_DIGITS = reject(
     "No number has so many digits. If there are several, write a comma between them."
 )
-
-
 NO_REGION = Problem(
     "no_country_code", "It has no country code, and no region was given to read it in."
 )

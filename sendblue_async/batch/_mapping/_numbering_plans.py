@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
 
 from attrs import frozen
 
@@ -92,7 +91,7 @@ def find_plan(digits: str) -> NumberingPlan | None:
 @lru_cache(maxsize=2048)
 def _plan_of(code: str) -> NumberingPlan | None:
     """The plan of a country code, or ``None`` if there is none."""
-    library = _library()
+    library = import_library("phonenumbers")
     # The names of the regions, the main one first.
     regions = code and library.COUNTRY_CODE_TO_REGION_CODE.get(int(code))
     if not regions or code.startswith("0"):
@@ -122,12 +121,8 @@ def _compile(pattern: str | None) -> re.Pattern[str] | None:
 @lru_cache(maxsize=256)
 def _plan_of_region(region: str | None) -> NumberingPlan | None:
     """The plan of a region's country code, if it is the main one of those that have it."""
-    library = _library()
+    library = import_library("phonenumbers")
     code = library.country_code_for_region(region) if region else 0
     if not code or library.region_code_for_country_code(code) != region:
         return None
     return _plan_of(str(code))
-
-
-def _library() -> Any:
-    return import_library("phonenumbers")

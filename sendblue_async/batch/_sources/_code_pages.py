@@ -18,13 +18,14 @@ _JUDGED_CELLS = 100
 _WESTERN = ["àâæçéèêëïîôœùûüÿñ", "äöüß", "áéíóúñü", "ãõáàâéêíóôúç", "àèéìòù", "åäöéæø"]
 _CENTRAL = "áčďéěíňóřšťúůýž ąćęłńóśźż áéíóöőúüű ăâîşţ čćđšž áäčďéíĺľňóôŕšťúýž äöüß".split()  # noqa: SIM905
 _TURKISH = ["çğıöşüâîû"]
-# By the names that Python has for them: what they are, and the letters of the languages for which
-# people used them, where those are Latin.
+# Encodings that write letters as ASCII, between signs that say so.
 _ESCAPED = {
     "iso2022_jp_2": re.compile(rb"\x1b\$(?:[@AB]|\([CD])[!-~]+\x1b\([BJ]"),
     "iso2022_kr": re.compile(rb"\x1b\$\)C[^\x0f]*\x0e[!-~]+\x0f"),
     "hz": re.compile(rb"~\{(?:[!-w][!-~])+~\}"),
 }
+# By the names that Python has for them: what they are, and the letters of the languages for which
+# people used them, where those are Latin.
 _CODE_PAGES: dict[str, tuple[str, Sequence[str]]] = {
     "cp1252": ("Western, Windows", _WESTERN),
     "cp1250": ("Central European, Windows", _CENTRAL),

@@ -154,22 +154,22 @@ def _split_head(line: bytes) -> list[bytes]:
 
 def make_property(head: Head, value: bytes, line: int) -> Property:
     """Make a property, of which the parameters are read."""
-    meaning = _read_parameters(head.parameters)
+    parameters = _read_parameters(head.parameters)
     return Property(
         head=head,
         value=value,
         line=line,
-        types=meaning.types,
-        encoding=meaning.encoding,
-        charset=meaning.charset,
-        rank=meaning.rank,
-        is_marked=meaning.is_marked,
-        may_end_early=meaning.may_end_early and b":" in value,
+        types=parameters.types,
+        encoding=parameters.encoding,
+        charset=parameters.charset,
+        rank=parameters.rank,
+        is_marked=parameters.is_marked,
+        may_end_early=parameters.may_end_early and b":" in value,
     )
 
 
 @frozen
-class _Meaning:
+class _Parameters:
     """What parameters say of their property, as :class:`Property` has it."""
 
     types: tuple[str, ...]
@@ -181,7 +181,7 @@ class _Meaning:
 
 
 @lru_cache(maxsize=256)
-def _read_parameters(parameters: tuple[str, ...]) -> _Meaning:
+def _read_parameters(parameters: tuple[str, ...]) -> _Parameters:
     types: list[str] = []
     encoding: str | None = ""
     charset = rank = None
@@ -207,7 +207,7 @@ def _read_parameters(parameters: tuple[str, ...]) -> _Meaning:
         is_marked |= key in {"ALTID", "LANGUAGE", "PREF"}
         # Of the last one that has a value only; those before it end at a semicolon.
         may_end_early = bool(equals) and key not in _KNOWN_PARAMETERS and "(" not in key
-    return _Meaning(tuple(types), encoding, charset, rank, is_marked, may_end_early)
+    return _Parameters(tuple(types), encoding, charset, rank, is_marked, may_end_early)
 
 
 def _read_label(parameter: str) -> str:

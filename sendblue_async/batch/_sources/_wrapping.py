@@ -116,7 +116,8 @@ def find_line_mend(lines: Sequence[str], delimiter: str) -> LineMend | None:
             for whole, line in zip(wholes, texts, strict=True)
         ]
         widths = {len(row) for row in csv.reader(nested, delimiter=delimiter)}
-        return LineMend(delimiter, is_nested=True) if min(widths) > 1 == len(widths) else None
+        is_table = len(widths) == 1 and min(widths) > 1
+        return LineMend(delimiter, is_nested=True) if is_table else None
     padded = _make_padded_row(delimiter)
     return LineMend(delimiter) if any(map(padded.fullmatch, texts)) else None
 
@@ -127,8 +128,7 @@ def _make_padded_row(delimiter: str) -> re.Pattern[str]:
     blank = " " if delimiter == "\t" else r" \t"
     quoted = r'"(?:[^"]|"")*"'
     cell = rf'(?:[{blank}]*{quoted}[{blank}]*|[^"{d}\r\n]*)'
-    # A space before a quote is known.
-    odd = rf"(?:{quoted}[{blank}]+|[ ]*\t[{blank}]*{quoted})"
-    if delimiter == "\t":
-        odd = rf"{quoted}[ ]+"
+    # A space before a quote is known, a tab is not.
+    tab_before = "" if delimiter == "\t" else rf"|[ ]*\t[{blank}]*{quoted}"
+    odd = rf"(?:{quoted}[{blank}]+{tab_before})"
     return re.compile(rf"(?:{cell}{d})+[ ]*{odd}(?:{d}{cell})*\s*|[ ]*{odd}(?:{d}{cell})+\s*")
