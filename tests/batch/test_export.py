@@ -226,7 +226,7 @@ async def test_json_lines_have_types(client: SendblueClient, tmp_path: Path) -> 
     ada, zoe = map(json.loads, path.read_text(encoding="utf-8").splitlines())
     assert (ada["first_name"], ada["tags"]) == ("=cmd()", ["vip", "lead"])
     assert ada["custom_variables"] == {"plan": "gold"}
-    assert ada["opt_out"] is False
+    assert (ada["opt_out"], zoe["opt_out"]) == (False, False)
     assert "last_name" not in zoe
 
 

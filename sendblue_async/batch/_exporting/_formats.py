@@ -104,7 +104,7 @@ class JsonLinesWriter:
                 text = json.dumps(value, ensure_ascii=False)
                 # Else the text of the cell, in which it is escaped twice.
                 is_plain = "\ufffd" not in text and text.isprintable() and not is_garbled(text)
-                if EXACT not in document and is_plain:
+                if isinstance(value, bool) or (EXACT not in document and is_plain):
                     document[name] = value
             self._file.write(json.dumps(document, ensure_ascii=False) + "\n")
 
